@@ -1,0 +1,345 @@
+"""Every fault is one of these.
+
+OpenRouterError
+├── ConfigurationError             before anything is sent
+│   ├── MissingKeyError
+│   └── InvalidKeyError
+├── ClientClosedError
+├── APIConnectionError             no whole answer
+│   ├── APITimeoutError            also a TimeoutError
+│   ├── TLSError
+│   └── LocalResourceError
+├── InvalidResponseError           an answer, but not the documented one
+│   └── ResponseTooLargeError
+├── UnconfirmedCreditsError        a 0/0 that nothing confirms
+├── AmbiguousWriteError            a write may or may not have happened
+└── APIStatusError                 the server refused
+    ├── BadRequestError            400
+    ├── AuthenticationError        401
+    ├── PaymentRequiredError       402
+    ├── PermissionDeniedError      403
+    │   ├── ManagementKeyRequiredError
+    │   └── KeyLimitExceededError
+    ├── NotFoundError              404
+    ├── RedirectError              3xx
+    ├── RateLimitError             429
+    └── ServerError                5xx
+
+Errors are plain data: they pickle, they copy, and they hold neither a key nor an object of the HTTP library.
+"""
+
+from __future__ import annotations
+
+import copy
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from openrouter_credits._models import Credits
+
+RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
+"""Statuses that pass by themselves (OpenRouter's documents, and Cloudflare's 52x)."""
+
+
+@frozen
+class Attempt:
+    """One failed try of a call. All times are in seconds."""
+
+    error: OpenRouterError
+    """What went wrong, without traceback and without attempts of its own."""
+    status: int | None
+    """The HTTP status, if the server refused."""
+    elapsed: float
+    """How long the try took, waiting for a connection included."""
+    waited: float
+    """How long the call had slept before this try; 0 for the first."""
+
+
+class OpenRouterError(Exception):
+    """The base of all errors; `str()` is what happened, then what to do."""
+
+    remedy: str = "Report this to the maintainers of openrouter-credits."
+    """What a person should do about it, in one sentence."""
+    is_retryable: bool = False
+    """Whether the same GET may succeed if it is sent again."""
+    retry_after: float | None = None
+    """Seconds the server asked us to wait, if it did."""
+    attempts: tuple[Attempt, ...] = ()
+    """Each failed try of the call, oldest first."""
+    problems: tuple[OpenRouterError, ...] = ()
+    """Other errors that belong to this one."""
+
+    def __init__(self, summary: str = "", *, problems: Iterable[OpenRouterError] = ()) -> None:
+        super().__init__(summary)
+        if problems:
+            self.problems = tuple(problems)
+
+    @property
+    def summary(self) -> str:
+        """What happened, without the remedy."""
+        return str(self.args[0]) if self.args else ""
+
+    def __str__(self) -> str:
+        summary = self.summary
+        return f"{summary}{'' if summary.endswith(('.', '!', '?')) else '.'} {self.remedy}" if summary else self.remedy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _blank, (type(self), self.args), self.__dict__
+
+
+def _blank(cls: type[OpenRouterError], args: tuple[Any, ...]) -> OpenRouterError:
+    """Make an error to be filled with another one's facts, whatever its constructor asks for."""
+    error = cls.__new__(cls)
+    error.args = args
+    return error
+
+
+def detached(error: OpenRouterError) -> OpenRouterError:
+    """Copy an error without its traceback and attempts: both pin memory, and the latter would make a cycle."""
+    bare = copy.copy(error)
+    bare.attempts = ()
+    return bare
+
+
+class ConfigurationError(OpenRouterError):
+    """The client cannot work as it was set up; nothing was sent."""
+
+    remedy = "Correct the client's arguments or the environment variables they come from."
+
+
+class MissingKeyError(ConfigurationError):
+    """The call needs an API key and the client has none; nothing was sent."""
+
+    remedy = (
+        "Pass api_key=..., or set OPENROUTER_API_KEY (or OPENROUTER_KEY, or OPENROUTER_MANAGEMENT_KEY) before the client is made: "
+        "load_dotenv() called later is too late."
+    )
+
+
+class InvalidKeyError(ConfigurationError):
+    """A text that cannot be an API key; the error names position and reason, never the text."""
+
+    remedy = "Copy the key again, without quotes, blanks or line breaks inside it."
+
+
+class ClientClosedError(OpenRouterError):
+    """The client was closed before the call, or while it was under way."""
+
+    remedy = "Keep the client open as long as calls need it, or make a new one."
+
+
+class APIConnectionError(OpenRouterError):
+    """There was no whole answer: name look-up, connection, disconnect, reset, or a cut body."""
+
+    remedy = "Check the network and https://status.openrouter.ai, then try again."
+    is_retryable = True
+    sent: bool = True
+    """False if it is certain that the server got nothing of the request."""
+
+    def __init__(self, summary: str = "", *, sent: bool = True) -> None:
+        super().__init__(summary)
+        self.sent = sent
+
+
+class APITimeoutError(APIConnectionError, TimeoutError):
+    """No whole answer in time: the attempt's `timeout`, the call's `deadline`, or a timer of the HTTP library."""
+
+    remedy = "Try again, or allow more time (timeout, deadline)."
+
+
+class TLSError(APIConnectionError):
+    """The server's certificate or host name was not accepted; nothing was sent."""
+
+    remedy = "Check base_url, the clock of this machine and any proxy that opens TLS; never switch verification off."
+    is_retryable = False
+
+
+class LocalResourceError(APIConnectionError):
+    """This process ran out of file descriptors; nothing was sent."""
+
+    remedy = "Raise the limit of open files (ulimit -n) or lower max_connections."
+    is_retryable = False
+
+
+class InvalidResponseError(OpenRouterError):
+    """The server answered, but not what OpenRouter documents."""
+
+    remedy = "Check base_url; if it is right, the API has changed: update openrouter-credits."
+
+    def __init__(self, summary: str = "", *, is_retryable: bool = False) -> None:
+        super().__init__(summary)
+        self.is_retryable = is_retryable
+
+
+class ResponseTooLargeError(InvalidResponseError):
+    """The body is over 1 MiB after decompression; it was not read any further."""
+
+
+class UnconfirmedCreditsError(OpenRouterError):
+    """`/credits` said 0 of 0, as it does to some keys that may not read it, and nothing confirms it."""
+
+    remedy = "Use a management key (https://openrouter.ai/settings/management-keys) to read the wallet."
+    credits: Credits
+    """What the server said."""
+
+    def __init__(self, credits: Credits, *, problems: Iterable[OpenRouterError] = ()) -> None:  # noqa: A002 - the API's own name
+        super().__init__("GET /credits answered 0 of 0, which nothing confirms", problems=problems)
+        self.credits = credits
+
+
+class AmbiguousWriteError(OpenRouterError):
+    """A request that changes something failed after it was sent: it may or may not have happened."""
+
+    remedy = "Look whether the change took place before you send it again."
+
+
+class APIStatusError(OpenRouterError):
+    """The server refused: any status that has no class of its own, and the base of those that have."""
+
+    remedy = "Read the server's message; the request cannot succeed as it is."
+    message: str
+    """The server's words: at most 200 characters, without control characters and keys; empty if there were none."""
+    status: int
+    """The HTTP status; 200 when the error came inside a 200."""
+    code: int | None
+    """The body's `error.code`, if it is a status."""
+    metadata: Mapping[str, Any]
+    """The body's `error.metadata`, cut and scrubbed like the message."""
+    request_id: str | None
+    """What to quote to OpenRouter's support, if the reply carried it."""
+    resets_at: datetime | None
+    """When the server will answer again (UTC), if it said so."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        status: int,
+        code: int | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        resets_at: datetime | None = None,
+    ) -> None:
+        effective = status if code is None or not 200 <= status < 300 else code
+        super().__init__(f"{effective} {message or _phrase(effective)}".rstrip())
+        self.message = message
+        self.status = status
+        self.code = code
+        self.metadata = metadata or {}
+        self.request_id = request_id
+        self.retry_after = retry_after
+        self.resets_at = resets_at
+        self.is_retryable = effective in RETRYABLE_STATUSES
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:  # a status that no standard names, such as Cloudflare's 520
+        return ""
+
+
+class BadRequestError(APIStatusError):
+    """400: the request is malformed."""
+
+
+class AuthenticationError(APIStatusError):
+    """401: the key is unknown, deleted, disabled or expired."""
+
+    remedy = "Check the key: quotes or blanks pasted with it, deleted, disabled or expired."
+
+
+class PaymentRequiredError(APIStatusError):
+    """402: a wallet, a key's limit or the budget in flight is spent; `limit_source` says which."""
+
+    _REMEDIES: ClassVar[Mapping[str, str]] = {
+        "openrouter_credits": "Add credits at https://openrouter.ai/settings/credits.",
+        "openrouter_key_limit": "Raise the key's limit at https://openrouter.ai/settings/keys.",
+        "openrouter_in_flight_budget": "Wait until requests that are under way have been paid for.",
+    }
+
+    @property
+    def limit_source(self) -> str | None:
+        """`metadata.limit_source`: what ran out, in OpenRouter's words; an open set."""
+        source = self.metadata.get("limit_source")
+        return source if isinstance(source, str) else None
+
+    @property
+    def remedy(self) -> str:  # type: ignore[override]  # the sentence depends on what ran out
+        """What a person should do about it, in one sentence."""
+        return self._REMEDIES.get(self.limit_source or "", "Add credits, or raise the key's limit, at https://openrouter.ai/settings.")
+
+
+class PermissionDeniedError(APIStatusError):
+    """403: the key may not do this."""
+
+    remedy = "Use a key that may do this, or ask the account's owner."
+
+
+class ManagementKeyRequiredError(PermissionDeniedError):
+    """403: only management keys (formerly provisioning keys) may do this."""
+
+    remedy = (
+        "Create a management key at https://openrouter.ai/settings/management-keys; the key's own limit (/key) can be read without one."
+    )
+
+
+class KeyLimitExceededError(PermissionDeniedError):
+    """403: the key's own cap is spent; the wallet may be full."""
+
+    remedy = "Raise the key's limit at https://openrouter.ai/settings/keys, or wait for its reset."
+
+
+class NotFoundError(APIStatusError):
+    """404: there is nothing at this path."""
+
+    remedy = "Check the address (base_url) and the path."
+
+
+class RedirectError(APIStatusError):
+    """3xx: the server points elsewhere; a key is never carried along."""
+
+    remedy = "Set base_url to the address that answers without redirecting."
+
+
+class RateLimitError(APIStatusError):
+    """429: too many requests; `retry_after` and `resets_at` say how long to wait, if the server did."""
+
+    remedy = "Wait until the time the server named, then ask less often: its figures are cached for about a minute."
+
+
+class ServerError(APIStatusError):
+    """5xx: OpenRouter, or what stands before it, failed."""
+
+    remedy = "Try again later; https://status.openrouter.ai tells whether others see it too."
+
+
+_CLASSES: Mapping[int, type[APIStatusError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    402: PaymentRequiredError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    429: RateLimitError,
+}
+
+
+def status_error_class(status: int, message: str) -> type[APIStatusError]:
+    """Choose the class for a status; for 403 the message decides."""
+    if status == 403:
+        words = message.lower()
+        if "management key" in words or "provisioning key" in words:
+            return ManagementKeyRequiredError
+        if "key limit exceeded" in words:
+            return KeyLimitExceededError
+    if 300 <= status < 400:
+        return RedirectError
+    if status >= 500:
+        return ServerError
+    return _CLASSES.get(status, APIStatusError)
