@@ -1,0 +1,97 @@
+"""Deadlines of many calls at once, on one timer.
+
+`asyncio.timeout()` makes and cancels a timer for each use: a tenth of the time that a call to a near server takes. Deadlines of one client
+are nearly all equally far away, so that the earliest one seldom changes, and one timer can serve them all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+class Deadline:
+    """A block that is left with `TimeoutError` at a moment of the event loop's clock, or as soon as all deadlines are called."""
+
+    __slots__ = ("_cancelling", "_deadlines", "_is_due", "_task", "_when")
+
+    def __init__(self, deadlines: Deadlines, when: float) -> None:
+        self._deadlines = deadlines
+        self._when = when
+        self._is_due = False
+
+    def __enter__(self) -> Self:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("call this from a task: with asyncio.run(), or in an async test")
+        self._task = task
+        self._cancelling = task.cancelling()
+        self._deadlines.add(self)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self._deadlines.discard(self)
+        # As in asyncio.Timeout: our own cancellation ends here, anybody else's goes on.
+        if self._is_due and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+            raise TimeoutError
+
+    @property
+    def when(self) -> float:
+        """The moment, by the event loop's clock."""
+        return self._when
+
+    def move(self, when: float) -> None:
+        """Set another moment."""
+        self._when = when
+        self._deadlines.add(self)
+
+    def call(self) -> None:
+        """Leave the block now."""
+        self._is_due = True
+        self._deadlines.discard(self)
+        self._task.cancel()
+
+
+class Deadlines:
+    """All deadlines of one client on one event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._open: set[Deadline] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = math.inf
+
+    def at(self, when: float) -> Deadline:
+        """Make a deadline; `math.inf` for one that only `call_all` reaches."""
+        return Deadline(self, when)
+
+    def add(self, deadline: Deadline) -> None:
+        """Watch over a deadline."""
+        self._open.add(deadline)
+        if deadline.when < self._timer_at:
+            self._set_timer(deadline.when)
+
+    def discard(self, deadline: Deadline) -> None:
+        """Forget a deadline; the timer stays, and finds nothing to do."""
+        self._open.discard(deadline)
+
+    def call_all(self) -> None:
+        """End every block now."""
+        for deadline in list(self._open):
+            deadline.call()
+        self._set_timer(math.inf)
+
+    def _set_timer(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if when == math.inf else self._loop.call_at(when, self._call_due)
+        self._timer_at = when
+
+    def _call_due(self) -> None:
+        for deadline in [deadline for deadline in self._open if deadline.when <= self._timer_at]:
+            deadline.call()
+        self._set_timer(min((deadline.when for deadline in self._open), default=math.inf))
