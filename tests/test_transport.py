@@ -1,0 +1,741 @@
+"""One request goes out once; plain data or one of our errors comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import gc
+import logging
+import math
+import socket
+import ssl
+import time
+import traceback
+import warnings
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+from _raw import KEY, MASK, OTHER_KEY, answer, outcome, raw_server, run_virtually, sample
+from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.http_exceptions import BadHttpMessage, TransferEncodingError
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from openrouter_credits import (
+    APIConnectionError,
+    ApiKey,
+    APITimeoutError,
+    ClientClosedError,
+    ConfigurationError,
+    Credits,
+    CreditsClient,
+    InvalidResponseError,
+    LocalResourceError,
+    OpenRouterError,
+    ResponseTooLargeError,
+    RetryPolicy,
+    ServerError,
+    TLSError,
+)
+from openrouter_credits._protocol import make_request
+from openrouter_credits._transport import Transport, proxy_from_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conftest import Connect, Start
+
+FUNDED = answer(200, sample("credits-spec"))
+GET = make_request("GET", "/credits", ApiKey(KEY))
+ONCE = RetryPolicy(attempts=1, deadline=5.0)
+
+
+def transport_to(url: str, session: Any = None, *, timeout: float = 5.0, max_connections: int = 10) -> Transport:
+    """Make a transport."""
+    return Transport(url, timeout=timeout, max_connections=max_connections, session=session, proxy=None)
+
+
+# The wire
+
+
+async def test_a_request_is_sent_once_and_its_answer_comes_back_as_data(start: Start) -> None:
+    """Status, headers in any case, body; nothing of aiohttp's."""
+    server = await start(answer(418, b"tea", X_Many="1"))
+    transport = transport_to(server.url)
+
+    reply = await transport.send(GET, 5.0)
+    await transport.close()
+
+    assert (reply.status, reply.body) == (418, b"tea")
+    assert {name.lower(): value for name, value in reply.headers.items()}["x-many"] == "1"
+    assert server.lines == ["GET /api/v1/credits"]
+    assert server.keys == [KEY]
+
+
+async def test_only_our_own_headers_are_sent(start: Start) -> None:
+    """A key, a name, a format; nothing about the program around."""
+    server = await start(FUNDED)
+    async with CreditsClient(KEY, base_url=server.url) as client:
+        await client.credits()
+
+    names = {line.split(":")[0] for line in server.heads[0].split("\r\n")[1:] if line}
+    assert names == {"Host", "Authorization", "User-Agent", "Accept", "Accept-Encoding"}
+
+
+async def test_a_body_is_sent_as_json(start: Start) -> None:
+    """With its type and length."""
+    server = await start(answer(201, {"key": "sk"}))
+    async with CreditsClient(KEY, base_url=server.url) as client:
+        assert await client.request("POST", "/keys", into=dict[str, str], json={"name": "bot"}, params={"a": True}) == {"key": "sk"}
+
+    assert server.lines == ["POST /api/v1/keys?a=true"]
+    assert server.bodies == [b'{"name": "bot"}']
+    assert "Content-Type: application/json" in server.heads[0]
+
+
+async def test_quoted_paths_and_queries_arrive_as_written(start: Start, connect: Connect) -> None:
+    """Nothing is quoted twice."""
+    server = await start(answer(200, {}))
+
+    await connect(server).request("GET", "/keys/a%20b%25", into=dict[str, Any], params={"q": "ü &+"})
+
+    assert server.lines == ["GET /api/v1/keys/a%20b%25?q=%C3%BC+%26%2B"]
+
+
+@pytest.mark.parametrize("target", ["@evil.example/x", ".evil.example/x", ":1/x", "/../../x", "/.."])
+async def test_the_final_url_is_compared_with_the_base_url(target: str) -> None:
+    """A last look, whatever was let through before."""
+    transport = transport_to("https://openrouter.ai/api/v1")
+    request = SimpleNamespace(method="GET", target=target, key=ApiKey(KEY), body=None, headers={})
+
+    with pytest.raises(ValueError, match="base_url"):
+        await transport.send(request, 5.0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("status", [200, 503])
+@pytest.mark.parametrize("size", [1 << 16, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3 << 20])
+async def test_a_body_is_read_to_its_cap(status: int, size: int, start: Start) -> None:
+    """1 MiB of a value, and no more than is needed of a refusal."""
+    server = await start(answer(status, b"x" * size))
+    transport = transport_to(server.url)
+
+    said = await outcome(transport.send(GET, 5.0))
+    await transport.close()
+
+    if status == 200 and size > 1 << 20:
+        assert isinstance(said, ResponseTooLargeError)
+        assert not said.is_retryable
+    elif status == 200:
+        assert said.body == b"x" * size  # type: ignore[attr-defined]
+    else:
+        assert min(size, 1 << 16) <= len(said.body) < 1 << 20  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("cut", [b"", b'{"error": {"code"'])
+async def test_a_cut_refusal_is_still_a_refusal(cut: bytes, start: Start) -> None:
+    """The status has arrived: it decides."""
+    server = await start(answer(503, cut).replace(b"Content-Length: ", b"Content-Length: 9"), b"")
+    server.answers = [server.answers[0] + b"", b""]
+    transport = transport_to(server.url, timeout=0.2)
+
+    reply = await transport.send(GET, 5.0)
+    await transport.close()
+
+    assert reply.status == 503
+
+
+# aiohttp's exceptions
+
+INFO = aiohttp.RequestInfo(URL("https://x.example"), "GET", CIMultiDictProxy(CIMultiDict()), URL("https://x.example"))
+WHERE = ConnectionKey("x.example", 443, True, True, None, None, None)
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    """Chain a cause, as aiohttp does."""
+    error.__cause__ = cause
+    return error
+
+
+def oserror(number: int) -> OSError:
+    """Make the operating system's exception."""
+    return OSError(number, "told by the system")
+
+
+TRANSLATIONS: list[tuple[Exception, type[OpenRouterError], bool, str]] = [
+    (aiohttp.ClientConnectorCertificateError(WHERE, ssl.SSLCertVerificationError("self-signed")), TLSError, False, "self-signed"),
+    (aiohttp.ClientConnectorSSLError(WHERE, ssl.SSLError(1, "wrong version number")), TLSError, False, "wrong version"),
+    (aiohttp.ServerFingerprintMismatch(b"a", b"b", "x.example", 443), TLSError, False, "identity"),
+    (ssl.SSLError(1, "bad record"), TLSError, False, "bad record"),
+    (aiohttp.ClientConnectorError(WHERE, oserror(errno.EMFILE)), LocalResourceError, False, "open files"),
+    (aiohttp.ClientConnectorError(WHERE, oserror(errno.ENFILE)), LocalResourceError, False, "open files"),
+    (aiohttp.ClientConnectorDNSError(WHERE, oserror(errno.EMFILE)), LocalResourceError, False, "open files"),
+    (aiohttp.ClientOSError(errno.EMFILE, "Too many open files"), LocalResourceError, False, "open files"),
+    (oserror(errno.EMFILE), LocalResourceError, False, "open files"),
+    (aiohttp.ClientConnectorDNSError(WHERE, socket.gaierror(-2, "Name not known")), APIConnectionError, False, "x.example"),
+    (aiohttp.ClientConnectorError(WHERE, oserror(errno.ECONNREFUSED)), APIConnectionError, False, "Connection refused"),
+    (aiohttp.ClientConnectorError(WHERE, OSError("without a number")), APIConnectionError, False, "without a number"),
+    (aiohttp.ClientProxyConnectionError(WHERE, oserror(errno.ECONNREFUSED)), APIConnectionError, False, "Connection refused"),
+    (aiohttp.ServerDisconnectedError(), APIConnectionError, True, "lost"),
+    (aiohttp.ClientOSError(errno.ECONNRESET, "reset"), APIConnectionError, True, "lost"),
+    (ConnectionResetError(errno.ECONNRESET, "reset"), APIConnectionError, True, "lost"),
+    (aiohttp.ClientPayloadError("cut"), APIConnectionError, True, "middle"),
+    (aiohttp.ClientError("other"), APIConnectionError, True, "lost"),
+    (aiohttp.ConnectionTimeoutError("slow"), APITimeoutError, True, "Timed out"),
+    (aiohttp.SocketTimeoutError("slow"), APITimeoutError, True, "Timed out"),
+    (aiohttp.ServerTimeoutError("slow"), APITimeoutError, True, "Timed out"),
+    (TimeoutError(), APITimeoutError, True, "Timed out"),
+    (aiohttp.ClientHttpProxyError(INFO, (), status=407, message="secret"), APIConnectionError, False, "The proxy answered 407"),
+    (caused(aiohttp.ClientResponseError(INFO, (), status=400), BadHttpMessage("odd")), InvalidResponseError, True, "not HTTP"),
+    (
+        caused(aiohttp.ClientResponseError(INFO, (), status=400), caused(BadHttpMessage("odd"), TransferEncodingError("cut"))),
+        APIConnectionError,
+        True,
+        "cut or garbled",
+    ),
+    (aiohttp.InvalidURL("https://user:secret@x"), ConfigurationError, True, "URL"),
+    (aiohttp.NonHttpUrlClientError("ftp://secret"), ConfigurationError, True, "URL"),
+    (ValueError("odd header"), ConfigurationError, True, "odd header"),
+    (RuntimeError("odd session"), ConfigurationError, True, "odd session"),
+]
+
+
+class RaisingSession:
+    """A borrowed session whose every request raises; it looks like aiohttp's."""
+
+    def __init__(self, problem: Exception, *, closed: bool = False, connector: object = None) -> None:
+        self.problem = problem
+        self.closed = closed
+        self.connector = connector
+        self.asked: list[dict[str, Any]] = []
+
+    @contextlib.asynccontextmanager
+    async def request(self, *_: object, **options: Any) -> Any:
+        """Note what was asked for, and raise."""
+        self.asked.append(options)
+        raise self.problem
+        yield  # pragma: no cover
+
+
+@pytest.mark.parametrize(("problem", "kind", "sent", "words"), TRANSLATIONS, ids=lambda item: repr(item)[:50])
+async def test_an_exception_of_aiohttp_becomes_ours(problem: Exception, kind: type[OpenRouterError], sent: bool, words: str) -> None:
+    """The right class, whether anything was sent, a plain reason, and nothing chained."""
+    transport = transport_to("https://x.example", RaisingSession(problem))
+
+    error = await outcome(transport.send(GET, 5.0))
+
+    assert type(error) is kind
+    assert words in str(error)
+    assert "secret" not in str(error)
+    assert "\n" not in str(error)
+    assert error.__cause__ is None
+    assert error.__context__ is None
+    assert not isinstance(error, APIConnectionError) or error.sent is sent
+
+
+def every_subclass(kind: type[BaseException]) -> Iterator[type[BaseException]]:
+    """Walk the tree below an exception."""
+    yield kind
+    for child in kind.__subclasses__():
+        yield from every_subclass(child)
+
+
+@pytest.mark.parametrize("kind", sorted(set(every_subclass(aiohttp.ClientError)), key=repr), ids=lambda kind: kind.__name__)
+async def test_no_exception_of_aiohttp_escapes(kind: type[Exception]) -> None:
+    """Whichever aiohttp has, now or in its next version."""
+    problem = kind.__new__(kind)
+    problem._os_error = oserror(errno.EIO)  # type: ignore[attr-defined]
+    problem._conn_key = WHERE  # type: ignore[attr-defined]
+    problem._certificate_error = ssl.SSLError()  # type: ignore[attr-defined]
+    problem.status = 407  # type: ignore[attr-defined]
+    with contextlib.suppress(AttributeError):
+        problem.errno = None  # type: ignore[attr-defined]
+    transport = transport_to("https://x.example", RaisingSession(problem))
+
+    error = await outcome(transport.send(GET, 5.0))
+
+    assert isinstance(error, OpenRouterError)
+    assert error.__context__ is None
+
+
+@pytest.mark.parametrize("kind", [asyncio.CancelledError, KeyboardInterrupt, SystemExit])
+def test_interruptions_pass_untouched(kind: type[BaseException]) -> None:
+    """They are not ours to translate."""
+    problem = kind()
+
+    async def call() -> None:
+        await transport_to("https://x.example", RaisingSession(problem)).send(GET, 5.0)  # type: ignore[arg-type]
+
+    with pytest.raises(kind):
+        asyncio.run(call())
+
+
+async def test_a_closed_borrowed_session_is_a_closed_client() -> None:
+    """It is a RuntimeError to aiohttp."""
+    session = aiohttp.ClientSession()
+    await session.close()
+    transport = transport_to("https://x.example", session)
+
+    error = await outcome(transport.send(GET, 5.0))
+
+    assert isinstance(error, ClientClosedError)
+
+
+async def test_the_key_is_in_no_frame_of_ours() -> None:
+    """What an error reporter shows with locals is masked, for every translated exception."""
+    for problem, *_ in TRANSLATIONS:
+        transport = transport_to("https://x.example", RaisingSession(problem))
+        error = await outcome(transport.send(GET, 5.0))
+        assert isinstance(error, OpenRouterError)
+
+        frames = traceback.TracebackException.from_exception(error, capture_locals=True).stack
+
+        assert all(KEY[12:-4] not in str(frame.locals) for frame in frames)
+
+
+# Borrowed sessions
+
+
+@pytest.mark.parametrize(
+    ("connector", "limit"),
+    [
+        (None, None),
+        (SimpleNamespace(limit=3, limit_per_host=0), 3),
+        (SimpleNamespace(limit=0, limit_per_host=0), None),
+        (SimpleNamespace(limit=100, limit_per_host=2), 2),
+        (SimpleNamespace(limit=2, limit_per_host=5), 2),
+    ],
+)
+async def test_a_borrowed_session_s_own_limits_count(connector: object, limit: int | None) -> None:
+    """What is in flight never exceeds its connector's limit, so that nobody waits inside aiohttp."""
+    flight = InFlight(connector)
+    transport = transport_to("https://x.example", flight)
+
+    tasks = [asyncio.ensure_future(outcome(transport.send(GET, 5.0))) for _ in range(20)]
+    await asyncio.sleep(0.01)
+    most = flight.now
+    flight.go.set()
+    await asyncio.gather(*tasks)
+
+    assert most == (limit or 20)
+
+
+class InFlight:
+    """A session that counts the requests under way until it may go on."""
+
+    closed = False
+
+    def __init__(self, connector: object) -> None:
+        self.connector = connector
+        self.now = 0
+        self.go = asyncio.Event()
+
+    @contextlib.asynccontextmanager
+    async def request(self, *_: object, **__: object) -> Any:
+        """Wait, and lose the connection."""
+        self.now += 1
+        await self.go.wait()
+        self.now -= 1
+        raise aiohttp.ServerDisconnectedError
+        yield  # pragma: no cover
+
+
+async def test_a_port_without_a_server_refuses(connect: Connect) -> None:
+    """The system's own word for it is passed on."""
+    async with raw_server() as gone:
+        pass
+
+    error = await outcome(connect(gone, retry=ONCE).credits())
+
+    assert isinstance(error, APIConnectionError)
+    assert "Connection refused" in str(error)
+
+
+async def test_a_borrowed_session_is_used_with_our_settings_and_left_alone(start: Start) -> None:
+    """No redirects, no raising, no timers of aiohttp's; and it is open afterwards."""
+    server = await start(answer(302, b"", Location="/api/v1/elsewhere"))
+    async with aiohttp.ClientSession(raise_for_status=True, timeout=aiohttp.ClientTimeout(total=1e-9)) as session:
+        async with CreditsClient(KEY, base_url=server.url, session=session, retry=ONCE) as client:
+            error = await outcome(client.credits())
+
+        assert not session.closed
+        assert session.raise_for_status is True
+    assert type(error).__name__ == "RedirectError"
+    assert server.lines == ["GET /api/v1/credits"]
+
+
+# Time
+
+
+def test_waiting_for_a_slot_is_not_charged_to_the_attempt() -> None:
+    """An attempt's clock starts when it holds a slot; the deadline runs from the first line."""
+
+    async def main() -> list[tuple[float, bool]]:
+        loop = asyncio.get_running_loop()
+        transport = transport_to("https://x.example", InFlight(SimpleNamespace(limit=1, limit_per_host=0)), timeout=2.0)
+
+        async def call(left: float) -> tuple[float, bool]:
+            error = await outcome(transport.send(GET, left))
+            assert isinstance(error, APITimeoutError)
+            return loop.time(), error.sent
+
+        return await asyncio.gather(*(call(left) for left in (100.0, 100.0, 5.0, 5.5)))
+
+    assert run_virtually(main()) == [(2.0, True), (4.0, True), (5.0, True), (5.5, True)]
+
+
+def test_time_outs_of_the_queue_say_so() -> None:
+    """A call whose deadline comes while it waits sent nothing."""
+
+    async def main() -> tuple[float, APITimeoutError]:
+        transport = transport_to("https://x.example", InFlight(SimpleNamespace(limit=1, limit_per_host=0)), timeout=50.0)
+        holder = asyncio.ensure_future(outcome(transport.send(GET, 40.0)))
+        await asyncio.sleep(0)
+        error = await outcome(transport.send(GET, 3.5))
+        assert isinstance(error, APITimeoutError)
+        ended = asyncio.get_running_loop().time()
+        await holder
+        return ended, error
+
+    ended, error = run_virtually(main())
+
+    assert ended == 3.5
+    assert (error.summary, error.sent) == ("Timed out: no connection was free within 3.5 s", False)
+
+
+@pytest.mark.parametrize("left", [0.0, -0.5])
+def test_a_call_whose_deadline_has_passed_ends_at_once(left: float) -> None:
+    """And does not speak of negative seconds."""
+
+    async def main() -> tuple[float, object]:
+        transport = transport_to("https://x.example", InFlight(None))
+        error = await outcome(transport.send(GET, left))
+        return asyncio.get_running_loop().time(), error
+
+    ended, error = run_virtually(main())
+
+    assert ended == 0.0
+    assert isinstance(error, APITimeoutError)
+    assert "within -" not in str(error)
+
+
+def test_a_slot_is_not_held_while_sleeping() -> None:
+    """Twenty sleepers on one slot do not keep a healthy call waiting."""
+
+    async def main() -> float:
+        session = RaisingSession(aiohttp.ServerDisconnectedError(), connector=SimpleNamespace(limit=1, limit_per_host=0))
+        client = CreditsClient(KEY, base_url="https://x.example", session=session, retry=RetryPolicy(wait_initial=8.0))  # type: ignore[arg-type]
+        sleepers = [asyncio.ensure_future(outcome(client.credits())) for _ in range(20)]
+        await asyncio.sleep(0)
+        await outcome(client.with_key(OTHER_KEY)._transport.send(GET, 5.0))
+        ended = asyncio.get_running_loop().time()
+        await asyncio.gather(*sleepers)
+        return ended
+
+    assert run_virtually(main()) == 0.0
+
+
+async def test_a_silent_server_is_left_at_the_time_out(start: Start, connect: Connect) -> None:
+    """On a real socket: each attempt at its `timeout`."""
+    server = await start(None)
+    began = time.monotonic()
+
+    error = await outcome(connect(server, timeout=0.1, retry=RetryPolicy(attempts=2, wait_initial=0)).credits())
+
+    assert isinstance(error, APITimeoutError)
+    assert [type(attempt.error) for attempt in error.attempts] == [APITimeoutError] * 2
+    assert 0.2 <= time.monotonic() - began < 2.0
+    assert len(server.heads) == 2
+
+
+# Closing
+
+
+async def test_close_is_idempotent_and_final(start: Start) -> None:
+    """Closing twice does no harm, also before the first call; later calls say so."""
+    server = await start(FUNDED)
+    used, unused = CreditsClient(KEY, base_url=server.url), CreditsClient(KEY, base_url=server.url)
+    await used.credits()
+
+    for client in (used, unused):
+        await client.close()
+        await client.close()
+        with pytest.raises(ClientClosedError):
+            await client.credits()
+        with pytest.raises(ClientClosedError):
+            await client.key()
+
+    assert len(server.heads) == 1
+
+
+async def test_close_ends_what_is_under_way(start: Start) -> None:
+    """In flight, queued or sleeping: each call raises ClientClosedError at once, with nothing chained."""
+    busy, silent = await start(answer(503)), await start(None)
+    sleeper = CreditsClient(KEY, base_url=busy.url, retry=RetryPolicy(wait_initial=1e6, wait_max=1e6, deadline=1e9))
+    waiter = CreditsClient(KEY, base_url=silent.url, max_connections=1)
+    calls = [asyncio.ensure_future(outcome(client.credits())) for client in (sleeper, waiter, waiter)]
+    await asyncio.wait_for(asyncio.gather(busy.asked.wait(), silent.asked.wait()), 5)
+    await asyncio.sleep(0.05)
+
+    began = time.monotonic()
+    await sleeper.close()
+    await waiter.close()
+    errors = await asyncio.gather(*calls)
+
+    assert [type(error) for error in errors] == [ClientClosedError] * 3
+    assert time.monotonic() - began < 2.0
+    assert len(silent.heads) == 1
+    assert all(isinstance(error, ClientClosedError) and error.__cause__ is error.__context__ is None for error in errors)
+
+
+async def test_close_while_a_refusal_arrives_is_a_closed_client() -> None:
+    """Also when the status is known already."""
+    head = answer(503).replace(b"Content-Length: 0", b"Content-Length: 9")
+    async with raw_server(head + b"x") as server:
+        client = CreditsClient(KEY, base_url=server.url, retry=ONCE)
+        call = asyncio.ensure_future(outcome(client.credits()))
+        await server.asked.wait()
+        await asyncio.sleep(0.02)
+        await client.close()
+
+        assert isinstance(await call, ClientClosedError)
+
+
+async def test_a_cancelled_call_stays_cancelled_though_the_client_closes() -> None:
+    """Cancelling and closing at the same time: the cancellation goes on."""
+    async with raw_server(None) as server:
+        client = CreditsClient(KEY, base_url=server.url)
+        call = asyncio.ensure_future(client.credits())
+        await server.asked.wait()
+        call.cancel()
+        await client.close()
+
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+
+async def test_sleeping_on_a_closed_client_is_an_error_and_no_warning() -> None:
+    """Nothing is left that was never awaited."""
+    transport = transport_to("https://x.example", RaisingSession(ValueError("")))
+    await transport.close()
+
+    error = await outcome(transport.sleep(1.0))
+    gc.collect()
+
+    assert isinstance(error, ClientClosedError)
+
+
+async def test_sleeping_lasts_as_long_as_it_should() -> None:
+    """Unless somebody closes."""
+    transport = transport_to("https://x.example", RaisingSession(ValueError("")))
+    began = time.monotonic()
+
+    await transport.sleep(0.02)
+
+    assert time.monotonic() - began >= 0.019
+    await transport.close()
+
+
+async def test_a_session_that_was_made_is_closed(start: Start) -> None:
+    """`async with` closes it, and only then."""
+    server = await start(FUNDED)
+    async with CreditsClient(KEY, base_url=server.url) as client:
+        await client.credits()
+        bound = client._transport._bound
+        assert bound is not None
+        assert not bound.session.closed
+
+    assert bound.session.closed
+
+
+async def test_a_dropped_client_warns(start: Start) -> None:
+    """A ResourceWarning without a key; the connections are closed all the same."""
+    server = await start(FUNDED)
+    client = CreditsClient(KEY, base_url=server.url)
+    await client.credits()
+    bound = client._transport._bound
+    assert bound is not None
+    session = bound.session
+    del bound
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        del client
+        gc.collect()
+    told = [(warning.category, str(warning.message), repr(warning.source)) for warning in warned]
+    warned.clear()  # the warnings hold what they are about
+    gc.collect()
+    await asyncio.sleep(0.01)
+
+    assert session.closed
+    assert ResourceWarning in [category for category, *_ in told]
+    assert "never closed" in str(told)
+    assert KEY[12:-4] not in str(told)
+
+
+async def test_a_client_that_holds_nothing_is_dropped_quietly(start: Start) -> None:
+    """One that was never used, and one that borrows."""
+    server = await start(FUNDED)
+    async with aiohttp.ClientSession() as session:
+        unused = CreditsClient(KEY, base_url=server.url)
+        borrowing = CreditsClient(KEY, base_url=server.url, session=session)
+        await borrowing.credits()
+
+        del unused, borrowing
+        gc.collect()
+
+        assert not session.closed
+
+
+# Event loops
+
+
+def listening() -> socket.socket:
+    """Listen, so that server after server can serve the same address."""
+    return socket.create_server(("127.0.0.1", 0))
+
+
+def test_a_client_made_at_import_time_serves_run_after_run() -> None:
+    """Each `asyncio.run` has its own session; the last is closed by its loop."""
+    with listening() as sock:
+        client = CreditsClient(KEY, base_url=f"http://127.0.0.1:{sock.getsockname()[1]}/api/v1")
+
+        async def once() -> Credits:
+            async with raw_server(FUNDED, sock=sock.dup()):
+                return await client.credits()
+
+        assert asyncio.run(once()) == asyncio.run(once())
+        asyncio.run(client.close())
+
+        with pytest.raises(ClientClosedError):
+            asyncio.run(once())
+
+
+def test_a_client_closes_in_the_loop_after_its_own() -> None:
+    """There is nothing left to close, and nothing to wait for."""
+    with listening() as sock:
+        client = CreditsClient(KEY, base_url=f"http://127.0.0.1:{sock.getsockname()[1]}/api/v1")
+
+        async def once() -> None:
+            async with raw_server(FUNDED, sock=sock.dup()):
+                await client.credits()
+
+        asyncio.run(once())
+        asyncio.run(client.close())
+
+
+def test_a_second_loop_beside_a_running_one_is_an_error() -> None:
+    """Connections belong to one loop."""
+    with listening() as sock:
+        first = asyncio.new_event_loop()
+        client = CreditsClient(KEY, base_url=f"http://127.0.0.1:{sock.getsockname()[1]}/api/v1")
+
+        async def once() -> object:
+            async with raw_server(FUNDED, sock=sock.dup()):
+                return await outcome(client.credits())
+
+        assert isinstance(first.run_until_complete(once()), Credits)
+        error = asyncio.run(once())
+        assert isinstance(first.run_until_complete(once()), Credits)
+        first.run_until_complete(client.close())
+        first.close()
+
+    assert isinstance(error, ConfigurationError)
+    assert "another event loop" in str(error)
+
+
+# The proxy of the environment
+
+
+@pytest.mark.parametrize(
+    ("environ", "url", "expected"),
+    [
+        ({}, "https://openrouter.ai/api/v1", None),
+        ({"HTTPS_PROXY": "http://proxy:3128"}, "https://openrouter.ai/api/v1", "http://proxy:3128"),
+        ({"https_proxy": "http://proxy:3128"}, "https://openrouter.ai/api/v1", "http://proxy:3128"),
+        ({"HTTPS_PROXY": ""}, "https://openrouter.ai/api/v1", None),
+        ({"HTTP_PROXY": "http://proxy:3128"}, "https://openrouter.ai/api/v1", None),
+        ({"ALL_PROXY": "http://proxy:3128"}, "https://openrouter.ai/api/v1", None),
+        ({"HTTPS_PROXY": "http://p:1", "http_proxy": "http://p:1"}, "http://127.0.0.1:8080/api/v1", None),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "openrouter.ai"}, "https://openrouter.ai/api/v1", None),
+        ({"HTTPS_PROXY": "http://p:1", "no_proxy": "openrouter.ai"}, "https://eu.openrouter.ai/api/v1", None),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": ".openrouter.ai"}, "https://eu.openrouter.ai/api/v1", None),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, "https://openrouter.ai/api/v1", None),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "a.example, openrouter.ai:8443"}, "https://openrouter.ai:8443/v1", None),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "openrouter.ai:8443"}, "https://openrouter.ai/v1", "http://p:1"),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "notopenrouter.ai,localhost"}, "https://openrouter.ai/v1", "http://p:1"),
+    ],
+)
+def test_the_proxy_is_for_https_alone(environ: dict[str, str], url: str, expected: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HTTPS_PROXY and NO_PROXY; through http a proxy would see the key."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+    assert proxy_from_environment(url) == expected
+
+
+@pytest.mark.parametrize("how", ["environment", "argument"])
+async def test_a_proxy_sees_connect_and_never_the_key(how: str, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its refusal is no answer of OpenRouter's, and its password is in no text."""
+    proxy = await start(b"HTTP/1.1 407 Who are you?\r\nContent-Length: 0\r\n\r\n")
+    url = proxy.url.removesuffix("/api/v1").replace("//", "//me:secret@")
+    if how == "environment":
+        monkeypatch.setenv("HTTPS_PROXY", url)
+    async with CreditsClient(KEY, base_url="https://nowhere.invalid", proxy=url if how == "argument" else None, retry=ONCE) as client:
+        error = await outcome(client.credits())
+
+    assert type(error) is APIConnectionError
+    assert "The proxy answered 407" in str(error)
+    assert "secret" not in f"{error} {vars(error)} {client!r}"
+    assert [head.split(" ")[0] for head in proxy.heads] == ["CONNECT"]
+    assert KEY not in proxy.heads[0]
+
+
+# The log
+
+
+async def test_each_attempt_is_one_line_in_the_log(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    """Method, path, masked key, status or error, milliseconds; never a key, a query, a header or a body."""
+    server = await start(answer(503, {"error": {"code": 503, "message": "body"}}), b"", answer(200, {"secret": "body"}))
+    with caplog.at_level(logging.DEBUG, "openrouter_credits"):
+        async with CreditsClient(KEY, base_url=server.url, retry=RetryPolicy(wait_initial=0)) as client:
+            await client.request("GET", "/keys", into=dict[str, Any], params={"query": "q"})
+
+    lines = [record.getMessage() for record in caplog.records if record.name == "openrouter_credits"]
+    told = [line.rsplit(" in ", 1)[0] for line in lines]
+    assert told == [f"GET /api/v1/keys key={MASK}: {what}" for what in (503, "APIConnectionError", 200)]
+    assert all(line.endswith(" ms") and float(line.split()[-2]) >= 0 for line in lines)
+    shown = "".join(f"{record.__dict__}" for record in caplog.records)
+    assert KEY[12:-4] not in shown
+    assert "secret" not in shown
+
+
+async def test_nothing_is_logged_above_debug(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    """A library does not talk unasked."""
+    server = await start(answer(503), FUNDED)
+    with caplog.at_level(logging.INFO):
+        async with CreditsClient(KEY, base_url=server.url, retry=RetryPolicy(wait_initial=0)) as client:
+            await client.credits()
+
+    assert [record for record in caplog.records if record.name.startswith("openrouter_credits")] == []
+
+
+def test_the_logger_is_quiet_by_itself() -> None:
+    """A NullHandler, so that nothing is printed where logging is not set up."""
+    handlers = logging.getLogger("openrouter_credits").handlers
+
+    assert [type(handler) for handler in handlers] == [logging.NullHandler]
+    assert math.isclose(logging.getLogger("openrouter_credits").level, logging.NOTSET)
+
+
+async def test_a_503_for_ever_is_three_requests(start: Start, connect: Connect) -> None:
+    """Not six: aiohttp's own second try is switched off, for disconnects too."""
+    for told, kind in ((answer(503), ServerError), (b"", APIConnectionError)):
+        server = await start(told)
+
+        error = await outcome(connect(server).credits())
+
+        assert type(error) is kind
+        assert len(server.heads) == 3
