@@ -1,0 +1,292 @@
+"""One plain sentence, right in every situation, and nothing of the server's in it that cannot be printed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openrouter_credits import (
+    AuthenticationError,
+    Budget,
+    Credits,
+    KeyInfo,
+    KeyStatus,
+    ManagementKeyRequiredError,
+    OpenRouterError,
+    ServerError,
+    Spendable,
+)
+from openrouter_credits._explain import moment
+from openrouter_credits._spendable import assess
+
+NOW = datetime(2026, 10, 21, 13, 5, tzinfo=UTC)  # a Wednesday
+MONDAY = datetime(2026, 10, 26, tzinfo=UTC)
+
+ZERO = Credits(Decimal(0), Decimal(0))
+FORBIDDEN = ManagementKeyRequiredError("Only management keys can perform this operation", status=403)
+UNAUTHORIZED = AuthenticationError("User not found.", status=401)
+DOWN = ServerError("Service temporarily unavailable", status=503)
+
+
+def wallet(remaining: str) -> Credits:
+    """Make a wallet with so much in it."""
+    return Credits(Decimal(100), Decimal(100) - Decimal(remaining))
+
+
+def budget(scope: str, remaining: str, resets_at: datetime | None = None) -> Budget:
+    """Make a budget of which so much is left."""
+    return Budget(scope, remaining_usd=Decimal(remaining), resets_at=resets_at)
+
+
+def key(remaining: str | None = None, *budgets: Budget, **fields: Any) -> KeyInfo:
+    """Make a key with a cap of which so much is left, or without a cap."""
+    cap = {"limit": None} if remaining is None else {"limit": Decimal(500), "limit_remaining": Decimal(remaining)}
+    return KeyInfo(**{"label": "k", "usage": Decimal(1), "budgets": budgets or None, **cap, **fields})
+
+
+def say(credits_: Credits | OpenRouterError | None, info: KeyInfo | OpenRouterError | None, now: datetime = NOW) -> str:
+    """Say what was read, or not read, of a wallet and a key."""
+    return assess(credits_, info, reader=info, now=now).explain()
+
+
+SENTENCES = {
+    "the design's own": (
+        wallet("74.75"),
+        key("454.54", budget("key_limit", "454.54"), budget("workspace", "11.75", MONDAY)),
+        "$11.75 left until Monday 00:00 UTC: the workspace budget binds (wallet: $74.75).",
+    ),
+    "wallet": (wallet("74.75"), key(), "$74.75 left: the wallet binds."),
+    "wallet of a management key": (wallet("74.75"), key("5", is_management_key=True), "$74.75 left: the wallet binds."),
+    "cap, daily": (
+        wallet("74.75"),
+        key("26.83", limit_reset="daily"),
+        "$26.83 left until Thursday 00:00 UTC: the key's limit binds (wallet: $74.75).",
+    ),
+    "cap, monthly": (
+        wallet("74.75"),
+        key("26.83", limit_reset="monthly"),
+        "$26.83 left until 1 November 00:00 UTC: the key's limit binds (wallet: $74.75).",
+    ),
+    "cap for ever": (wallet("74.75"), key("26.83"), "$26.83 left: the key's limit binds (wallet: $74.75)."),
+    "cap with an unknown window": (
+        wallet("74.75"),
+        key("26.83", limit_reset="fortnightly"),
+        "$26.83 left: the key's limit binds (wallet: $74.75).",
+    ),
+    "budget without a reset": (
+        wallet("74.75"),
+        key(None, budget("member", "11.75")),
+        "$11.75 left: the member budget binds (wallet: $74.75).",
+    ),
+    "budget whose reset is over": (
+        wallet("74.75"),
+        key(None, budget("member", "11.75", NOW)),
+        "$11.75 left: the member budget binds (wallet: $74.75).",
+    ),
+    "budget of more than one word": (
+        wallet("74.75"),
+        key(None, budget("workspace_default_member", "1")),
+        "$1.00 left: the workspace default member budget binds (wallet: $74.75).",
+    ),
+    "wallet not asked for": (None, key("26.83"), "At most $26.83 left: the key's limit binds."),
+    "wallet unreadable": (FORBIDDEN, key("26.83"), "At most $26.83 left: the key's limit binds (wallet: unknown)."),
+    "wallet not believed": (ZERO, key("26.83"), "At most $26.83 left: the key's limit binds (wallet: unknown)."),
+    "key not asked for": (wallet("74.75"), None, "At most $74.75 left: the wallet binds."),
+    "key unreadable": (wallet("74.75"), DOWN, "At most $74.75 left: the wallet binds (key: unknown)."),
+    "wallet empty": (wallet("0"), key(), "Nothing left ($0.00): the wallet binds."),
+    "new account": (
+        ZERO,
+        key(usage=Decimal(0), is_free_tier=True),
+        "Nothing left ($0.00): the wallet binds.",
+    ),
+    "wallet overdrawn": (wallet("-2.75"), key("5"), "Nothing left (-$2.75): the wallet binds."),
+    "wallet overdrawn, key unreadable": (wallet("-2.75"), DOWN, "Nothing left (-$2.75): the wallet binds (key: unknown)."),
+    "cap overdrawn": (
+        wallet("74.75"),
+        key("-0.204117", limit_reset="daily"),
+        "Nothing left (-$0.21) until Thursday 00:00 UTC: the key's limit binds (wallet: $74.75).",
+    ),
+    "cap spent, wallet unreadable": (FORBIDDEN, key("0"), "Nothing left ($0.00): the key's limit binds (wallet: unknown)."),
+    "budget spent, wallet overdrawn less": (
+        wallet("-1"),
+        key(None, budget("workspace", "-3", MONDAY)),
+        "Nothing left (-$3.00) until Monday 00:00 UTC: the workspace budget binds (wallet: -$1.00).",
+    ),
+    "rounded down": (wallet("9.999"), key(), "$9.99 left: the wallet binds."),
+    "less than a cent": (wallet("0.009"), key(), "$0.00 left: the wallet binds."),
+    "a debt of less than a cent": (wallet("-0.001"), key(), "Nothing left (-$0.01): the wallet binds."),
+    "rounded down twice": (
+        wallet("74.756"),
+        key("26.837"),
+        "$26.83 left: the key's limit binds (wallet: $74.75).",
+    ),
+    "nothing known": (
+        FORBIDDEN,
+        key(),
+        "Unknown: the wallet was not read (403 Only management keys can perform this operation), and the key has no limit.",
+    ),
+    "nothing known of a zero": (
+        ZERO,
+        key(usage=Decimal("3.17")),
+        "Unknown: the wallet was not read (GET /credits answered 0 of 0, which nothing confirms), and the key has no limit.",
+    ),
+    "no wallet wanted, no cap": (None, key(), "Unknown: the wallet was not read, and the key has no limit."),
+    "management key without its wallet": (
+        DOWN,
+        key("5", is_management_key=True),
+        "Unknown: the wallet was not read (503 Service temporarily unavailable).",
+    ),
+    "key refused, wallet read by another": (wallet("74.75"), UNAUTHORIZED, "The key is not valid: 401 User not found."),
+    "key refused without a word": (wallet("74.75"), AuthenticationError(status=401), "The key is not valid: 401 Unauthorized."),
+    "expired today": (wallet("74.75"), key(expires_at=NOW), "The key has expired: Wednesday 13:05 UTC."),
+    "expired a moment ago": (
+        wallet("74.75"),
+        key(expires_at=NOW - timedelta(minutes=1)),
+        "The key has expired: 21 October 13:04 UTC.",
+    ),
+    "expired last year": (
+        FORBIDDEN,
+        key(expires_at=datetime(2025, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        "The key has expired: 31 December 2025 23:59 UTC.",
+    ),
+    "expires in three days": (
+        wallet("74.75"),
+        key(expires_at=NOW + timedelta(days=3)),
+        "$74.75 left: the wallet binds; the key expires Saturday 13:05 UTC.",
+    ),
+    "expires in three days, with all that can be said": (
+        FORBIDDEN,
+        key("26.83", limit_reset="monthly", expires_at=NOW + timedelta(days=3)),
+        "At most $26.83 left until 1 November 00:00 UTC: the key's limit binds (wallet: unknown); the key expires Saturday 13:05 UTC.",
+    ),
+    "expires in three days, nothing else known": (
+        None,
+        key(expires_at=NOW + timedelta(days=3)),
+        "Unknown: the wallet was not read, and the key has no limit; the key expires Saturday 13:05 UTC.",
+    ),
+    "expires in a second": (
+        wallet("74.75"),
+        key(expires_at=NOW + timedelta(seconds=1)),
+        "$74.75 left: the wallet binds; the key expires Wednesday 13:05 UTC.",
+    ),
+    "expires in a week": (wallet("74.75"), key(expires_at=NOW + timedelta(days=7)), "$74.75 left: the wallet binds."),
+}
+
+
+@pytest.mark.parametrize(("credits_", "info", "sentence"), SENTENCES.values(), ids=SENTENCES)
+def test_a_sentence_says_it(credits_: Credits | OpenRouterError | None, info: KeyInfo | OpenRouterError | None, sentence: str) -> None:
+    """What is left, until when, what binds, what is unknown, and what ends soon."""
+    assert say(credits_, info) == sentence
+
+
+@pytest.mark.parametrize(
+    ("now", "when", "name"),
+    [
+        ("2026-10-21T13:05", "2026-10-21T13:05", "Wednesday 13:05 UTC"),
+        ("2026-10-21T13:05", "2026-10-22T00:00", "Thursday 00:00 UTC"),
+        ("2026-10-21T13:05", "2026-10-28T13:04", "Wednesday 13:04 UTC"),
+        ("2026-10-21T13:05", "2026-10-28T13:05", "28 October 13:05 UTC"),
+        ("2026-10-26T00:00", "2026-11-02T00:00", "2 November 00:00 UTC"),
+        ("2026-10-21T13:05", "2026-10-21T13:04", "21 October 13:04 UTC"),
+        ("2026-12-30T12:00", "2027-01-01T00:00", "Friday 00:00 UTC"),
+        ("2026-12-01T12:00", "2027-01-01T00:00", "1 January 2027 00:00 UTC"),
+        ("2027-01-01T12:00", "2026-12-31T23:59", "31 December 2026 23:59 UTC"),
+        ("2026-12-31T12:00", "2027-02-01T00:00", "1 February 2027 00:00 UTC"),
+        ("2027-01-01T06:00", "2027-02-01T00:00", "1 February 00:00 UTC"),
+        ("2028-02-23T12:00", "2028-02-29T08:30", "Tuesday 08:30 UTC"),
+        ("2028-02-01T12:00", "2028-02-29T08:30", "29 February 08:30 UTC"),
+        ("2026-10-21T13:05", "9999-12-31T23:59", "31 December 9999 23:59 UTC"),
+    ],
+)
+@pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))], ids=str)
+def test_a_moment_is_named_in_utc(now: str, when: str, name: str, zone: timezone) -> None:
+    """By its weekday as long as there is one such day only, else by its date, and with its year if that is another one."""
+    here = datetime.fromisoformat(f"{now}+00:00").astimezone(zone)
+
+    assert moment(datetime.fromisoformat(f"{when}+00:00"), here) == name
+
+
+def test_no_month_and_no_day_is_missing() -> None:
+    """A year, named day by day."""
+    first = datetime(2027, 1, 1, tzinfo=UTC)
+    days = [first + timedelta(days=number) for number in range(365)]
+
+    assert [moment(day, day) for day in days[:7]] == [
+        f"{name} 00:00 UTC" for name in ("Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday")
+    ]
+    long_ago = datetime(2027, 12, 31, 23, tzinfo=UTC)
+    assert [moment(day, long_ago) for day in days] == [f"{day.day} {day:%B} 00:00 UTC" for day in days]
+
+
+HOSTILE = [
+    ("galaxy", "the galaxy budget"),
+    ("[bold red]", "the [bold red] budget"),
+    ("\x1b[2J\x07work\x9bspace\r\n", "the [2Jworkspace budget"),
+    ("\u202eecapskrow\u2066\u200b\ufeff", "the ecapskrow budget"),
+    ("one\ttwo\u2028three", "the one two three budget"),
+    ("__team__of___two__", "the team of two budget"),
+    ("x" * 100_000, f"the {'x' * 40} budget"),
+    ("_" * 100_000 + "late", "the late budget"),
+    (f"{'x' * 39} yz", f"the {'x' * 39} budget"),
+    ("équipe-団体", "the équipe-団体 budget"),
+    ("\ud800", "the budget"),
+    ("", "the budget"),
+    (" ", "the budget"),
+    ("\x00\u200b", "the budget"),
+]
+
+
+@pytest.mark.parametrize(("scope", "name"), HOSTILE, ids=[f"{scope[:20]!a}" for scope, _ in HOSTILE])
+def test_a_scope_is_shown_as_far_as_it_can_be_printed(scope: str, name: str) -> None:
+    """It is the server's word: on one line, without control or direction characters, and short."""
+    said = say(wallet("74.75"), key(None, budget(scope, "1.5")))
+
+    assert said == f"$1.50 left: {name} binds (wallet: $74.75)."
+
+
+@given(st.text(max_size=60))
+def test_any_scope_makes_one_sentence(scope: str) -> None:
+    """One line that can be printed and encoded, of a bounded length, without gaps."""
+    said = say(wallet("74.75"), key(None, budget(scope, "1.5")))
+
+    assert said.isprintable()
+    assert said.encode().decode() == said
+    assert len(said) < 100
+    assert "  " not in said
+
+
+def test_a_label_is_not_a_part_of_it() -> None:
+    """Whatever the key is called, the sentence is the same."""
+    assert say(wallet("74.75"), key(label="[bold red]\x1b[31m")) == say(wallet("74.75"), key())
+
+
+def test_a_status_put_together_by_hand_is_explained_too() -> None:
+    """As the tests of a program do: nothing but an amount, or not even that."""
+    empty = KeyStatus(None, None, Spendable(None, None, None, "unknown"), (), NOW)
+    bound = attrs.evolve(empty, spendable=Spendable(Decimal(3), "workspace", MONDAY, "at_most"))
+
+    assert empty.explain() == "Unknown: the key was not read."
+    assert bound.explain() == "At most $3.00 left until Monday 00:00 UTC: the workspace budget binds."
+
+
+AMOUNTS = st.decimals(-1000, 1000, places=4)
+
+
+@given(AMOUNTS, AMOUNTS, AMOUNTS)
+def test_the_sentence_never_promises_more_than_there_is(in_wallet: Decimal, in_cap: Decimal, in_budget: Decimal) -> None:
+    """The first figure in it is at most the amount, by less than a cent."""
+    status = assess(
+        Credits(Decimal(10_000), Decimal(10_000) - in_wallet), key(str(in_cap), budget("workspace", str(in_budget))), reader=None, now=NOW
+    )
+
+    first = status.explain().partition("$")[2].partition(" ")[0].rstrip("):")
+    sign = -1 if status.explain().startswith("Nothing left (-") else 1
+
+    assert status.spendable.amount is not None
+    assert 0 <= status.spendable.amount - sign * Decimal(first) < Decimal("0.01")
