@@ -1,0 +1,312 @@
+"""Time that passes without waiting, and servers made of plain functions: a batch of thousands of keys takes milliseconds.
+
+Everything between a `CreditsClient` and the wire is the real thing, `close()` and the deadlines of the transport included; only `send`
+asks a function instead of a socket. All times are in seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import gc
+import json
+import random
+import selectors
+from collections import Counter, deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager
+from typing import Any, ParamSpec, TypeVar
+
+from attrs import frozen
+
+from openrouter_credits import APIConnectionError, APITimeoutError, CreditsClient, KeyCheck, OpenRouterError, RetryPolicy
+from openrouter_credits._protocol import Reply, Request
+from openrouter_credits._transport import Transport
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+_TICK = 1e-9
+
+
+class _NoWaiting(selectors.DefaultSelector):
+    """Lets the time of its loop pass instead of waiting for it."""
+
+    loop: VirtualLoop
+
+    def select(self, timeout: float | None = None) -> Any:
+        ready = super().select(0)
+        if not ready and not self.loop.has_work:
+            assert timeout is not None, "deadlock: nothing is left that could happen"
+            self.loop.now += max(timeout, _TICK)  # a timer due now must not find that no time has passed
+        return ready
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop whose timers fire at once, in their order."""
+
+    def __init__(self) -> None:
+        selector = _NoWaiting()
+        selector.loop = self
+        self.now = 1000.0
+        self.reported: list[dict[str, Any]] = []
+        """What the loop was told of exceptions that nobody asked for."""
+        super().__init__(selector)
+        self.set_exception_handler(lambda _, context: self.reported.append(context))
+
+    @property
+    def has_work(self) -> bool:
+        """Whether something can run without time passing."""
+        return bool(self._ready)  # type: ignore[attr-defined]  # private, and nothing public tells
+
+    def time(self) -> float:
+        """Tell the virtual time."""
+        return self.now
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in virtual time, always with the same dice, and see that it leaves no task, and nothing for the loop to report."""
+
+    async def run_alone() -> T:
+        try:
+            return await main
+        finally:
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            assert not left, f"tasks are left: {left}"
+
+    random.seed(1)
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        loop = runner.get_loop()
+        assert isinstance(loop, VirtualLoop)
+        value = runner.run(run_alone())
+        assert not loop.reported, f"the event loop was told: {loop.reported}"
+        return value
+
+
+def virtual(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Make a test that runs in virtual time."""
+
+    @functools.wraps(test)
+    def run_test(*args: P.args, **kwargs: P.kwargs) -> None:
+        run(test(*args, **kwargs))
+
+    return run_test
+
+
+def now() -> float:
+    """Tell the running loop's time."""
+    return asyncio.get_running_loop().time()
+
+
+def timers() -> list[asyncio.TimerHandle]:
+    """List what the running loop still has to do at some time."""
+    loop: Any = asyncio.get_running_loop()
+    return [timer for timer in loop._scheduled if not timer.cancelled()]
+
+
+# What servers say.
+
+HANG = None
+"""Never answer."""
+
+Answer = Reply | OpenRouterError | None
+Server = Callable[[Request, float], Answer]
+"""What is said to a request that arrives so many seconds after the first one."""
+
+
+def says(status: int, body: object, **headers: str) -> Reply:
+    """Put an answer together; `_` in a header's name stands for `-`."""
+    return Reply(status, {name.replace("_", "-"): value for name, value in headers.items()}, json.dumps(body).encode())
+
+
+def credits_of(total: float, usage: float = 0.0) -> Reply:
+    """Answer as `/credits` does."""
+    return says(200, {"data": {"total_credits": total, "total_usage": usage}})
+
+
+def key_of(**fields: object) -> Reply:
+    """Answer as `/key` does, for a key without a limit."""
+    return says(200, {"data": {"label": "sk-or-v1-...", "usage": 1, "limit": None, "is_free_tier": False, **fields}})
+
+
+def refuses(status: int, message: str = "No", **headers: str) -> Reply:
+    """Refuse as OpenRouter does."""
+    return says(status, {"error": {"code": status, "message": message}}, **headers)
+
+
+def too_many(seconds: float = 1) -> Reply:
+    """Refuse as OpenRouter does to whoever asks too fast."""
+    return refuses(429, "Rate limit exceeded", Retry_After=str(seconds))
+
+
+FUNDED = credits_of(100.5, 25.75)
+INFO = key_of()
+UNAUTHORIZED = refuses(401, "User not found.")
+DAILY_CAP = refuses(429, "Rate limit exceeded: free-models-per-day", Retry_After="3")
+
+
+def healthy(request: Request, _: float) -> Answer:
+    """Answer both endpoints well."""
+    return FUNDED if request.target == "/credits" else INFO
+
+
+def fixed_window(limit: int) -> Server:
+    """Let so many requests pass in each second of the clock."""
+    passed: Counter[int] = Counter()
+
+    def serve(request: Request, at: float) -> Answer:
+        passed[int(at)] += 1
+        return healthy(request, at) if passed[int(at)] <= limit else too_many()
+
+    return serve
+
+
+def sliding_window(limit: int) -> Server:
+    """Let so many requests pass in any second."""
+    passed: deque[float] = deque()
+
+    def serve(request: Request, at: float) -> Answer:
+        while passed and passed[0] <= at - 1:
+            passed.popleft()
+        if len(passed) >= limit:
+            return too_many()
+        passed.append(at)
+        return healthy(request, at)
+
+    return serve
+
+
+def token_bucket(rate: float, burst: float) -> Server:
+    """Let so many requests pass in a second, and a burst of them at once."""
+    tokens, filled_at = burst, 0.0
+
+    def serve(request: Request, at: float) -> Answer:
+        nonlocal tokens, filled_at
+        tokens, filled_at = min(burst, tokens + (at - filled_at) * rate), at
+        if tokens < 1:
+            return too_many()
+        tokens -= 1
+        return healthy(request, at)
+
+    return serve
+
+
+def dead(until: float, but_for: Server = healthy) -> Server:
+    """Refuse every connection until then."""
+    return lambda request, at: but_for(request, at) if at >= until else APIConnectionError("Could not connect", sent=False)
+
+
+# Between them and the client.
+
+
+@frozen
+class Hit:
+    """A request that arrived."""
+
+    at: float
+    """Seconds after the first one."""
+    path: str
+    key: str
+
+
+class StandIn(Transport):
+    """A transport that asks a function.
+
+    Args:
+        server: what answers.
+        latency: how long an answer takes, or what tells that of a request; half of it passes before the server sees the request.
+    """
+
+    def __init__(self, server: Server, latency: float | Callable[[Request], float] = 0.05) -> None:
+        super().__init__("http://127.0.0.1/api/v1", timeout=10.0, max_connections=100, session=None, proxy=None)
+        self._server = server
+        self._latency = latency if callable(latency) else lambda _: latency
+        self._first_at: float | None = None
+        self.hits: list[Hit] = []
+        self.answers: Counter[int | str] = Counter()
+        """How many answers had which status; a failure counts under its class."""
+        self.under_way = 0
+        self.most_under_way = 0
+
+    def hits_of(self, key: str, path: str | None = None) -> int:
+        """Count the requests with a key."""
+        return sum(hit.key == key and path in {None, hit.path} for hit in self.hits)
+
+    @property
+    def paths(self) -> Counter[str]:
+        """How often each path was asked for."""
+        return Counter(hit.path for hit in self.hits)
+
+    async def send(self, request: Request, left: float) -> Reply:
+        """Ask the function."""
+        bound = self._bind() or await self._open()
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            with bound.deadlines.at(now() + min(left, self._timeout)):
+                answer = await self._ask(request)
+        except TimeoutError:
+            self._check_open()
+            raise APITimeoutError("Timed out") from None
+        finally:
+            self.under_way -= 1
+        self.answers[answer.status if isinstance(answer, Reply) else type(answer).__name__] += 1
+        if isinstance(answer, Reply):
+            return answer
+        raise answer
+
+    async def _ask(self, request: Request) -> Reply | OpenRouterError:
+        latency = self._latency(request)
+        await asyncio.sleep(latency / 2)
+        self._first_at = now() if self._first_at is None else self._first_at
+        self.hits.append(Hit(now() - self._first_at, request.target, request.key.reveal()))
+        answer = self._server(request, now() - self._first_at)
+        if answer is HANG:
+            await asyncio.Event().wait()
+        assert answer is not None
+        await asyncio.sleep(latency / 2)
+        return answer
+
+
+@asynccontextmanager
+async def client_of(
+    server: Server = healthy, latency: float | Callable[[Request], float] = 0.05, retry: RetryPolicy | None = None
+) -> AsyncIterator[tuple[CreditsClient, StandIn]]:
+    """Open a client that talks to a function, and close it."""
+    client = CreditsClient("sk-or-v1-nobody", base_url="http://127.0.0.1/api/v1", retry=retry or RetryPolicy())
+    client._transport = wire = StandIn(server, latency)
+    async with client:
+        yield client, wire
+    assert wire.under_way == 0, "requests are still under way"
+
+
+def made_up(number: int) -> str:
+    """Make up a key."""
+    return f"sk-or-v1-{number:08x}{'7' * 48}{number:08x}"
+
+
+def made_up_keys(count: int) -> list[str]:
+    """Make up different keys."""
+    return [made_up(number) for number in range(count)]
+
+
+async def gathered(checks: AsyncGenerator[KeyCheck, None]) -> list[KeyCheck]:
+    """Wait for all outcomes, in their order of arrival."""
+    return [check async for check in checks]
+
+
+async def lazily(keys: Iterable[T], every: float = 0.0) -> AsyncGenerator[T, None]:
+    """Give keys as an asynchronous source, with a pause before each."""
+    for key in keys:
+        await asyncio.sleep(every)
+        yield key
+
+
+def errors_of(checks: Iterable[KeyCheck]) -> Counter[str]:
+    """Count the errors of outcomes by their classes."""
+    return Counter(type(check.error).__name__ for check in checks if check.error is not None)
+
+
+def collect_garbage() -> None:
+    """Let whatever was dropped without being awaited or closed say so now."""
+    gc.collect()
