@@ -1,0 +1,101 @@
+"""Users who test with aioresponses can go on doing so; `conftest.py` shows the one repair that it needs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from _raw import KEY, sample
+from aiohttp import ClientConnectionError, ClientSession
+from yarl import URL
+
+from openrouter_credits import APIConnectionError, APITimeoutError, AuthenticationError, CreditsClient, RetryPolicy
+
+if TYPE_CHECKING:
+    from aioresponses import aioresponses
+
+CREDITS = "https://openrouter.ai/api/v1/credits"
+KEY_URL = "https://openrouter.ai/api/v1/key"
+QUICK = RetryPolicy(wait_initial=0.001)
+
+
+async def test_credits_are_read(mocked: aioresponses) -> None:
+    """A payload in, exact money out, and the key where a server would look for it."""
+    mocked.get(CREDITS, body=sample("credits-noise"))
+
+    async with CreditsClient(KEY) as client:
+        credits_ = await client.credits()
+
+    assert str(credits_.remaining) == "43.628104995"
+    (call,) = mocked.requests["GET", URL(CREDITS)]
+    assert str(call.kwargs["headers"]["Authorization"]) == f"Bearer {KEY}"
+    assert KEY not in repr(call)
+
+
+async def test_a_payload_works_as_well_as_a_body(mocked: aioresponses) -> None:
+    """As most tests are written."""
+    mocked.get(KEY_URL, payload=json.loads(sample("key-2025")))
+
+    async with CreditsClient(KEY) as client:
+        assert (await client.key()).limit is None
+
+
+async def test_a_401_is_an_authentication_error(mocked: aioresponses) -> None:
+    """With the server's message; asked once."""
+    mocked.get(CREDITS, status=401, body=sample("error-user-not-found"), repeat=True)
+
+    async with CreditsClient(KEY) as client:
+        with pytest.raises(AuthenticationError, match=r"401 User not found\."):
+            await client.credits()
+
+    assert len(mocked.requests["GET", URL(CREDITS)]) == 1
+
+
+async def test_a_503_is_tried_again(mocked: aioresponses) -> None:
+    """One after the other, as they were queued."""
+    mocked.get(CREDITS, status=503)
+    mocked.get(CREDITS, status=429, headers={"Retry-After": "0"})
+    mocked.get(CREDITS, body=sample("credits-spec"))
+
+    async with CreditsClient(KEY, retry=QUICK) as client:
+        assert str((await client.credits()).remaining) == "74.75"
+
+    assert len(mocked.requests["GET", URL(CREDITS)]) == 3
+
+
+async def test_a_zero_is_confirmed(mocked: aioresponses) -> None:
+    """The second request is answered too."""
+    mocked.get(CREDITS, body=sample("credits-unconfirmed-zero"))
+    mocked.get(KEY_URL, payload={"data": {"label": "k", "usage": 0, "limit": None, "is_management_key": True}})
+
+    async with CreditsClient(KEY) as client:
+        assert (await client.credits()).is_zero
+
+
+@pytest.mark.parametrize(("problem", "kind"), [(ClientConnectionError("x"), APIConnectionError), (TimeoutError(), APITimeoutError)])
+async def test_exceptions_are_translated(problem: Exception, kind: type[Exception], mocked: aioresponses) -> None:
+    """What aioresponses raises for aiohttp is ours afterwards."""
+    mocked.get(CREDITS, exception=problem, repeat=True)
+
+    async with CreditsClient(KEY, retry=QUICK) as client:
+        with pytest.raises(kind):
+            await client.credits()
+
+    assert len(mocked.requests["GET", URL(CREDITS)]) == 3
+
+
+async def test_a_borrowed_session_is_mocked_too(mocked: aioresponses) -> None:
+    """A program's own session, shared with us."""
+    mocked.get(CREDITS, body=sample("credits-integer"))
+
+    async with ClientSession() as session, CreditsClient(KEY, session=session) as client:
+        assert str((await client.credits()).remaining) == "3.31088086"
+
+
+async def test_a_query_is_part_of_the_address(mocked: aioresponses) -> None:
+    """As it is written in the mock."""
+    mocked.get("https://openrouter.ai/api/v1/keys?offset=100", payload={"data": []})
+
+    async with CreditsClient(KEY) as client:
+        assert await client.request("GET", "/keys", into=dict[str, list[int]], params={"offset": 100}) == {"data": []}

@@ -1,0 +1,588 @@
+"""The client: whose key goes where, what is asked, and what wrong arguments are told."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import logging
+import pickle
+import time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+from _raw import KEY, MASK, OTHER_KEY, OTHER_MASK, FakeTime, answer, outcome, sample
+from attrs import frozen
+
+from openrouter_credits import (
+    AmbiguousWriteError,
+    ApiKey,
+    AuthenticationError,
+    ClientClosedError,
+    ConfigurationError,
+    Credits,
+    CreditsClient,
+    InvalidKeyError,
+    InvalidResponseError,
+    KeyInfo,
+    MissingKeyError,
+    OpenRouterError,
+    RetryPolicy,
+    ServerError,
+    UnconfirmedCreditsError,
+)
+
+if TYPE_CHECKING:
+    from conftest import Connect, Start
+
+FUNDED = answer(200, sample("credits-spec"))
+ZERO = answer(200, sample("credits-unconfirmed-zero"))
+KEY_INFO = answer(200, sample("key-2026-10"))
+THIRD_KEY = "sk-or-v1-aaa" + "9" * 57 + "bbbb"
+
+
+def keys_of(client: CreditsClient) -> tuple[str | None, str | None]:
+    """Reveal a client's key and management key."""
+    return tuple(key and key.reveal() for key in (client._api_key, client._management_key))  # type: ignore[return-value]
+
+
+def key_info(**fields: Any) -> bytes:
+    """Answer as `/key` does."""
+    return answer(200, {"data": {"label": "k", "usage": 0, "limit": None, **fields}})
+
+
+# Keys
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, (None, None)),
+        ({"OPENROUTER_API_KEY": "a"}, ("a", None)),
+        ({"OPENROUTER_KEY": "b"}, ("b", None)),
+        ({"OPENROUTER_API_KEY": "a", "OPENROUTER_KEY": "b"}, ("a", None)),
+        ({"OPENROUTER_API_KEY": " ", "OPENROUTER_KEY": "b"}, ("b", None)),
+        ({"OPENROUTER_API_KEY": "\n", "OPENROUTER_KEY": ""}, (None, None)),
+        ({"OPENROUTER_API_KEY": "a", "OPENROUTER_MANAGEMENT_KEY": "m"}, ("a", "m")),
+        ({"OPENROUTER_MANAGEMENT_API_KEY": "m"}, (None, "m")),
+        ({"OPENROUTER_PROVISIONING_KEY": "m"}, (None, "m")),
+        ({"OPENROUTER_PROVISIONING_API_KEY": "m"}, (None, "m")),
+        ({"OPENROUTER_MANAGEMENT_KEY": "1", "OPENROUTER_MANAGEMENT_API_KEY": "2", "OPENROUTER_PROVISIONING_KEY": "3"}, (None, "1")),
+        ({"OPENROUTER_MANAGEMENT_KEY": "", "OPENROUTER_MANAGEMENT_API_KEY": "2", "OPENROUTER_PROVISIONING_KEY": "3"}, (None, "2")),
+        ({"OPENROUTER_PROVISIONING_API_KEY": "4", "OPENROUTER_PROVISIONING_KEY": "3"}, (None, "3")),
+        ({"OPENROUTER_API_KEYS": "a,b"}, (None, None)),
+    ],
+)
+def test_keys_come_from_the_environment(
+    environ: dict[str, str], expected: tuple[str | None, str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under the names that users know, in the documented order; a blank variable is unset."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+    assert keys_of(CreditsClient()) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"api_key": KEY}, (KEY, None)),
+        ({"management_key": KEY}, (None, KEY)),
+        ({"api_key": ApiKey(KEY), "management_key": f" '{OTHER_KEY}' "}, (KEY, OTHER_KEY)),
+    ],
+)
+def test_an_explicit_key_switches_the_environment_off_for_both(
+    arguments: dict[str, Any], expected: tuple[str | None, str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else's key is never paired with this process's management key."""
+    monkeypatch.setenv("OPENROUTER_API_KEY", "env-key")
+    monkeypatch.setenv("OPENROUTER_MANAGEMENT_KEY", "env-management-key")
+
+    assert keys_of(CreditsClient(**arguments)) == expected
+
+
+@pytest.mark.parametrize("name", ["api_key", "management_key"])
+@pytest.mark.parametrize("blank", ["", " \n", '""'])
+def test_an_explicit_blank_key_is_an_error(name: str, blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a mistake, and the environment does not hide it."""
+    monkeypatch.setenv("OPENROUTER_API_KEY", KEY)
+
+    with pytest.raises(InvalidKeyError, match="blank"):
+        CreditsClient(**{name: blank})
+
+
+def test_an_impossible_key_in_the_environment_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At construction, where keys are read."""
+    monkeypatch.setenv("OPENROUTER_API_KEY", KEY)
+    monkeypatch.setenv("OPENROUTER_PROVISIONING_KEY", "sk or")
+
+    with pytest.raises(InvalidKeyError, match="OPENROUTER_PROVISIONING_KEY: "):
+        CreditsClient()
+
+
+async def test_the_environment_is_read_once(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At construction; what changes later does not change a client."""
+    server = await start(FUNDED)
+    monkeypatch.setenv("OPENROUTER_API_KEY", KEY)
+    monkeypatch.setenv("OPENROUTER_BASE_URL", f" {server.url}/ ")
+    async with CreditsClient() as client:
+        monkeypatch.setenv("OPENROUTER_API_KEY", OTHER_KEY)
+        monkeypatch.setenv("OPENROUTER_BASE_URL", "http://evil.example")
+        await client.credits()
+
+    assert server.keys == [KEY]
+    assert server.lines == ["GET /api/v1/credits"]
+
+
+async def test_a_client_without_keys_says_so_when_it_needs_one(start: Start, connect: Connect) -> None:
+    """It can be made, and serve other keys; its own calls name the variables, and send nothing."""
+    server = await start(FUNDED)
+    client = connect(server, None)
+
+    for call in (client.credits(), client.key(), client.status(), client.request("GET", "/keys", into=dict[str, Any])):
+        with pytest.raises(MissingKeyError, match=r"OPENROUTER_API_KEY.*load_dotenv"):
+            await call
+    assert await client.with_key(KEY).credits() == Credits(Decimal("100.5"), Decimal("25.75"))
+    assert server.keys == [KEY]
+
+
+async def test_each_call_goes_with_its_key(start: Start, connect: Connect) -> None:
+    """The wallet and the open call with the management key, `/key` with the own one."""
+    server = await start(FUNDED, KEY_INFO, answer(200, {}))
+    client = connect(server, KEY, management_key=OTHER_KEY)
+
+    await client.credits()
+    await client.key()
+    await client.request("GET", "/keys", into=dict[str, Any])
+
+    assert list(zip(server.lines, server.keys, strict=True)) == [
+        ("GET /api/v1/credits", OTHER_KEY),
+        ("GET /api/v1/key", KEY),
+        ("GET /api/v1/keys", OTHER_KEY),
+    ]
+
+
+@pytest.mark.parametrize("name", ["api_key", "management_key"])
+async def test_one_key_serves_all_calls(name: str, start: Start, connect: Connect) -> None:
+    """Also if it is a management key alone."""
+    server = await start(FUNDED, KEY_INFO, answer(200, {}))
+    client = connect(server, None, **{name: KEY}) if name != "api_key" else connect(server, KEY)
+
+    await client.credits()
+    await client.key()
+    await client.request("GET", "/keys", into=dict[str, Any])
+
+    assert server.keys == [KEY] * 3
+
+
+# Calls
+
+
+async def test_credits_are_one_request(start: Start, connect: Connect) -> None:
+    """`GET /credits`, exactly once."""
+    server = await start(answer(200, sample("credits-noise")))
+
+    credits_ = await connect(server).credits()
+
+    assert f"{credits_.remaining}" == "43.628104995"
+    assert server.lines == ["GET /api/v1/credits"]
+
+
+async def test_key_is_one_request(start: Start, connect: Connect) -> None:
+    """`GET /key`, exactly once."""
+    server = await start(answer(200, sample("key-over-limit")))
+
+    key = await connect(server).key()
+
+    assert str(key.limit_remaining) == "-0.204117"
+    assert server.lines == ["GET /api/v1/key"]
+
+
+@pytest.mark.parametrize(
+    ("info", "confirmed"),
+    [
+        (key_info(is_management_key=True), True),
+        (key_info(is_provisioning_key=True), True),
+        (key_info(is_free_tier=True), True),
+        (key_info(is_free_tier=True, usage_daily=0, byok_usage="0.000000001"), False),
+        (key_info(is_free_tier=False), False),
+        (key_info(), False),
+        (KEY_INFO, False),
+        (
+            key_info(
+                is_free_tier=True,
+                **dict.fromkeys(
+                    [f"{kind}{period}" for kind in ("usage", "byok_usage") for period in ("", "_daily", "_weekly", "_monthly")], 0
+                ),
+            ),
+            True,
+        ),
+    ],
+)
+async def test_a_zero_is_not_believed(info: bytes, confirmed: bool, start: Start, connect: Connect) -> None:
+    """One more request, to `/key`, confirms a 0/0, or it is an error that holds what was said."""
+    server = await start(ZERO, info)
+
+    said = await outcome(connect(server, KEY).credits())
+
+    assert server.lines == ["GET /api/v1/credits", "GET /api/v1/key"]
+    if confirmed:
+        assert said == Credits(Decimal(0), Decimal(0))
+    else:
+        assert isinstance(said, UnconfirmedCreditsError)
+        assert said.credits == Credits(Decimal(0), Decimal(0))
+        assert said.problems == ()
+
+
+async def test_a_zero_is_confirmed_by_the_key_that_read_it(start: Start, connect: Connect) -> None:
+    """Not by the other one."""
+    server = await start(ZERO, key_info(is_management_key=True))
+
+    await connect(server, KEY, management_key=OTHER_KEY).credits()
+
+    assert server.keys == [OTHER_KEY, OTHER_KEY]
+
+
+async def test_why_a_zero_could_not_be_confirmed_is_told(start: Start, connect: Connect) -> None:
+    """`/key`'s own error is in `problems`."""
+    server = await start(ZERO, answer(503))
+
+    error = await outcome(connect(server).credits())
+
+    assert isinstance(error, UnconfirmedCreditsError)
+    assert [type(problem) for problem in error.problems] == [ServerError]
+    assert len(server.heads) == 1 + 3
+
+
+async def test_a_client_closed_while_confirming_is_closed(start: Start, connect: Connect) -> None:
+    """A closed client's call ends as such."""
+    server = await start(ZERO, None)
+    client = connect(server)
+    call = asyncio.ensure_future(outcome(client.credits()))
+    while len(server.heads) < 2:
+        server.asked.clear()
+        await server.asked.wait()
+    await client.close()
+
+    assert isinstance(await call, ClientClosedError)
+
+
+async def test_one_deadline_bounds_both_requests_of_a_zero(start: Start, connect: Connect) -> None:
+    """`credits()` is one call, whatever it takes."""
+    server = await start(ZERO, None)
+    began = time.monotonic()
+
+    error = await outcome(connect(server, retry=RetryPolicy(deadline=0.3)).credits())
+
+    assert isinstance(error, UnconfirmedCreditsError)
+    assert 0.25 < time.monotonic() - began < 1.0
+
+
+@frozen
+class Row:
+    """What a user's own code wants of `/activity`."""
+
+    model: str
+    usage: Decimal
+
+
+@frozen
+class Activity:
+    """The whole body."""
+
+    data: list[Row]
+
+
+async def test_request_reaches_any_other_endpoint(start: Start, connect: Connect) -> None:
+    """The whole body becomes the caller's class, exactly; with the same retries."""
+    server = await start(answer(502), answer(200, b'{"data": [{"model": "m", "usage": 1.10, "new": 1}], "page": 2}'))
+
+    activity = await connect(server).request("get", "/activity", into=Activity, params={"date": "2026-10-20"})
+
+    assert activity == Activity([Row("m", Decimal("1.1"))])
+    assert server.lines == ["GET /api/v1/activity?date=2026-10-20"] * 2
+
+
+async def test_request_names_the_path_of_what_is_wrong(start: Start, connect: Connect) -> None:
+    """From the top of the body."""
+    server = await start(answer(200, {"data": [{"model": "m"}]}))
+
+    with pytest.raises(InvalidResponseError, match=r"\$\.data\[0\]\.usage: required, but missing"):
+        await connect(server).request("GET", "/activity", into=Activity)
+
+
+@pytest.mark.parametrize("method", ["POST", "patch", "DELETE", "PUT"])
+async def test_a_write_is_sent_once(method: str, start: Start, connect: Connect) -> None:
+    """Its failure may hide its success."""
+    server = await start(answer(500))
+
+    with pytest.raises(AmbiguousWriteError, match="500"):
+        await connect(server).request(method, "/keys/x", into=dict[str, Any], json={})
+
+    assert server.lines == [f"{method.upper()} /api/v1/keys/x"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["credits", "//evil.example/x", "@evil.example/x", "/../x", "/a/../../x", "/x?y", "/x#y", "/x\\y", "", "/%2e%2e/x", "/x y"],
+)
+async def test_a_path_that_leads_elsewhere_is_a_value_error(path: str, start: Start, connect: Connect) -> None:
+    """And nothing is sent."""
+    server = await start(FUNDED)
+
+    with pytest.raises(ValueError, match="path"):
+        await connect(server).request("GET", path, into=dict[str, Any])
+
+    assert server.heads == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options", "kind"),
+    [
+        ("GET", "/x", {"into": object()}, TypeError),
+        ("GET", "/x", {"into": dict, "params": {"a": 1.5}}, TypeError),
+        ("GET", "/x", {"into": dict, "params": "a=1"}, TypeError),
+        ("GET", "/x", {"into": dict, "params": [("a", "1")]}, TypeError),
+        ("POST", "/x", {"into": dict, "json": float("nan")}, ValueError),
+        ("POST", "/x", {"into": dict, "json": {1, 2}}, TypeError),
+        ("GET x", "/x", {"into": dict}, ValueError),
+        (None, "/x", {"into": dict}, TypeError),
+        ("GET", None, {"into": dict}, TypeError),
+        ("GET", b"/x", {"into": dict}, TypeError),
+    ],
+)
+async def test_wrong_arguments_of_request_are_told(
+    method: Any, path: Any, options: dict[str, Any], kind: type[Exception], start: Start, connect: Connect
+) -> None:
+    """By Python's own errors, and nothing is sent."""
+    server = await start(FUNDED)
+
+    with pytest.raises(kind):
+        await connect(server).request(method, path, **options)
+
+    assert server.heads == []
+
+
+@frozen
+class Unstructurable:
+    """A class whose field no JSON becomes."""
+
+    field: asyncio.Event
+
+
+async def test_a_type_that_cannot_be_structured_inside_is_told_too(start: Start, connect: Connect) -> None:
+    """It is the program that is wrong, not the answer; nothing is sent."""
+    server = await start(answer(200, {"field": 1}))
+
+    with pytest.raises(TypeError):
+        await connect(server).request("POST", "/keys", into=Unstructurable)
+
+    assert server.heads == []
+
+
+# Clients of clients
+
+
+async def test_with_key_shares_the_connections(start: Start, connect: Connect) -> None:
+    """One session, however many keys; each request carries its own."""
+    server = await start(FUNDED)
+    parent = connect(server)
+    child = parent.with_key(OTHER_KEY)
+
+    await parent.credits()
+    await child.credits()
+    await child.with_key(ApiKey(THIRD_KEY)).credits()
+
+    assert server.keys == [KEY, OTHER_KEY, THIRD_KEY]
+    assert child._transport is parent._transport
+    assert child._retry is parent._retry
+
+
+async def test_closing_a_child_closes_nothing(start: Start, connect: Connect) -> None:
+    """Neither for itself nor for its parent; closing the parent closes all."""
+    server = await start(FUNDED)
+    parent = connect(server)
+    async with parent.with_key(OTHER_KEY) as child:
+        await child.credits()
+    await child.close()
+
+    await child.credits()
+    await parent.credits()
+    await parent.close()
+
+    with pytest.raises(ClientClosedError):
+        await child.credits()
+
+
+def test_with_key_takes_nothing_from_the_environment_or_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key alone is that key alone."""
+    monkeypatch.setenv("OPENROUTER_MANAGEMENT_KEY", "env")
+    parent = CreditsClient(KEY, management_key=OTHER_KEY)
+
+    assert keys_of(parent.with_key("x")) == ("x", None)
+    assert keys_of(parent.with_key("x", management_key="m")) == ("x", "m")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind"),
+    [
+        (("",), InvalidKeyError),
+        ((None,), TypeError),
+        ((7,), TypeError),
+        (("x y",), InvalidKeyError),
+        (("x", ""), InvalidKeyError),
+        (("x", 7), TypeError),
+    ],
+)
+def test_with_key_refuses_what_is_no_key(arguments: tuple[Any, ...], kind: type[Exception]) -> None:
+    """As the constructor does."""
+    parent = CreditsClient(KEY)
+
+    with pytest.raises(kind):
+        parent.with_key(arguments[0], **({"management_key": arguments[1]} if len(arguments) > 1 else {}))
+
+
+# Arguments
+
+BASE_URLS = [
+    (None, None, "https://openrouter.ai/api/v1"),
+    (None, "", "https://openrouter.ai/api/v1"),
+    (None, "  ", "https://openrouter.ai/api/v1"),
+    (None, "https://eu.example/v1/", "https://eu.example/v1"),
+    ("https://own.example/v1", "https://eu.example/v1", "https://own.example/v1"),
+    ("http://[::1]:8080/", None, "http://[::1]:8080"),
+]
+
+
+@pytest.mark.parametrize(("argument", "variable", "expected"), BASE_URLS)
+def test_the_base_url_is_the_argument_or_the_variable_or_openrouter(
+    argument: str | None, variable: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this order; a blank variable is unset."""
+    if variable is not None:
+        monkeypatch.setenv("OPENROUTER_BASE_URL", variable)
+
+    client = CreditsClient(KEY, base_url=argument)
+
+    assert repr(client) == f"<CreditsClient {expected} key={MASK}>"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://openrouter.ai", "ftp://x", "https://me:secret@x", "https://x?secret", "https://x#secret", "x", "https://"]
+)
+@pytest.mark.parametrize("how", ["argument", "variable"])
+def test_a_base_url_that_no_key_should_go_to_is_refused(url: str, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At construction, without quoting what may hold a password."""
+    if how == "variable":
+        monkeypatch.setenv("OPENROUTER_BASE_URL", url)
+
+    with pytest.raises(ConfigurationError) as caught:
+        CreditsClient(KEY, base_url=url if how == "argument" else None)
+
+    assert "base_url" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind"),
+    [
+        *(({"api_key": value}, TypeError) for value in (7, b"x", ["x"], {"x": 1})),
+        *(({"management_key": value}, TypeError) for value in (7, b"x")),
+        *(({"timeout": value}, TypeError) for value in (None, "10", True, Decimal(10))),
+        *(({"timeout": value}, ValueError) for value in (0, -1, float("nan"), float("inf"))),
+        *(({"max_connections": value}, TypeError) for value in (None, "10", True, 10.0)),
+        *(({"max_connections": value}, ValueError) for value in (0, -1)),
+        *(({"base_url": value}, TypeError) for value in (7, b"https://openrouter.ai", ["https://openrouter.ai"])),
+        *(({"retry": value}, TypeError) for value in (None, 3, {"attempts": 3})),
+        *(({"session": value}, TypeError) for value in (7, "session")),
+        *(({"proxy": value}, TypeError) for value in (7, b"http://proxy")),
+        ({"session": "any", "timeout": 0}, ValueError),
+        ({"session": "any", "max_connections": 10}, TypeError),
+        ({"session": "any", "proxy": "http://proxy:1"}, TypeError),
+        ({"proxy": "http://me:secret@proxy:1", "base_url": "http://127.0.0.1"}, ConfigurationError),
+    ],
+    ids=repr,
+)
+async def test_wrong_arguments_are_told_at_construction(arguments: dict[str, Any], kind: type[Exception]) -> None:
+    """Wrong types are a TypeError, impossible numbers a ValueError; no secret is in either."""
+    async with aiohttp.ClientSession() as session:
+        if arguments.get("session") == "any":
+            arguments = arguments | {"session": session}
+
+        with pytest.raises(kind) as caught:
+            CreditsClient(**{"api_key": KEY, **arguments})
+
+    assert type(caught.value) is kind
+    assert "secret" not in str(caught.value)
+
+
+def test_a_client_shows_masked_keys() -> None:
+    """Its `repr` says which keys, and shows none."""
+    both = CreditsClient(KEY, management_key=OTHER_KEY)
+
+    assert repr(both) == str(both) == f"<CreditsClient https://openrouter.ai/api/v1 key={MASK} management_key={OTHER_MASK}>"
+    assert repr(CreditsClient()) == "<CreditsClient https://openrouter.ai/api/v1>"
+
+
+def test_a_client_that_was_not_made_has_a_repr_too() -> None:
+    """Debuggers and traceback printers ask for it within a constructor that failed."""
+    assert repr(CreditsClient.__new__(CreditsClient)) == "<CreditsClient, not made>"
+
+
+@pytest.mark.parametrize("through", [copy.copy, copy.deepcopy, pickle.dumps, json.dumps])
+def test_a_client_is_neither_copied_nor_pickled(through: Any) -> None:
+    """It holds connections and keys."""
+    with pytest.raises(TypeError):
+        through(CreditsClient(KEY))
+
+
+async def test_many_tasks_share_one_client(start: Start, connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+    """More calls than connections: all are answered, each exactly once."""
+    server = await start(FUNDED)
+    client = connect(server, max_connections=4)
+
+    with caplog.at_level(logging.CRITICAL):
+        said = await asyncio.gather(*(client.with_key(f"key-{number}").credits() for number in range(50)))
+
+    assert len(said) == len(server.heads) == 50
+    assert sorted(server.keys) == sorted(f"key-{number}" for number in range(50))
+
+
+# status() and the pieces it shares with the rest
+
+
+async def test_status_reads_both_at_once(start: Start, connect: Connect) -> None:
+    """With each its own key; what is left is the smallest bound."""
+    wallet, info = json.loads(sample("credits-spec")), json.loads(sample("key-2026-10"))
+    server = await start(answer(200, {"data": wallet["data"] | info["data"]}))
+
+    status = await connect(server, KEY, management_key=OTHER_KEY).status()
+
+    assert sorted(zip(server.lines, server.keys, strict=True)) == [("GET /api/v1/credits", OTHER_KEY), ("GET /api/v1/key", KEY)]
+    assert (status.spendable.amount, status.spendable.bound_by, status.problems) == (Decimal("11.75"), "workspace", ())
+    assert isinstance(status.key, KeyInfo)
+
+
+async def test_status_without_anything_readable_is_the_key_s_error(start: Start, connect: Connect) -> None:
+    """With the wallet's in its problems."""
+    server = await start(answer(401, sample("error-user-not-found")))
+
+    error = await outcome(connect(server).status())
+
+    assert isinstance(error, AuthenticationError)
+    assert [type(problem) for problem in error.problems] == [AuthenticationError]
+
+
+async def test_an_attempt_s_waits_are_the_policy_s(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client hands its policy, its deadline and its transport's sleep to the loop."""
+    server, slept = await start(answer(503)), FakeTime()
+    async with CreditsClient(KEY, base_url=server.url, retry=RetryPolicy(attempts=4)) as client:
+        monkeypatch.setattr(client._transport, "sleep", slept.sleep)
+        error = await outcome(client.credits())
+
+    assert isinstance(error, OpenRouterError)
+    assert len(error.attempts) == len(server.heads) == 4
+    assert [attempt.waited for attempt in error.attempts[1:]] == slept.slept
+    assert all(0 <= wait <= most for wait, most in zip(slept.slept, (0.5, 1.0, 2.0), strict=True))

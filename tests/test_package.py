@@ -1,0 +1,74 @@
+"""What is published: the wheel holds the package, says what it needs, and works where nothing else of this repository is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+
+import openrouter_credits
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """Build the wheel, as a release does."""
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder], cwd=ROOT, check=True, capture_output=True
+    )
+    (path,) = folder.iterdir()
+    return zipfile.ZipFile(path)
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
+    """Its types and its licence too."""
+    names = set(wheel.namelist())
+    version = openrouter_credits.__version__
+
+    assert {name.split("/")[0] for name in names} == {"openrouter_credits", f"openrouter_credits-{version}.dist-info"}
+    assert {"openrouter_credits/py.typed", f"openrouter_credits-{version}.dist-info/licenses/LICENSE"} <= names
+    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "openrouter_credits").rglob("*.py")}
+    assert {name for name in names if name.endswith(".py")} == modules
+
+
+def test_the_core_needs_three_packages(wheel: zipfile.ZipFile) -> None:
+    """Everything else is an extra; there are no upper bounds."""
+    (name,) = (name for name in wheel.namelist() if name.endswith("METADATA"))
+    metadata = Parser().parsestr(wheel.read(name).decode())
+    needed = metadata.get_all("Requires-Dist") or []
+
+    assert {text.split(">")[0] for text in needed if "extra" not in text} == {"aiohttp", "attrs", "cattrs"}
+    assert {text.split(">")[0] for text in needed if "extra == 'cli'" in text} == {"cyclopts", "rich"}
+    assert not any("<" in text or "~=" in text for text in needed)
+    assert metadata["Requires-Python"] == ">=3.11"
+
+
+def test_the_wheel_works_by_itself(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    """A whole round trip, with the package from the wheel."""
+    wheel.extractall(tmp_path)
+    program = f"""
+import asyncio, sys
+sys.path.insert(0, {str(tmp_path)!r})
+import openrouter_credits
+from openrouter_credits import CreditsClient
+from openrouter_credits.testing import FakeOpenRouter
+
+async def main():
+    async with FakeOpenRouter() as fake:
+        key = fake.add_account(credits="100.3", usage="56.671895005").add_key(management=True)
+        async with CreditsClient(key, base_url=fake.url) as client:
+            print((await client.credits()).remaining)
+
+asyncio.run(main())
+print(openrouter_credits.__file__)
+"""
+
+    ran = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert (ran.stdout.split(), ran.stderr) == (["43.628104995", str(tmp_path / "openrouter_credits" / "__init__.py")], "")
