@@ -1,0 +1,86 @@
+"""Exact dollars, and JSON that keeps them exact."""
+
+from __future__ import annotations
+
+import json
+from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+Amount: TypeAlias = str | int | Decimal
+"""Dollars: a text such as `"3.17"`, whole dollars, or a `Decimal`; never a float."""
+
+# A context of our own: figures must not depend on the one of the process.
+_EXACT = Context(prec=100, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
+
+
+def to_amount(value: Amount) -> Decimal:
+    """Read an amount.
+
+    Raises:
+        TypeError: a float, a bool, or anything else that is not exact.
+        ValueError: a text that is no number, or a number that is not finite.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise TypeError(f"an amount is a str, an int or a Decimal, not {type(value).__name__}: write '3.17', not 3.17")
+    try:
+        amount = Decimal(value)
+    except InvalidOperation:
+        raise ValueError(f"{value!r} is not an amount") from None
+    if not amount.is_finite():
+        raise ValueError(f"{value!r} is not an amount")
+    return amount
+
+
+def add(augend: Decimal, addend: Decimal) -> Decimal:
+    """Add exactly."""
+    return _EXACT.add(augend, addend)
+
+
+def subtract(minuend: Decimal, subtrahend: Decimal) -> Decimal:
+    """Subtract exactly."""
+    return _EXACT.subtract(minuend, subtrahend)
+
+
+def to_json(value: object) -> str:
+    """Write JSON in which a `Decimal` is the number it is, without an exponent or trailing zeros.
+
+    Raises:
+        TypeError: JSON has no such value.
+        ValueError: NaN or an infinity, which JSON does not have.
+    """
+    write = _WRITERS.get(type(value))
+    return json.dumps(value, allow_nan=False) if write is None else write(value)
+
+
+def _number(amount: Decimal) -> str:
+    if not amount.is_finite():
+        raise ValueError(f"JSON has no {amount}")
+    text = format(amount, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def _object(items: Mapping[str, object]) -> str:
+    return "{" + ",".join([f"{_text(name)}:{to_json(item)}" for name, item in items.items()]) + "}"
+
+
+def _array(items: Iterable[object]) -> str:
+    return "[" + ",".join([to_json(item) for item in items]) + "]"
+
+
+_text = json.encoder.encode_basestring
+
+_WRITERS: dict[type, Callable[[Any], str]] = {
+    str: _text,
+    bool: lambda value: "true" if value else "false",
+    type(None): lambda _: "null",
+    int: str,
+    Decimal: _number,
+    dict: _object,
+    list: _array,
+    tuple: _array,
+}
