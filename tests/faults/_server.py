@@ -1,0 +1,243 @@
+"""A server that speaks raw bytes on loopback: whatever a real one would never send, on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import struct
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+if TYPE_CHECKING:
+    import ssl
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+
+End = Literal["keep", "close", "reset", "hang"]
+"""How a behaviour ends: keep the connection for the next request, close it, send an RST, or say nothing more until the client goes."""
+
+
+def sample(name: str) -> bytes:
+    """Read a body that was seen in the wild."""
+    return (SAMPLES / f"{name}.json").read_bytes()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it arrived."""
+
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    at: float
+    """When it had arrived whole, by the monotonic clock."""
+    connection: int
+    """The number of its connection, from 1."""
+
+    def header(self, name: str) -> str | None:
+        """Find a header's value; a header sent twice shows both."""
+        found = [value for key, value in self.headers if key.lower() == name.lower()]
+        return ", ".join(found) if found else None
+
+
+@dataclass(frozen=True)
+class Wire:
+    """One connection, while one request is answered on it."""
+
+    asked: Asked
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes, and wait until the kernel has taken most of them."""
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def end(self, how: End) -> None:
+        """Do with the connection what the script says."""
+        match how:
+            case "close":
+                self.writer.close()
+            case "reset":
+                # what was sent before must have been read: an RST throws away what lies in the other side's buffer
+                await asyncio.sleep(0.01)
+                sock = self.writer.get_extra_info("socket")
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.writer.transport.abort()
+            case "hang":
+                while await self.reader.read(65536):
+                    pass
+                self.writer.close()
+
+
+Behaviour = Callable[[Wire], Awaitable[None]]
+Step = Behaviour | bytes
+"""What is done with one request; plain bytes are sent, and the connection stays open."""
+
+
+def reply(status: int = 200, body: object = b"", *headers: str, reason: str = "Whatever") -> bytes:
+    """Make a whole answer; a body that is neither bytes nor text is sent as JSON."""
+    data = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    lines = [f"HTTP/1.1 {status} {reason}", *headers]
+    names = {line.partition(":")[0].lower() for line in headers}
+    if "content-type" not in names:
+        lines.append("Content-Type: application/json")
+    if not names & {"content-length", "transfer-encoding", "connection"}:
+        lines.append(f"Content-Length: {len(data)}")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + data
+
+
+def chunk(data: bytes) -> bytes:
+    """Wrap one chunk of a chunked body; an empty one ends it."""
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def refusal(status: int, message: str = "Nope", *headers: str, **more: Any) -> bytes:
+    """Make an error as OpenRouter words it."""
+    return reply(status, {"error": {"code": status, "message": message, **more}}, *headers)
+
+
+def sends(*pieces: bytes, end: End = "keep", every: float = 0.0) -> Behaviour:
+    """Send some bytes, with a pause after each piece, and end as told."""
+
+    async def behave(wire: Wire) -> None:
+        for piece in pieces:
+            await wire.write(piece)
+            if every:
+                await asyncio.sleep(every)
+        await wire.end(end)
+
+    return behave
+
+
+def drips(head: bytes, drop: bytes = b" ", every: float = 0.1) -> Behaviour:
+    """Send a head at once, and then a drop at a time, for ever."""
+
+    async def behave(wire: Wire) -> None:
+        await wire.write(head)
+        while True:
+            await asyncio.sleep(every)
+            await wire.write(drop)
+
+    return behave
+
+
+class Server:
+    """Answers each request with the next step of its script; the last step is repeated for ever."""
+
+    def __init__(self, *steps: Step, tls: ssl.SSLContext | None = None, greeting: bytes = b"") -> None:
+        self._steps = list(steps)
+        self._tls = tls
+        self._greeting = greeting
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self.asked: list[Asked] = []
+        """Every request, in order of arrival."""
+        self.connections = 0
+        self.open = 0
+        """Connections that the client has not given up."""
+
+    @property
+    def hits(self) -> int:
+        """H: how many requests arrived."""
+        return len(self.asked)
+
+    @property
+    def gaps(self) -> list[float]:
+        """Seconds between one request and the next."""
+        return [later.at - earlier.at for earlier, later in zip(self.asked, self.asked[1:], strict=False)]
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        assert self._server is not None
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    @property
+    def url(self) -> str:
+        """The base URL, with a path as the real one has it."""
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}/api/v1"
+
+    def script(self, *steps: Step) -> None:
+        """Set what comes next."""
+        self._steps = list(steps)
+
+    async def start(self, sock: socket.socket | None = None) -> Self:
+        """Listen on a free port, or on a socket that is bound already."""
+        where: dict[str, Any] = {"sock": sock} if sock else {"host": "127.0.0.1", "port": 0}
+        self._server = await asyncio.start_server(self._serve, ssl=self._tls, backlog=1024, **where)
+        return self
+
+    async def stop(self) -> None:
+        """Stop listening, and drop every connection."""
+        if self._server is None:
+            return
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
+        for _ in range(3):  # the event loop calls connection_lost() a moment after the transports are closed
+            await asyncio.sleep(0)
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        self.connections += 1
+        self.open += 1
+        number = self.connections
+        try:
+            # CancelledError is stop(): a cancelled task would make asyncio.streams (3.11) report an exception of its own
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
+                if self._greeting:
+                    writer.write(self._greeting)
+                while not writer.is_closing():
+                    await self._answer(Wire(await _read(reader, number), reader, writer))
+        finally:
+            self._tasks.discard(task)
+            self.open -= 1
+            writer.close()
+            if self._server is None or not self._server.is_serving():
+                writer.transport.abort()
+            if reader.exception() is not None:  # the client has gone; asyncio.streams (3.11) wants that to be asked for
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+
+    async def _answer(self, wire: Wire) -> None:
+        self.asked.append(wire.asked)
+        step = self._steps.pop(0) if len(self._steps) > 1 else self._steps[0]
+        if isinstance(step, bytes):
+            await wire.write(step)
+        else:
+            await step(wire)
+
+
+async def _read(reader: asyncio.StreamReader, connection: int) -> Asked:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    first, *lines = head[:-4].split("\r\n")
+    method, target, _ = first.split(" ")
+    headers = tuple((name, value.strip()) for name, _, value in (line.partition(":") for line in lines))
+    length = next((int(value) for name, value in headers if name.lower() == "content-length"), 0)
+    body = await reader.readexactly(length)
+    return Asked(method, target, headers, body, time.monotonic(), connection)
+
+
+def bound_socket() -> socket.socket:
+    """Reserve a port of loopback on which nothing listens: a connection is refused until somebody does."""
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 0))
+    return sock

@@ -1,0 +1,197 @@
+"""Calls that are cancelled: nothing is kept, nothing is swallowed, and the next call works."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from openrouter_credits import APITimeoutError, CreditsClient, RetryPolicy
+
+from ._server import Behaviour, Server, Wire, drips, refusal, reply, sample, sends
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from ._sinks import Watch
+    from .conftest import Connect, Serve
+
+FUNDED = reply(200, sample("credits-spec"))
+TASKS, SLOTS = 500, 100
+PATIENT = RetryPolicy(wait_initial=20.0, wait_max=20.0, deadline=30.0)
+
+
+def gathering(count: int) -> Behaviour:
+    """Answer none before so many requests are there at once: it takes every slot for that."""
+    here: list[Wire] = []
+
+    async def behave(wire: Wire) -> None:
+        here.append(wire)
+        if len(here) == count:
+            for each in here:
+                await each.write(FUNDED)
+
+    return behave
+
+
+async def until(is_true: Callable[[], bool]) -> None:
+    """Wait for something that another task brings about."""
+    async with asyncio.timeout(5):
+        while not is_true():
+            await asyncio.sleep(0.005)
+
+
+STAGES: dict[str, Any] = {
+    "in back-off": (refusal(503, "Down", "Retry-After: 20"), lambda server: server.hits == TASKS),
+    "before the headers": (sends(end="hang"), lambda server: server.hits == SLOTS),
+    "in the headers": (sends(b"HTTP/1.1 200 OK\r\nContent-Le", end="hang"), lambda server: server.hits == SLOTS),
+    "in mid-body": (drips(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n{", every=0.02), lambda server: server.hits == SLOTS),
+}
+
+
+@pytest.mark.row(39)
+@pytest.mark.parametrize(("step", "is_there"), STAGES.values(), ids=STAGES)
+async def test_five_hundred_cancelled_calls_leave_nothing_behind(
+    step: Behaviour | bytes, is_there: Callable[[Server], bool], serve: Serve, connect: Connect, fault: Watch
+) -> None:
+    """Cancelled while they sleep, wait for a slot or for the server: each ends as cancelled, and every slot is free for the next call."""
+    server = await serve(step)
+    client = connect(server, max_connections=SLOTS, retry=PATIENT)
+    tasks = [asyncio.ensure_future(client.credits()) for _ in range(TASKS)]
+    await until(lambda: is_there(server))
+    await asyncio.sleep(0.05)
+
+    for task in tasks:
+        task.cancel()
+    began = time.monotonic()
+    ended = await fault.value(asyncio.gather(*tasks, return_exceptions=True))
+
+    assert time.monotonic() - began < 1.0 + fault.stalled
+    assert [type(end) for end in ended] == [asyncio.CancelledError] * TASKS
+    # only connections that had answered whole may be kept
+    kept = SLOTS if step == STAGES["in back-off"][0] else 0
+    await until(lambda: server.open <= kept)
+    server.script(gathering(SLOTS))
+    values = await fault.value(asyncio.gather(*(client.credits() for _ in range(SLOTS))), deadline=5.0)
+    assert {str(wallet.remaining) for wallet in values} == {"74.75"}
+
+
+@pytest.mark.row(39)
+async def test_a_call_cancelled_while_it_waits_for_a_slot_sends_nothing(serve: Serve, connect: Connect, fault: Watch) -> None:
+    """A queued call that is cancelled never reaches the server, and takes no slot from those behind it."""
+    server = await serve(sends(end="hang"), FUNDED)
+    client = connect(server, max_connections=1, retry=PATIENT)
+    first = asyncio.ensure_future(client.credits())
+    await until(lambda: server.hits == 1)
+    queued = [asyncio.ensure_future(client.credits()) for _ in range(10)]
+    await asyncio.sleep(0.02)
+
+    for task in queued[:9]:
+        task.cancel()
+    first.cancel()
+    ends: list[Any] = await fault.value(asyncio.gather(first, *queued, return_exceptions=True), deadline=1.0)
+    *cancelled, wallet = ends
+
+    assert [type(end) for end in cancelled] == [asyncio.CancelledError] * 10
+    assert str(wallet.remaining) == "74.75"
+    assert server.hits == 2
+
+
+@pytest.mark.row(39)
+@pytest.mark.parametrize(
+    "step",
+    [refusal(503, "Down", "Retry-After: 20"), sends(end="hang"), drips(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n{", every=0.02)],
+    ids=["in back-off", "before the headers", "in mid-body"],
+)
+async def test_a_cancelled_call_passes_the_cancellation_on(step: Behaviour | bytes, serve: Serve, connect: Connect, fault: Watch) -> None:
+    """CancelledError comes out untouched, and in none of its frames there is a key."""
+    server = await serve(step)
+    client = connect(server, retry=PATIENT)
+    task = asyncio.ensure_future(client.credits())
+    await until(lambda: server.hits == 1)
+    await asyncio.sleep(0.03)
+    task.cancel("enough")
+
+    error = await fault.error(asyncio.CancelledError, task)
+
+    assert error.args == ("enough",)
+    assert server.hits == 1
+
+
+@pytest.mark.row(39)
+async def test_a_timeout_of_the_caller_is_the_callers(serve: Serve, connect: Connect, fault: Watch) -> None:
+    """`asyncio.timeout` and `wait_for` around a call end as they do around anything else: with their own TimeoutError."""
+    server = await serve(sends(end="hang"))
+    client = connect(server, retry=PATIENT)
+
+    async def patiently() -> None:
+        async with asyncio.timeout(0.1):
+            await client.credits()
+
+    for kind, call in (("timeout", patiently()), ("wait_for", asyncio.wait_for(client.credits(), 0.1))):
+        outcome = await fault(_flat(call), deadline=0.5)
+
+        assert outcome.value == "TimeoutError", kind
+
+
+async def _flat(call: Awaitable[object]) -> str:
+    """Name the exception: the TimeoutError of asyncio has a cause, as it should."""
+    try:
+        await call
+    except TimeoutError as error:
+        return type(error).__name__
+    return "nothing"
+
+
+@pytest.mark.row(39)
+async def test_a_cancellation_at_the_deadline_is_one_or_the_other(serve: Serve, connect: Connect, fault: Watch) -> None:
+    """When both come in the same moment, the call ends in a time-out or as cancelled, and never leaves the task half cancelled."""
+    server = await serve(sends(end="hang"))
+    client = connect(server, timeout=0.1, retry=RetryPolicy(attempts=1, deadline=5))
+
+    async def call(later: float) -> tuple[str, int]:
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().call_later(0.1 + later, task.cancel)
+        try:
+            await client.credits()
+        except APITimeoutError:
+            left = task.cancelling()
+            if left:  # both came: the cancellation is still to be seen
+                return "time-out", left
+            try:
+                await asyncio.sleep(0.02)  # where a cancellation that came a moment later arrives
+            except asyncio.CancelledError:
+                return "time-out, then cancelled", task.uncancel()
+            return "time-out", left
+        except asyncio.CancelledError:
+            return "cancelled", task.uncancel()
+        return "value", 0
+
+    ends = await fault.value(asyncio.gather(*(call(later / 10_000) for later in range(-50, 50))))
+
+    assert {end for end, _ in ends} <= {"cancelled", "time-out, then cancelled"}
+    assert {left for _, left in ends} == {0}
+
+
+@pytest.mark.row(39)
+async def test_a_call_goes_on_while_others_are_cancelled(serve: Serve, connect: Connect, fault: Watch) -> None:
+    """Cancelling half of the calls does not touch the other half."""
+
+    async def slow(wire: Wire) -> None:
+        await asyncio.sleep(0.02)
+        await wire.write(FUNDED)
+
+    server = await serve(slow)
+    client: CreditsClient = connect(server, max_connections=5)
+    tasks = [asyncio.ensure_future(client.credits()) for _ in range(60)]
+    await until(lambda: server.hits >= 8)
+
+    for task in tasks[::2]:
+        task.cancel()
+    ends: list[Any] = await fault.value(asyncio.gather(*tasks, return_exceptions=True))
+
+    assert all(str(end.remaining) == "74.75" for end in ends[1::2])
+    assert sum(task.cancelled() for task in tasks[::2]) > 20

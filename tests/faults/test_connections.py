@@ -1,0 +1,289 @@
+"""Connections that fail: not made, refused, lost, silent or slow."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from openrouter_credits import APIConnectionError, APITimeoutError, CreditsClient, InvalidResponseError, RetryPolicy
+
+from ._server import Behaviour, Wire, bound_socket, chunk, drips, refusal, reply, sample, sends
+from .conftest import KEY, Connect, Serve
+
+if TYPE_CHECKING:
+    from ._sinks import Watch
+
+FUNDED = reply(200, sample("credits-spec"))
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+WHOLE = HEAD + b"Content-Length: 4000\r\n\r\n"
+
+
+@pytest.mark.row(16)
+async def test_a_refused_connection_is_an_error_within_three_seconds(fault: Watch) -> None:
+    """With the defaults, waits and all, a person learns soon that nobody listens."""
+    with bound_socket() as sock:
+        async with CreditsClient(KEY, base_url=f"http://127.0.0.1:{sock.getsockname()[1]}/api/v1") as client:
+            error = await fault.error(APIConnectionError, client.credits(), deadline=3.0)
+
+    assert len(error.attempts) == 3
+    assert "refused" in str(error)
+    assert "127.0.0.1" in str(error)
+
+
+class _NoNames(AbstractResolver):
+    """A resolver that knows no name, as when the network is down."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def resolve(self, *_: object, **__: object) -> list[ResolveResult]:
+        self.asked += 1
+        raise OSError(socket.EAI_NONAME, "Name or service not known")
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.row(16)
+async def test_a_name_that_cannot_be_looked_up_is_a_connection_error(
+    monkeypatch: pytest.MonkeyPatch, connect: Connect, fault: Watch
+) -> None:
+    """A name server that fails is asked again; the error names the host."""
+    url, resolver, asked = "https://credits.invalid/api/v1", _NoNames(), []
+
+    def getaddrinfo(host: str, *_: object, **__: object) -> Any:
+        asked.append(host)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    own = await fault.error(APIConnectionError, connect(url).credits())
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=resolver)) as session:
+        borrowed = await fault.error(APIConnectionError, connect(url, session=session).credits())
+
+    assert "credits.invalid" in str(own)
+    assert str(borrowed) == str(own)
+    assert len(asked) == resolver.asked == 3
+
+
+@pytest.mark.row(17)
+async def test_a_second_address_is_tried_at_once(monkeypatch: pytest.MonkeyPatch, serve: Serve, connect: Connect, fault: Watch) -> None:
+    """A host whose first address refuses answers from its second, within the same attempt."""
+    server = await serve(FUNDED)
+    addresses = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, server.port)) for host in ("127.0.0.2", "127.0.0.1")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
+
+    wallet = await fault.value(connect(f"http://localhost:{server.port}/api/v1", retry=RetryPolicy(attempts=1)).credits(), deadline=1.0)
+
+    assert str(wallet.remaining) == "74.75"
+    assert server.hits == 1
+
+
+@pytest.mark.row(18)
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        sends(end="close"),
+        sends(end="reset"),
+        sends(b"HTTP/1.1 200 OK\r\nContent-Le", end="close"),
+        sends(WHOLE + b'{"data":', end="reset"),
+        sends(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunk(b'{"data":'), end="reset"),
+    ],
+    ids=["disconnect", "reset", "disconnect in the head", "reset in the body", "reset between chunks"],
+)
+@pytest.mark.parametrize("is_warm", [False, True], ids=["new connection", "kept connection"])
+async def test_a_lost_connection_is_tried_three_times(
+    behaviour: Behaviour, is_warm: bool, serve: Serve, connect: Connect, fault: Watch
+) -> None:
+    """Three attempts are three requests, on connections new or kept: aiohttp alone would send each GET twice."""
+    server = await serve(FUNDED, behaviour) if is_warm else await serve(behaviour)
+    client = connect(server)
+    if is_warm:
+        await fault.value(client.credits())
+
+    error = await fault.error(APIConnectionError, client.credits())
+
+    assert error.is_retryable
+    assert len(error.attempts) == 3
+    assert server.hits - is_warm == 3
+
+
+@pytest.mark.row(18)
+async def test_a_lost_connection_is_made_again(serve: Serve, connect: Connect, fault: Watch) -> None:
+    """What was lost twice and then answers is a value."""
+    server = await serve(sends(end="close"), sends(WHOLE, end="reset"), FUNDED)
+
+    wallet = await fault.value(connect(server).credits())
+
+    assert str(wallet.total_usage) == "25.75"
+    assert server.hits == 3
+
+
+@pytest.mark.row(19)
+async def test_a_kept_connection_that_the_server_closed_does_no_harm(serve: Serve, connect: Connect, fault: Watch) -> None:
+    """A server that closes idle connections costs a new connection, not an error; also if it closes just as the call begins."""
+
+    async def close_when_idle(wire: Wire) -> None:
+        await wire.write(FUNDED)
+        asyncio.get_running_loop().call_later(0.02, wire.writer.close)
+
+    idle = await serve(close_when_idle)
+    racing = await serve(FUNDED, sends(end="close"), FUNDED)
+
+    first, second = connect(idle), connect(racing)
+    for client in (first, second):
+        await fault.value(client.credits())
+    await asyncio.sleep(0.08)
+    values = [await fault.value(client.credits()) for client in (first, second)]
+
+    assert [str(wallet.remaining) for wallet in values] == ["74.75", "74.75"]
+    assert (idle.hits, idle.connections) == (2, 2)
+    assert (racing.hits, racing.connections) == (3, 2)
+
+
+@pytest.mark.row(28)
+async def test_a_drip_ends_at_the_deadline(serve: Serve, connect: Connect, fault: Watch) -> None:
+    """A byte every tenth of a second keeps every timer of aiohttp content; the deadline holds, before the head's end and after it."""
+    policy = RetryPolicy(deadline=2.0)
+    dripping = [
+        await serve(drips(WHOLE)),
+        await serve(drips(HEAD + b"Connection: close\r\n\r\n")),
+        await serve(drips(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", chunk(b" "))),
+        await serve(drips(HEAD + b"X-Long: ", b"x")),
+        await serve(drips(WHOLE.replace(b"200 OK", b"503 Down"))),
+    ]
+
+    body, closing, chunks, head, refused = await asyncio.gather(*(fault(connect(server, retry=policy).credits()) for server in dripping))
+
+    for outcome in (body, closing, chunks, head):
+        assert type(outcome.error) is APITimeoutError
+        assert isinstance(outcome.error, TimeoutError)
+        assert outcome.elapsed == pytest.approx(2.0, abs=0.1 + fault.stalled)
+    # the status of a refusal has been read, and decides; its body is worth no wait beyond the deadline
+    assert type(refused.error).__name__ == "ServerError"
+    assert refused.elapsed == pytest.approx(2.0, abs=0.1 + fault.stalled)
+    assert [server.hits for server in dripping] == [1, 1, 1, 1, 1]
+
+
+@pytest.mark.row(28)
+async def test_the_deadline_in_a_later_attempt_keeps_the_earlier_errors(serve: Serve, connect: Connect, fault: Watch) -> None:
+    """A time-out at the deadline tells what went wrong before."""
+    server = await serve(refusal(503), drips(WHOLE))
+
+    error = await fault.error(APITimeoutError, connect(server, retry=RetryPolicy(wait_initial=0.01, deadline=0.5)).credits())
+
+    assert [type(attempt.error).__name__ for attempt in error.attempts] == ["ServerError", "APITimeoutError"]
+    assert server.hits == 2
+
+
+@pytest.mark.row(29)
+async def test_silence_ends_each_attempt_at_its_timeout(serve: Serve, connect: Connect, fault: Watch) -> None:
+    """A server that accepts and says nothing costs `timeout` seconds an attempt."""
+    server = await serve(sends(end="hang"))
+
+    error = await fault.error(APITimeoutError, connect(server, timeout=0.2).credits())
+
+    assert [attempt.elapsed for attempt in error.attempts] == [pytest.approx(0.2, abs=0.1 + fault.stalled)] * 3
+    assert server.hits == 3
+
+
+@pytest.mark.row(29)
+async def test_a_port_that_accepts_without_reading_ends_at_the_timeout(connect: Connect, fault: Watch) -> None:
+    """Connections that wait in a queue which nobody empties are no better: a time-out, not a hang."""
+    with bound_socket() as sock:
+        sock.listen(1)
+        client = connect(f"http://127.0.0.1:{sock.getsockname()[1]}", timeout=0.15)
+
+        await fault.error(APITimeoutError, client.credits())
+
+
+@pytest.mark.row(29)
+async def test_waiting_for_a_slot_is_not_charged_to_the_attempt(serve: Serve, connect: Connect, fault: Watch) -> None:
+    """An attempt's clock starts when it holds a connection: sixty calls through four slots outlast `timeout`, and all are answered."""
+
+    async def slow(wire: Wire) -> None:
+        await asyncio.sleep(0.05)
+        await wire.write(FUNDED)
+
+    server = await serve(slow)
+    client = connect(server, timeout=0.5, max_connections=4, retry=RetryPolicy(attempts=1, deadline=5))
+    began = time.monotonic()
+
+    values = await fault.value(asyncio.gather(*(client.credits() for _ in range(60))))
+
+    assert time.monotonic() - began > 0.7, "the queue was to be longer than the time-out"
+    assert len(values) == server.hits == 60
+    assert server.connections <= 4
+
+
+@pytest.mark.row(29)
+async def test_a_queue_that_does_not_move_ends_at_the_deadline(serve: Serve, connect: Connect, fault: Watch) -> None:
+    """A call that never gets a connection says so at its deadline."""
+    server = await serve(sends(end="hang"))
+    client = connect(server, timeout=5.0, max_connections=1, retry=RetryPolicy(deadline=0.4))
+
+    first, second = await asyncio.gather(fault(client.credits()), fault(client.credits()))
+
+    assert [type(outcome.error) for outcome in (first, second)] == [APITimeoutError, APITimeoutError]
+    assert server.hits == 1
+
+
+@pytest.mark.row(29)
+async def test_a_sleeping_call_holds_no_slot(serve: Serve, connect: Connect, fault: Watch) -> None:
+    """While one call waits out its hint, another uses the only connection."""
+    server = await serve(refusal(503, "Later", "Retry-After: 0.3"), FUNDED)
+    client = connect(server, max_connections=1)
+    sleeper = asyncio.ensure_future(client.credits())
+    while not server.hits:
+        await asyncio.sleep(0.01)
+
+    outcome = await fault(client.credits())
+    await fault.value(sleeper)
+
+    assert outcome.elapsed < 0.2 + fault.stalled
+    assert server.hits == 3
+
+
+@pytest.mark.row(31)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        HEAD + b"X-Long: " + b"x" * 20_000 + b"\r\n\r\n{}",
+        HEAD + b"".join(b"X-%d: y\r\n" % number for number in range(500)) + b"\r\n{}",
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"220 mail.example ESMTP ready\r\n",
+        b"\x16\x03\x01\x02\x00" + b"\x00" * 200,
+        HEAD + b"Content-Length: many\r\n\r\n{}",
+        HEAD + b"Content-Length: -5\r\n\r\n{}",
+        HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
+        HEAD + b"No colon\r\n\r\n{}",
+        b"HTTP/1.1 2000 OK\r\n\r\n",
+        b"HTTP/9.9 200 OK\r\n\r\n{}",
+    ],
+    ids=[
+        *("20 KB header", "500 headers", "SSH banner", "SMTP banner", "binary", "length in words", "negative length", "two lengths"),
+        *("chunk size in words", "header without colon", "status of four digits", "version"),
+    ],
+)
+async def test_an_answer_that_is_not_http_is_an_invalid_response(answer: bytes, serve: Serve, connect: Connect, fault: Watch) -> None:
+    """What aiohttp's parser reports as a status 400, which no server sent, is said to be what it is."""
+    server = await serve(sends(answer, end="close", every=0.01))
+
+    error = await fault.error(InvalidResponseError, connect(server).credits())
+
+    assert "400" not in str(error)
+    assert 1 <= server.hits <= 3
+
+
+@pytest.mark.row(31)
+async def test_a_banner_before_the_request_is_an_invalid_response(serve: Serve, connect: Connect, fault: Watch) -> None:
+    """A server that speaks first is none of HTTP's."""
+    server = await serve(sends(end="hang"), greeting=b"220 mail.example ESMTP ready\r\n")
+
+    await fault.error(InvalidResponseError, connect(server, timeout=0.5).credits())

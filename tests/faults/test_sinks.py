@@ -1,0 +1,149 @@
+"""The assertion that every row shares can fail: it finds each leak of a client that is made to leak."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from openrouter_credits import CreditsClient, OpenRouterError
+
+from . import _leaky
+from ._server import refusal, reply, sends
+from ._sinks import KeyShownError, Watch
+from .conftest import KEY, QUICK, Serve
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+LEAKS = {
+    _leaky.in_str: "str",
+    _leaky.in_repr: "repr",
+    _leaky.in_vars: "vars",
+    _leaky.in_args: "args",
+    _leaky.in_context: "__cause__/__context__",
+    _leaky.in_locals: "traceback with locals",
+    _leaky.in_log_message: "log message",
+    _leaky.in_log_args: "log args",
+    _leaky.in_log_exc_info: "log exc_info",
+    _leaky.in_warning: "warning",
+    _leaky.in_report: "asyncio's report",
+    _leaky.in_pickle: "pickle",
+}
+
+
+def watch(*, is_needed: bool = False) -> Watch:
+    """Make an assertion of the test's own, so that the one of all rows sees no more than an exception that was expected."""
+    return Watch({KEY}, ours=(_leaky.__file__,), deadline=1.0, is_needed=is_needed)
+
+
+@pytest.fixture
+def fault() -> None:
+    """Replace the assertion of all rows, which these leaks would fail."""
+
+
+@pytest.mark.parametrize(("leaky", "sink"), LEAKS.items(), ids=LEAKS.values())
+async def test_each_of_the_twelve_sinks_is_looked_into(leaky: Callable[[str, str], Awaitable[None]], sink: str, serve: Serve) -> None:
+    """A key in a single sink fails the assertion, which names the sink."""
+    server = await serve(refusal(401))
+
+    with pytest.raises(KeyShownError) as caught:
+        async with watch() as shared:
+            await shared(leaky(server.url, KEY))
+
+    assert str(caught.value).startswith(f"{sink} shows the key")
+
+
+async def test_an_error_of_the_http_library_fails_the_assertion(serve: Serve) -> None:
+    """What escapes must be one of our errors."""
+    server = await serve(refusal(401))
+
+    with pytest.raises(AssertionError, match="ClientResponseError is none of our errors"):
+        async with watch() as shared:
+            await shared(_leaky.from_aiohttp(server.url, KEY))
+
+
+async def test_a_call_that_ends_late_fails_the_assertion() -> None:
+    """A tenth of a second after its deadline a call must have ended."""
+    with pytest.raises(AssertionError, match="its deadline is"):
+        async with watch() as shared:
+            await shared(_leaky.late(), deadline=0.01)
+
+
+async def test_a_connection_that_is_kept_fails_the_assertion(serve: Serve) -> None:
+    """After a call nothing is acquired in any connector."""
+    server = await serve(sends(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", end="hang"))
+    held: list[Any] = []
+
+    with pytest.raises(AssertionError, match="still acquired"):
+        async with watch() as shared:
+            await shared(_leaky.unreleased(server.url, held))
+
+    await held[0].close()
+
+
+async def test_a_value_that_shows_the_key_fails_the_assertion() -> None:
+    """Values are looked at, too."""
+
+    async def echo() -> list[str]:
+        return [KEY]
+
+    with pytest.raises(KeyShownError, match="repr shows the key"):
+        async with watch() as shared:
+            await shared(echo())
+
+
+async def test_a_program_that_prints_the_key_fails_the_assertion() -> None:
+    """What another process printed is looked at, too."""
+    with pytest.raises(KeyShownError, match="output of a process shows the key"):
+        async with watch() as shared:
+            await shared.child("import os; print(os.environ['OPENROUTER_API_KEY'])", key=KEY)
+
+
+async def test_another_exception_that_nobody_retrieved_fails_the_assertion() -> None:
+    """The event loop is told of nothing but the exceptions that the rows drop on purpose."""
+    with pytest.raises(AssertionError, match="the event loop was told of something else"):
+        async with watch():
+            asyncio.get_running_loop().create_future().set_exception(OSError())
+
+
+async def test_a_warning_fails_the_assertion() -> None:
+    """A warning without a key is a fault, too."""
+    with pytest.raises(AssertionError, match="there were warnings"):
+        async with watch():
+            warnings.warn("unclosed", ResourceWarning, stacklevel=1)
+
+
+async def test_a_row_that_forgets_the_assertion_fails() -> None:
+    """A test with a row's marker must hand over at least one call."""
+    with pytest.raises(AssertionError, match="must hand its calls"):
+        async with watch(is_needed=True):
+            pass
+
+
+async def test_a_harmless_client_passes_the_assertion(serve: Serve) -> None:
+    """Whatever the assertion finds, it finds in the leak: the same client without one passes."""
+
+    async def call() -> None:
+        raise OpenRouterError("nothing to see")
+
+    server = await serve(reply(200, {"data": {}}))
+    async with Watch({KEY}, ours=(__file__,), deadline=1.0, is_needed=True) as shared:
+        error = await shared.error(OpenRouterError, call())
+
+    assert error.summary == "nothing to see"
+    assert server.hits == 0
+
+
+async def test_the_log_speaks_while_it_is_watched(serve: Serve) -> None:
+    """The log's sinks are not silent: each attempt is logged, with the key masked."""
+    server = await serve(refusal(503), reply(200, {"data": {"total_credits": 2, "total_usage": 1}}))
+
+    async with Watch({KEY}, deadline=5.0) as shared, CreditsClient(KEY, base_url=server.url, retry=QUICK) as client:
+        await shared.value(client.credits())
+        logged = shared.logged("openrouter_credits")
+
+    assert len(logged) == 2
+    assert f"key={KEY[:12]}...{KEY[-4:]}: 503 in " in logged[0]

@@ -1,0 +1,133 @@
+"""TLS that cannot be trusted: the key is not sent, and nobody asks twice."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+import trustme
+
+from openrouter_credits import TLSError
+
+from ._server import reply, sample, sends
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._sinks import Watch
+    from .conftest import Connect, Serve
+
+FUNDED = reply(200, sample("credits-spec"))
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """Make a certificate authority that only some clients trust."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def certified(authority: trustme.CA) -> Callable[..., ssl.SSLContext]:
+    """Make a server's side of TLS, with a certificate of that authority."""
+
+    def make(host: str, *, until: datetime | None = None) -> ssl.SSLContext:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        since = until - timedelta(days=2) if until else None
+        authority.issue_cert(host, not_before=since, not_after=until).configure_cert(context)
+        return context
+
+    return make
+
+
+@pytest.fixture
+def trusting(authority: trustme.CA) -> ssl.SSLContext:
+    """Make a client's side of TLS that trusts the authority."""
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
+
+
+@pytest.mark.row(32)
+async def test_a_certificate_of_nobody_is_refused(
+    certified: Callable[..., ssl.SSLContext], serve: Serve, connect: Connect, fault: Watch
+) -> None:
+    """What no known authority has signed is a TLS error, at once; the server saw a handshake and no request."""
+    server = await serve(FUNDED, tls=certified("127.0.0.1"))
+
+    error = await fault.error(TLSError, connect(server).credits())
+
+    assert "certificate" in str(error)
+    assert len(error.attempts) == 1
+    assert server.hits == 0
+
+
+@pytest.mark.row(32)
+@pytest.mark.parametrize("fault_of", ["host", "date"])
+async def test_a_certificate_for_another_host_or_time_is_refused(
+    fault_of: str,
+    certified: Callable[..., ssl.SSLContext],
+    trusting: ssl.SSLContext,
+    serve: Serve,
+    connect: Connect,
+    fault: Watch,
+) -> None:
+    """A trusted authority is not enough: host name and dates are compared, and a fault in them is final."""
+    wrong = certified("elsewhere.example") if fault_of == "host" else certified("127.0.0.1", until=datetime.now(UTC) - timedelta(days=1))
+    server = await serve(FUNDED, tls=wrong)
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusting)) as session:
+        error = await fault.error(TLSError, connect(server, session=session).credits())
+
+    assert ("127.0.0.1" if fault_of == "host" else "expired") in str(error)
+    assert len(error.attempts) == 1
+    assert server.hits == 0
+
+
+@pytest.mark.row(32)
+async def test_a_certificate_that_is_right_is_accepted(
+    certified: Callable[..., ssl.SSLContext], trusting: ssl.SSLContext, serve: Serve, connect: Connect, fault: Watch
+) -> None:
+    """The refusals above are for their own reasons: the same set-up without a fault answers."""
+    server = await serve(FUNDED, tls=certified("127.0.0.1"))
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusting)) as session:
+        wallet = await fault.value(connect(server, session=session).credits())
+
+    assert str(wallet.remaining) == "74.75"
+
+
+@pytest.mark.row(32)
+async def test_a_server_without_tls_never_sees_the_key(serve: Serve, connect: Connect, fault: Watch) -> None:
+    """A call over https to a port that speaks plain HTTP ends in the handshake."""
+    server = await serve(sends(end="hang"), greeting=reply(400, "The plain HTTP request was sent to HTTPS port"))
+
+    outcome = await fault(connect(server.url.replace("http://", "https://")).credits())
+
+    assert type(outcome.error).__name__ in ("TLSError", "APIConnectionError")
+    assert server.hits == 0
+
+
+@pytest.mark.row(32)
+async def test_a_server_that_hangs_up_in_the_handshake_is_no_identity(connect: Connect, serve: Serve, fault: Watch) -> None:
+    """A handshake that breaks off says nothing about certificates, and may be tried again; no key was sent."""
+    server = await serve(sends(end="hang"), greeting=b"\x15\x03\x03\x00\x02\x02\x28")  # the TLS alert "handshake failure"
+
+    outcome = await fault(connect(server.url.replace("http://", "https://")).credits())
+
+    assert type(outcome.error).__name__ in ("TLSError", "APIConnectionError")
+    assert server.hits == 0
+
+
+@pytest.mark.row(32)
+async def test_a_write_over_untrusted_tls_did_not_happen(
+    certified: Callable[..., ssl.SSLContext], serve: Serve, connect: Connect, fault: Watch
+) -> None:
+    """Nothing is sent before the handshake: the error of a write is not ambiguous."""
+    server = await serve(FUNDED, tls=certified("127.0.0.1"))
+
+    await fault.error(TLSError, connect(server).request("DELETE", "/keys/abc", into=dict))
+
+    assert server.hits == 0

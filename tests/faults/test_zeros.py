@@ -1,0 +1,158 @@
+"""A wallet of 0 of 0 is not believed unless `/key` bears it out."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from openrouter_credits import (
+    APIConnectionError,
+    APITimeoutError,
+    AuthenticationError,
+    Credits,
+    RetryPolicy,
+    ServerError,
+    UnconfirmedCreditsError,
+)
+
+from ._server import refusal, reply, sample, sends
+from .conftest import KEY, OTHER_KEY, Connect, Serve
+
+if TYPE_CHECKING:
+    from ._sinks import Watch
+
+ZERO = reply(200, sample("credits-unconfirmed-zero"))
+COUNTERS = [f"{kind}usage{window}" for kind in ("", "byok_") for window in ("", "_daily", "_weekly", "_monthly")]
+UNUSED = {"label": "k", "limit": None, "limit_remaining": None, "is_free_tier": True, "is_management_key": False} | dict.fromkeys(
+    COUNTERS, 0
+)
+
+
+@pytest.mark.row(40)
+@pytest.mark.parametrize("name", ["key-2025", "key-2026-08", "key-2026-10", "key-monthly-cap"])
+async def test_a_zero_that_the_keys_use_belies_is_an_error(name: str, serve: Serve, connect: Connect, fault: Watch) -> None:
+    """A key with real usage does not have a wallet that never had a cent: two requests, and an error that holds what was said."""
+    server = await serve(ZERO, reply(200, sample(name)))
+
+    error = await fault.error(UnconfirmedCreditsError, connect(server).credits())
+
+    assert isinstance(error.credits, Credits)
+    assert (str(error.credits.total_credits), str(error.credits.total_usage)) == ("0", "0")
+    assert error.problems == ()
+    assert [asked.target for asked in server.asked] == ["/api/v1/credits", "/api/v1/key"]
+
+
+@pytest.mark.row(40)
+@pytest.mark.parametrize("zero", ["0", "0.0", "0e9", "-0", '"0"', '"-0.00"'])
+@pytest.mark.parametrize("is_free", [True, False])
+async def test_any_zero_is_doubted(zero: str, is_free: bool, serve: Serve, connect: Connect, fault: Watch) -> None:
+    """Nothing but a management key, or an account that never paid and never used anything, bears a zero out."""
+    key = UNUSED | {"is_free_tier": is_free, "usage": 0 if not is_free else "0.000001"}
+    server = await serve(reply(200, f'{{"data":{{"total_credits":{zero},"total_usage":{zero}}}}}'), reply(200, {"data": key}))
+
+    error = await fault.error(UnconfirmedCreditsError, connect(server).credits())
+
+    assert str(error.credits.remaining) == "0"
+    assert server.hits == 2
+
+
+@pytest.mark.row(40)
+@pytest.mark.parametrize("counter", COUNTERS)
+async def test_one_counter_above_zero_belies_a_zero(counter: str, serve: Serve, connect: Connect, fault: Watch) -> None:
+    """Use of any kind, in any window, means that somebody paid."""
+    server = await serve(ZERO, reply(200, {"data": UNUSED | {counter: 0.01}}))
+
+    await fault.error(UnconfirmedCreditsError, connect(server).credits())
+
+    assert server.hits == 2
+
+
+@pytest.mark.row(40)
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"is_management_key": "false"},
+        {"is_management_key": 1},
+        {"is_management_key": None},
+        {"is_free_tier": "true", "is_management_key": []},
+    ],
+)
+async def test_a_flag_that_is_none_confirms_nothing(flags: dict[str, object], serve: Serve, connect: Connect, fault: Watch) -> None:
+    """Only true is true."""
+    server = await serve(ZERO, reply(200, {"data": UNUSED | {"is_free_tier": False} | flags}))
+
+    await fault.error(UnconfirmedCreditsError, connect(server).credits())
+
+    assert server.hits == 2
+
+
+@pytest.mark.row(40)
+@pytest.mark.parametrize(
+    "flags",
+    [{"is_management_key": True, "usage": 7}, {"is_management_key": None, "is_provisioning_key": True, "usage": 7}, {"is_free_tier": True}],
+    ids=["management key", "older name", "free tier"],
+)
+async def test_a_zero_that_the_key_bears_out_is_a_value(flags: dict[str, object], serve: Serve, connect: Connect, fault: Watch) -> None:
+    """A new account has 0 of 0, and is told so."""
+    server = await serve(ZERO, reply(200, {"data": UNUSED | {"is_free_tier": False} | flags}))
+
+    wallet = await fault.value(connect(server).credits())
+
+    assert (str(wallet.remaining), wallet.used_fraction) == ("0", None)
+    assert server.hits == 2
+
+
+@pytest.mark.row(40)
+async def test_a_zero_is_borne_out_by_the_key_that_read_it(serve: Serve, connect: Connect, fault: Watch) -> None:
+    """With two keys, `/key` is asked with the management key, which read the wallet."""
+    server = await serve(ZERO, reply(200, {"data": UNUSED | {"is_management_key": True}}))
+
+    await fault.value(connect(server, KEY, management_key=OTHER_KEY).credits())
+
+    assert [asked.header("Authorization") for asked in server.asked] == [f"Bearer {OTHER_KEY}"] * 2
+
+
+@pytest.mark.row(40)
+async def test_a_key_that_cannot_be_read_confirms_nothing(serve: Serve, connect: Connect, fault: Watch) -> None:
+    """`/key` down, refusing or cut off leaves the zero unconfirmed; its own error is in `.problems`."""
+    down = await serve(ZERO, refusal(503, "Down"))
+    refusing = await serve(ZERO, refusal(401, "Gone"))
+    cut = await serve(ZERO, sends(end="close"))
+
+    errors = [await fault.error(UnconfirmedCreditsError, connect(server).credits()) for server in (down, refusing, cut)]
+
+    assert [[type(problem) for problem in error.problems] for error in errors] == [
+        [ServerError],
+        [AuthenticationError],
+        [APIConnectionError],
+    ]
+    assert str(errors[0].problems[0]).startswith("503 Down")
+    assert [server.hits for server in (down, refusing, cut)] == [4, 2, 4]
+
+
+@pytest.mark.row(40)
+async def test_the_deadline_bounds_the_confirmation_too(serve: Serve, connect: Connect, fault: Watch) -> None:
+    """Asking `/key` is a part of the call: both must end within its one deadline."""
+    server = await serve(ZERO, sends(end="hang"))
+    client = connect(server, timeout=0.2, retry=RetryPolicy(wait_initial=0.01, deadline=0.3))
+
+    error = await fault.error(UnconfirmedCreditsError, client.credits(), deadline=0.3)
+
+    assert [type(problem) for problem in error.problems] == [APITimeoutError]
+
+
+@pytest.mark.row(40)
+async def test_figures_that_are_not_both_zero_are_believed(serve: Serve, connect: Connect, fault: Watch) -> None:
+    """A wallet that was paid for and is used up costs one request."""
+    for body in (
+        {"total_credits": 5, "total_usage": 5},
+        {"total_credits": 0, "total_usage": 0.01},
+        {"total_credits": 0.01, "total_usage": 0},
+    ):
+        server = await serve(reply(200, json.dumps({"data": body})))
+
+        await fault.value(connect(server).credits())
+
+        assert server.hits == 1
