@@ -1,0 +1,53 @@
+"""The command `openrouter-credits`: it shows what the public API says, and decides nothing by itself."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from openrouter_credits.cli._exits import INTERRUPTED, NO_VERDICT, fail, open_streams, reader_may_leave
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code; without `argv`, the arguments are the process's own."""
+    open_streams()
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if not _has_extra():
+            return fail('The command line is an extra of the package: pip install "openrouter-credits[cli]"', NO_VERDICT)
+        if text := _quick_answer(arguments):
+            with reader_may_leave():
+                sys.stdout.write(text)
+            return 0
+        from openrouter_credits.cli._app import run  # noqa: PLC0415 - what is above needs neither cyclopts nor rich
+
+        return run(arguments)
+    except KeyboardInterrupt:
+        return fail("Interrupted.", INTERRUPTED)
+
+
+def _has_extra() -> bool:
+    try:
+        return all(find_spec(name) is not None for name in ("cyclopts", "rich"))
+    except ImportError:
+        return False
+
+
+def _quick_answer(arguments: list[str]) -> str | None:
+    """Answer `--help` and `--version` without the parser: importing it, and what it formats help with, takes 0.4 s."""
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    if "--help" in options or "-h" in options:
+        from openrouter_credits.cli._help import HELP  # noqa: PLC0415 - as above
+
+        return next((HELP[word] for word in options if word in HELP), HELP[""])
+    if "--version" in options:
+        from openrouter_credits import __version__  # noqa: PLC0415 - as above
+
+        return f"openrouter-credits {__version__}\n"
+    return None

@@ -1,0 +1,125 @@
+"""The commands and their options, as cyclopts reads them; and what becomes of every fault."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+
+from openrouter_credits import MissingKeyError, OpenRouterError
+from openrouter_credits.cli._exits import NO_VERDICT, CommandError, fail, reader_may_leave
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def _dollars(_: Any, tokens: Sequence[Any]) -> Decimal:
+    try:
+        amount = Decimal(tokens[0].value)
+    except ArithmeticError:
+        amount = Decimal("nan")
+    if not amount.is_finite():
+        raise ValueError("not an amount of dollars")
+    return amount
+
+
+Dollars = Annotated[Decimal, Parameter(converter=_dollars)]
+
+app = App(
+    name="openrouter-credits",
+    # both are answered before the parser is imported
+    help_flags=[],
+    version_flags=[],
+    default_parameter=Parameter(negative=()),
+    suppress_keyboard_interrupt=False,
+)
+
+
+@app.default
+@app.command
+def status(
+    *,
+    json: bool = False,
+    oneline: bool = False,
+    warn: Dollars = Decimal(10),
+    critical: Dollars = Decimal(5),
+) -> int:
+    """Show one key."""
+    from openrouter_credits.cli._status import show_status  # noqa: PLC0415 - a wrong option is told without rich and aiohttp
+
+    if json and oneline:
+        raise CommandError("--json and --oneline exclude each other.")
+    return show_status(*_ordered(warn, critical), json=json, oneline=oneline)
+
+
+@app.command
+def check(
+    file: str | None = None,
+    /,
+    *,
+    json: bool = False,
+    jsonl: bool = False,
+    warn: Dollars = Decimal(10),
+    critical: Dollars = Decimal(5),
+    concurrency: int = 32,
+    rate: float | None = None,
+    deadline: float | None = None,
+) -> int:
+    """Check many keys."""
+    from openrouter_credits.cli._check import Format, show_check  # noqa: PLC0415 - as above
+    from openrouter_credits.cli._keyfile import read_keys  # noqa: PLC0415 - as above
+
+    if json and jsonl:
+        raise CommandError("--json and --jsonl exclude each other.")
+    form = Format(*_ordered(warn, critical), json=json, jsonl=jsonl)
+    return show_check(read_keys(file), form, concurrency=concurrency, rate=rate, deadline=deadline)
+
+
+@app.command
+def demo() -> int:
+    """Show both against a server on this machine."""
+    from openrouter_credits.cli._demo import show_demo  # noqa: PLC0415 - as above
+
+    return show_demo()
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command; every fault becomes one line on standard error and an exit code."""
+    if "-" in arguments and "--" not in arguments:  # the parser would take it for an option
+        arguments = [*(word for word in arguments if word != "-"), "--", "-"]
+    code: int = NO_VERDICT
+    try:
+        with reader_may_leave():
+            code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        return fail(f"{_usage_error(error)} See openrouter-credits --help.", NO_VERDICT)
+    except CommandError as error:
+        return fail(str(error), NO_VERDICT)
+    except MissingKeyError:
+        names = "OPENROUTER_API_KEY (or OPENROUTER_KEY, or OPENROUTER_MANAGEMENT_KEY)"
+        return fail(f"There is no API key. Set {names}, or run openrouter-credits demo, which needs none.", NO_VERDICT)
+    except OpenRouterError as error:
+        from openrouter_credits.cli._judge import exit_code  # noqa: PLC0415 - as above
+
+        return fail(str(error), exit_code(error))
+    except OSError as error:
+        return fail(
+            f"Input or output failed: {error.strerror or type(error).__name__}. Check what the command reads and writes.", NO_VERDICT
+        )
+    except Exception as error:  # noqa: BLE001 - a fault of ours is one line too
+        return fail(f"{type(error).__name__}: {error}. {OpenRouterError.remedy}", NO_VERDICT)
+    return code
+
+
+def _usage_error(error: CycloptsError) -> str:
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        # it may be a key, which has no business here, and even less in a log
+        return f"There is no command or option for the argument {error.unused_tokens[0][:12]!r}."
+    return str(error)
+
+
+def _ordered(warn: Decimal, critical: Decimal) -> tuple[Decimal, Decimal]:
+    if warn < critical:
+        raise CommandError(f"--warn {warn} is below --critical {critical}: give both.")
+    return warn, critical

@@ -1,0 +1,89 @@
+"""The texts of `--help`; a test compares them with what the parser knows."""
+
+_THRESHOLDS = """\
+  --warn USD           below it a key is LOW [default: 10]
+  --critical USD       below it a key is CRITICAL [default: 5]
+"""
+
+_EXIT_CODES = """\
+Exit codes:
+  0 OK   1 LOW   2 CRITICAL, DEPLETED or INVALID   130 Ctrl-C
+  3 no verdict: unreadable, no key, wrong usage
+"""
+
+_STATUS_OPTIONS = f"""\
+  --json               one JSON object; amounts are exact texts
+  --oneline            one short line, for status bars
+{_THRESHOLDS}"""
+
+_KEYS = """\
+Keys come from the environment, never from the command line:
+  OPENROUTER_API_KEY (or OPENROUTER_KEY)
+  OPENROUTER_MANAGEMENT_KEY, to read the wallet
+"""
+
+HELP = {
+    "": f"""\
+Usage: openrouter-credits [COMMAND] [OPTIONS]
+
+What OpenRouter keys can still spend, and what stops them first.
+
+Commands:
+  status               your key (the default)
+  check [FILE]         many keys at once
+  demo                 both, against a server on this machine
+
+Options of status:
+{_STATUS_OPTIONS}
+Options:
+  -h, --help           this text; after a command, what it takes
+  --version            the version
+
+{_KEYS}
+{_EXIT_CODES}""",
+    "status": f"""\
+Usage: openrouter-credits [status] [OPTIONS]
+
+Show what your key can still spend, and what stops it first.
+
+Options:
+{_STATUS_OPTIONS}
+{_KEYS}
+{_EXIT_CODES}""",
+    "check": f"""\
+Usage: openrouter-credits check [FILE] [OPTIONS]
+
+Check many keys at once. A wallet that several keys share counts once.
+
+  FILE                 a key file (TOML), or - for standard input: TOML,
+                       or one KEY or NAME=KEY a line; without it the
+                       comma list OPENROUTER_API_KEYS
+
+Options:
+  --json               one JSON object; amounts are exact texts
+  --jsonl              a JSON object a line for each key, as it is read
+{_THRESHOLDS}\
+  --concurrency N      keys under way at once [default: 32]
+  --rate N             requests a second at most
+  --deadline SECONDS   for all keys together
+
+A key file:
+  [keys]                              # no account declared
+  alice = "sk-or-v1-..."
+  bob = {{ env = "BOB_KEY" }}
+
+  [accounts.acme]
+  management_key = {{ env = "ACME_MANAGEMENT_KEY" }}
+  [accounts.acme.keys]
+  prod-bot = "sk-or-v1-..."
+
+The exit code is that of the key in the worst state.
+
+{_EXIT_CODES}""",
+    "demo": """\
+Usage: openrouter-credits demo
+
+Show status and check against a server on this machine that behaves
+like OpenRouter: real HTTP, made-up keys. Nothing else is contacted.
+""",
+}

@@ -1,0 +1,197 @@
+"""Where many keys come from: a key file, standard input, or the environment. No error shows a key, nor a line that may hold one."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import sys
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from openrouter_credits import InvalidKeyError, KeySpec
+from openrouter_credits.cli._exits import CommandError, warn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+VARIABLE = "OPENROUTER_API_KEYS"
+STANDARD_INPUT = "-"
+
+_SHAPE = 'A key file has [keys] and [accounts.NAME.keys] with NAME = "KEY" or NAME = { env = "VARIABLE" }.'
+# tomllib's own words may quote the file: these are known not to, and say more to a person.
+_TOML_FAULTS = {
+    "Invalid value": "not a value of TOML (a key stands in quotes)",
+    "Cannot overwrite a value": "a name for the second time",
+    "Expected '=' after a key": "a name that no = follows",
+    "Invalid initial character for a key part": "a line that does not begin with a name",
+    "Invalid statement": "a line that does not begin with a name",
+    "Unterminated string": "a text without closing quotes",
+    "Illegal character": "a character that may not stand there, such as a line break inside quotes",
+    "Cannot declare": "a table for the second time",
+}
+
+
+def read_keys(file: str | None) -> list[KeySpec]:
+    """Read the keys that `file` names: a path, `-` for standard input, or `None` for the environment's comma list.
+
+    Raises:
+        CommandError: there are none, or they cannot be read.
+    """
+    if file is None:
+        items = os.environ.get(VARIABLE, "").split(",")
+        specs = list(_from_items(items, VARIABLE, "key"))
+        where = VARIABLE
+    elif file == STANDARD_INPUT:
+        where = "standard input"
+        text = "" if sys.stdin is None else _decode(sys.stdin.buffer.read(), where)  # `<&-` closes it
+        is_toml = any(line.lstrip().startswith("[") for line in text.splitlines())
+        specs = list(_from_toml(text, where) if is_toml else _from_items(text.splitlines(), where, "line"))
+    else:
+        where = file
+        specs = list(_from_toml(_decode(_read(file), file), file))
+    if not specs:
+        more = "" if file is not None else "Name a key file, or - for standard input, or set the variable to a comma list of keys."
+        raise CommandError(f"There are no keys in {where}. {more or _SHAPE}")
+    return specs
+
+
+def _read(file: str) -> bytes:
+    path = Path(file)
+    if not file:
+        raise CommandError("The name of the key file is empty. Name a key file, or - for standard input.")
+    if file.startswith("sk-"):
+        raise CommandError("Keys are not taken from the command line: other users of the machine see it. Put them into a file.")
+    try:
+        if path.is_file() and os.name == "posix" and (mode := stat.S_IMODE(path.stat().st_mode)) & 0o044:
+            warn(f"{file} can be read by others (mode {mode:03o}): chmod 600 {file}")
+        return path.read_bytes()
+    except OSError as error:
+        raise CommandError(f"Cannot read {file}: {error.strerror}. Name a key file, or - for standard input.") from None
+
+
+def _decode(content: bytes, where: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _malformed(where, content[: error.start].count(b"\n") + 1, "not UTF-8") from None
+
+
+def _malformed(where: str, line: int | None, reason: str, remedy: str = _SHAPE) -> CommandError:
+    return CommandError(f"{where}{'' if line is None else f', line {line}'}: {reason}. {remedy}")
+
+
+def _from_items(items: Iterable[str], where: str, unit: str) -> Iterator[KeySpec]:
+    """Read one `KEY` or `NAME=KEY` each; blanks and comments (`#`) are passed over."""
+    for number, item in enumerate(items, 1):
+        text = item.strip()
+        if not text or text.startswith("#"):
+            continue
+        name, is_named, key = text.partition("=")
+        name = name.strip()
+        if not is_named or name.startswith("sk-"):  # a key may have a = in it
+            yield _spec(text, None, f"{where}, {unit} {number}")
+        elif not name:
+            raise _malformed(where, number if unit == "line" else None, "no name before the =", "Each is KEY or NAME=KEY.")
+        else:
+            yield _spec(key, name, f"{where}, {unit} {number}")
+
+
+def _spec(key: str, name: str | None, place: str, account: str | None = None, management_key: Any = None) -> KeySpec:
+    spec = KeySpec(key, name, account, management_key)
+    return spec if not isinstance(spec.api_key, InvalidKeyError) else KeySpec(_placed(spec.api_key, place), name, account, management_key)
+
+
+def _placed(fault: InvalidKeyError, place: str) -> InvalidKeyError:
+    return InvalidKeyError(f"{place}: {fault.summary}")
+
+
+def _from_toml(text: str, where: str) -> Iterator[KeySpec]:
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        at = re.search(r"\(at line (\d+)", str(error))
+        reason = next((words for said, words in _TOML_FAULTS.items() if str(error).startswith(said)), "not TOML")
+        raise _malformed(where, int(at[1]) if at else text.count("\n") + 1, reason) from None
+    file = _File(text, where)
+    for title in document:
+        if title not in ("keys", "accounts"):
+            raise file.malformed(title, None, "neither [keys] nor [accounts.NAME.keys]")
+    for name, value in file.table(document, "keys", "keys"):
+        yield file.spec(value, "keys", name)
+    for account, settings in file.table(document, "accounts", "accounts"):
+        yield from file.account(account, settings)
+
+
+class _File:
+    """A key file, and where in it a name stands: tomllib does not tell."""
+
+    def __init__(self, text: str, where: str) -> None:
+        self._lines = text.splitlines()
+        self._where = where
+
+    def table(self, parent: dict[str, Any], name: str, title: str) -> Iterable[tuple[str, Any]]:
+        """Take a table out of another; one that is not there is empty."""
+        table = parent.get(name, {})
+        if not isinstance(table, dict):
+            raise self.malformed(title, None, f"{name} is not a table")
+        return table.items()
+
+    def account(self, account: str, settings: Any) -> Iterator[KeySpec]:
+        """Read an account; its management key is checked for itself if there is no other key."""
+        title = f"accounts.{account}"
+        if not isinstance(settings, dict):
+            raise self.malformed("accounts", account, "an account is a table")
+        for name in settings:
+            if name not in ("management_key", "keys"):
+                raise self.malformed(title, name, "an account has management_key and keys, and nothing else")
+        manager = settings.get("management_key")
+        managing = None if manager is None else self.spec(manager, title, "management_key")
+        keys = self.table(settings, "keys", f"{title}.keys")
+        for name, value in keys:
+            yield self.spec(value, f"{title}.keys", name, account, managing and managing.api_key)
+        if managing is not None and not keys:
+            yield KeySpec(managing.api_key, "management key", account, managing.api_key)
+
+    def spec(self, value: Any, title: str, name: str, account: str | None = None, management_key: Any = None) -> KeySpec:
+        """Read a key: its text, or the variable that holds it; an unset one is that key's outcome."""
+        if name.startswith("sk-"):
+            raise self.malformed(title, name, "a key in the place of its name")
+        line = self._line(title, name)
+        place = f"{self._where}{'' if line is None else f', line {line}'}"
+        match value:
+            case str():
+                return _spec(value, name, place, account, management_key)
+            case {"env": str(variable), **rest} if variable and not rest:
+                if os.environ.get(variable, "").strip():
+                    return _spec(os.environ[variable], name, f"{place}: {variable}", account, management_key)
+                unset = InvalidKeyError(f"{place}: the environment variable {variable} is not set")
+                unset.remedy = f"Set {variable}, or write the key into the file."
+                return KeySpec(unset, name, account, management_key)
+            case _:
+                raise self.malformed(title, name, "neither a text nor { env = ... }")
+
+    def malformed(self, title: str, name: str | None, reason: str) -> CommandError:
+        """Name file, line and reason."""
+        return _malformed(self._where, self._line(title, name), reason)
+
+    def _line(self, title: str, name: str | None) -> int | None:
+        """Find a table's first line, or that of a name in it, as far as a look at the lines can tell."""
+        current, title = "", _bare(title)
+        for number, line in enumerate(self._lines, 1):
+            words = line.strip()
+            if words.startswith("["):
+                current = _bare(words.lstrip("[").partition("]")[0])
+                if name is None and (current == title or current.startswith(f"{title}.")):
+                    return number
+            elif (name is None and not current and _bare(words.partition("=")[0]) == title) or (
+                name is not None and current == title and _bare(words.partition("=")[0]) == _bare(name)
+            ):
+                return number
+        return None
+
+
+def _bare(words: str) -> str:
+    """Leave out the quotes and blanks that TOML allows in a name."""
+    return re.sub("[\"' \t]", "", words)

@@ -1,0 +1,77 @@
+"""Run the command in this process, against a server in another thread."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from attrs import frozen
+
+from openrouter_credits.cli import main
+from openrouter_credits.testing import FakeOpenRouter
+
+if TYPE_CHECKING:
+    from openrouter_credits import ApiKey
+
+
+@frozen
+class Outcome:
+    """What a run left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the colours and the width of whoever runs the tests."""
+    for name in ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOpenRouter]:
+    """A server in a thread of its own, to which `OPENROUTER_BASE_URL` points."""
+    server, loop = FakeOpenRouter(), asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(10)
+        monkeypatch.setenv("OPENROUTER_BASE_URL", server.url)
+        yield server
+        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(10)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@pytest.fixture
+def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[ApiKey], None]:
+    """Put a key into the environment."""
+    return lambda key: monkeypatch.setenv("OPENROUTER_API_KEY", key.reveal())
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command, and see that it leaves no key and no escape sequence behind."""
+
+    def run_one(*arguments: str) -> Outcome:
+        code = main(arguments)
+        out, err = capsys.readouterr()
+        key = os.environ.get("OPENROUTER_API_KEY", "sk-or-v1-none")
+        assert key not in out + err
+        if "FORCE_COLOR" not in os.environ:
+            assert "\x1b" not in out + err
+        return Outcome(code, out, err)
+
+    return run_one

@@ -1,0 +1,86 @@
+"""`openrouter-credits demo`, and the pictures of the documentation."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from openrouter_credits.cli import _demo
+
+if TYPE_CHECKING:
+    from .conftest import Run
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+PATHS = re.compile("|".join(re.escape(str(path)) for path in (IMAGES.parents[1], sys.prefix, tempfile.gettempdir())))
+"""Of this machine."""
+
+
+def test_the_demo_shows_a_key_in_every_state(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the environment holds: no key of it is used, and no other server."""
+    monkeypatch.setenv("OPENROUTER_API_KEY", "not a key")
+    monkeypatch.setenv("OPENROUTER_BASE_URL", "http://example.org")
+
+    outcome = run("demo")
+
+    assert (0, "") == (outcome.code, outcome.err)
+    rows = dict(re.findall(r"^(\w+(?: \w+)?) +((?:OK|LOW|DEPLETED|INVALID|UNKNOWN) .*)$", outcome.out, re.MULTILINE))
+    told = [re.split(r" {2,}", row, maxsplit=2)[:2] for row in rows.values()]
+    assert ["healthy", "low", "capped", "depleted", "invalid", "false zero", "failing twice"] == list(rows)
+    assert [["OK", "2"], ["LOW", "2"], ["OK", "2"], ["DEPLETED", "2"], ["INVALID", "2"], ["UNKNOWN", "2"], ["OK", "4"]] == told
+    assert "\n12 keys: 2 INVALID, 2 DEPLETED, 2 CRITICAL, 1 UNKNOWN, 2 LOW, 3 OK\n" in outcome.out
+    assert "\n$ openrouter-credits check keys.toml   # 15 requests\n" in outcome.out
+    assert re.search(r"^The server saw 31 requests in \d\.\d s\.", outcome.out, re.MULTILINE)
+    assert "OPENROUTER_API_KEY is set, so this asks the real service:\n" in outcome.out
+    assert not PATHS.search(outcome.out)
+
+
+@pytest.mark.parametrize(
+    ("program", "found", "command"),
+    [
+        (".venv/bin/openrouter-credits", None, ".venv/bin/openrouter-credits"),
+        (".venv/bin/openrouter-credits", "/usr/bin/openrouter-credits", "openrouter-credits"),
+        ("/home/user/.venv/bin/openrouter-credits", None, "openrouter-credits"),
+        ("site-packages/openrouter_credits/__main__.py", "/usr/bin/openrouter-credits", "python -m openrouter_credits"),
+    ],
+)
+def test_the_demo_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, program: str, found: str | None, command: str) -> None:
+    """With the command that would run the same program."""
+    monkeypatch.setattr(sys, "argv", [program])
+    monkeypatch.setattr("shutil.which", lambda _: found)
+
+    told = list(_demo._farewell(31, 1.5))
+
+    assert ["With a key of your own, this asks the real service:", "  export OPENROUTER_API_KEY=sk-or-v1-...", f"  {command}"] == told[1:]
+
+
+@pytest.mark.parametrize("columns", ["40", "60", "120"])
+def test_the_demo_fits_the_width(run: Run, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    """Coloured too."""
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+
+    out = run("demo").out
+
+    assert "\x1b[1;31mDEPLETED\x1b[0m" in out
+    lines = re.sub(r"\x1b\[[?\d;]*[A-Za-z]", "", out).split("\n")
+    assert max(len(line.rpartition("\r")[2]) for line in lines) <= int(columns)
+    assert "<= $16.83" in out
+    assert "\N{HORIZONTAL ELLIPSIS}" not in out
+
+
+def test_the_pictures_are_current() -> None:
+    """`python docs/images/make.py` draws the same; they fetch nothing from anywhere."""
+    pictures: dict[str, str] = runpy.run_path(str(IMAGES / "make.py"))["draw_all"]()
+
+    for name, svg in pictures.items():
+        assert svg == (IMAGES / name).read_text(encoding="utf-8"), f"{name} is old: python docs/images/make.py"
+        named = {"http://www.w3.org/2000/svg", "https://openrouter.ai/settings/management-keys"}
+        assert named >= set(re.findall(r"\w+://[^\s\"<)]*", svg))
+        assert not re.search(r"@font-face|@import|url\((?!#)|href|src=", svg)
+        assert not PATHS.search(svg)

@@ -1,0 +1,255 @@
+"""Key files, standard input and the comma list."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from openrouter_credits import ApiKey, InvalidKeyError, KeySpec
+from openrouter_credits.cli._exits import CommandError
+from openrouter_credits.cli._keyfile import read_keys
+
+if TYPE_CHECKING:
+    from .conftest import Run
+
+A, B, C = (ApiKey(f"sk-or-v1-{letter * 64}") for letter in "abc")
+
+
+@pytest.fixture
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a key file will be, which only its owner can read."""
+    monkeypatch.chdir(tmp_path)
+    path = Path("keys.toml")
+    path.touch(mode=0o600)
+    return path
+
+
+def feed(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    """Put something on standard input."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+
+def test_a_key_file_has_keys_and_accounts(keys: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Keys of no account come first; an account's management key goes with each of its keys."""
+    monkeypatch.setenv("BOB_KEY", B.reveal())
+    keys.write_text(f"""
+[keys]
+alice = "{A.reveal()}"
+bob = {{ env = "BOB_KEY" }}
+[accounts.acme]
+management_key = "{C.reveal()}"
+[accounts.acme.keys]
+prod-bot = "{A.reveal()}"
+[accounts.plain.keys]
+web = "{B.reveal()}"
+[accounts.empty]
+""")
+
+    specs = read_keys("keys.toml")
+
+    assert [KeySpec(A, "alice"), KeySpec(B, "bob"), KeySpec(A, "prod-bot", "acme", C), KeySpec(B, "web", "plain")] == specs
+    assert ("", "") == capsys.readouterr()
+
+
+def test_an_account_without_keys_is_its_management_key(keys: Path) -> None:
+    """Its wallet is of interest all the same."""
+    keys.write_text(f'accounts.acme.management_key = "{C.reveal()}"')
+
+    assert [KeySpec(C, "management key", "acme", C)] == read_keys("keys.toml")
+
+
+def test_an_unset_variable_is_that_keys_outcome(keys: Path) -> None:
+    """The others are checked; the error says what to set."""
+    keys.write_text(f'[accounts.acme]\nmanagement_key = {{ env = "ACME" }}\nkeys.bob = {{ env = "BOB_KEY" }}\nkeys.web = "{A.reveal()}"')
+
+    bob, web = read_keys("keys.toml")
+
+    assert isinstance(bob.api_key, InvalidKeyError)
+    assert isinstance(web.management_key, InvalidKeyError)
+    assert "keys.toml: the environment variable BOB_KEY is not set. Set BOB_KEY, or write the key into the file." == str(bob.api_key)
+    assert "keys.toml, line 2: the environment variable ACME is not set" == web.management_key.summary
+    assert A == web.api_key
+
+
+def test_a_text_that_cannot_be_a_key_is_named_by_its_line(keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its outcome tells file, line and reason; other keys are not disturbed."""
+    monkeypatch.setenv("BOB_KEY", "sk or")
+    keys.write_text(
+        f'[keys]\nalice = "{A.reveal()}"\n"b o" = "sk-or v1"\nbob = {{ env = "BOB_KEY" }}\n[ accounts . "a b" . keys ]\nweb = ""\n'
+    )
+
+    summaries = [spec.api_key.summary for spec in read_keys("keys.toml") if isinstance(spec.api_key, InvalidKeyError)]
+
+    assert [
+        "keys.toml, line 3: The API key's character 6 of 8 (U+0020) is white space",
+        "keys.toml, line 4: BOB_KEY: The API key's character 3 of 5 (U+0020) is white space",
+        "keys.toml, line 6: The API key is blank",
+    ] == summaries
+
+
+SECRET = "sk-or-v1-" + "d" * 64
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (f"[keys]\nalice = {SECRET}", "line 2: not a value of TOML (a key stands in quotes)"),
+        (f'[keys]\nalice = "{SECRET}"\nalice = "{SECRET}"', "line 3: a name for the second time"),
+        (f"[keys]\n{SECRET}", "line 2: a name that no = follows"),
+        (f"[keys]\n= {SECRET}", "line 2: a line that does not begin with a name"),
+        (f'[keys]\nalice = "{SECRET}\n', "line 2: a character that may not stand there"),
+        (f'[keys]\nalice = """{SECRET}', "line 2: a text without closing quotes"),
+        (f"[keys.{SECRET}]\n[keys.{SECRET}]", "line 2: a table for the second time"),
+        (f'[keys]\nalice = "{SECRET}" {SECRET}', "line 2: not TOML"),
+        (f'[keys]\n{SECRET} = "alice"', "line 2: a key in the place of its name"),
+        ("[keys]\nalice = 5", "line 2: neither a text nor { env = ... }"),
+        ('[keys]\nalice = { env = "A", file = "B" }', "line 2: neither a text nor { env = ... }"),
+        ('[keys]\nalice = { env = "" }', "line 2: neither a text nor { env = ... }"),
+        ("[keys]\n[acounts.acme.keys]", "line 2: neither [keys] nor [accounts.NAME.keys]"),
+        (f'\nalice = "{SECRET}"', "line 2: neither [keys] nor [accounts.NAME.keys]"),
+        ("keys = 5", "line 1: keys is not a table"),
+        ("[keys]\n[[accounts]]", "line 2: accounts is not a table"),
+        ("[accounts]\nacme = 5", "line 2: an account is a table"),
+        ("[accounts.acme]\nkeys = 5", ": keys is not a table"),
+        ("[accounts.acme]\nmangement_key = 5", "line 2: an account has management_key and keys, and nothing else"),
+        ("", "There are no keys in keys.toml."),
+    ],
+)
+def test_a_malformed_file_is_named_by_file_line_and_reason(keys: Path, content: str, said: str) -> None:
+    """Never with a key, nor with a line that may hold one."""
+    keys.write_text(content)
+
+    with pytest.raises(CommandError) as caught:
+        read_keys("keys.toml")
+
+    assert said in str(caught.value)
+    assert "keys.toml" in str(caught.value)
+    assert SECRET not in str(caught.value)
+    assert str(caught.value).endswith('A key file has [keys] and [accounts.NAME.keys] with NAME = "KEY" or NAME = { env = "VARIABLE" }.')
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_a_file_that_is_no_text_is_named_by_its_line(keys: Path) -> None:
+    """Not UTF-8; a byte order mark is no fault."""
+    keys.write_bytes(b"[keys]\na = '\xff'")
+    with pytest.raises(CommandError, match=r"^keys\.toml, line 2: not UTF-8\."):
+        read_keys("keys.toml")
+
+    keys.write_bytes(b'\xef\xbb\xbf[keys]\r\nalice = "' + A.reveal().encode() + b'"\r\n')
+    assert [KeySpec(A, "alice")] == read_keys("keys.toml")
+
+
+def test_a_file_that_cannot_be_read_is_one_line(run: Run, keys: Path) -> None:
+    """The system's reason, and what to do."""
+    outcome = run("check", "nowhere.toml")
+
+    assert (3, "") == (outcome.code, outcome.out)
+    assert (
+        "openrouter-credits: Cannot read nowhere.toml: No such file or directory. Name a key file, or - for standard input.\n"
+        == outcome.err
+    )
+
+
+def test_a_key_on_the_command_line_is_refused(run: Run) -> None:
+    """It is not shown again."""
+    outcome = run("check", SECRET)
+
+    assert (3, "") == (outcome.code, outcome.out)
+    assert SECRET not in outcome.err
+    assert outcome.err.startswith("openrouter-credits: Keys are not taken from the command line")
+
+
+def test_an_empty_file_name_is_one_line(run: Run) -> None:
+    """As a variable gives that is not set."""
+    outcome = run("check", "")
+
+    assert (3, "") == (outcome.code, outcome.out)
+    assert "openrouter-credits: The name of the key file is empty. Name a key file, or - for standard input.\n" == outcome.err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+@pytest.mark.parametrize(("mode", "is_warned"), [(0o600, False), (0o640, True), (0o604, True), (0o611, False)])
+def test_a_file_that_others_can_read_gets_a_warning(keys: Path, capsys: pytest.CaptureFixture[str], mode: int, is_warned: bool) -> None:
+    """It says how to mend it, on standard error; the keys are read all the same."""
+    keys.write_text(f'[keys]\na = "{A.reveal()}"')
+    keys.chmod(mode)
+
+    assert [KeySpec(A, "a")] == read_keys("keys.toml")
+
+    expected = f"openrouter-credits: warning: keys.toml can be read by others (mode {mode:o}): chmod 600 keys.toml\n"
+    assert (expected if is_warned else "") == capsys.readouterr().err
+
+
+def test_standard_input_has_a_key_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With or without a name; blank lines and comments are passed over."""
+    feed(monkeypatch, f"# mine\r\n{A.reveal()}\r\n\r\n bob = '{B.reveal()}' \nsk-odd=key\nbad=a b\n".encode())
+
+    *good, bad = read_keys("-")
+
+    assert [KeySpec(A), KeySpec(B, "bob"), KeySpec("sk-odd=key")] == good
+    assert isinstance(bad.api_key, InvalidKeyError)
+    assert "standard input, line 6: The API key's character 2 of 3 (U+0020) is white space" == bad.api_key.summary
+
+
+def test_a_closed_standard_input_has_no_keys(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python sets it to `None` then."""
+    monkeypatch.setattr("sys.stdin", None)
+
+    outcome = run("check", "-")
+
+    assert (3, "") == (outcome.code, outcome.out)
+    assert outcome.err.startswith("openrouter-credits: There are no keys in standard input.")
+
+
+def test_standard_input_may_be_toml(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that opens a table tells."""
+    feed(monkeypatch, f'[keys]\nalice = "{A.reveal()}"'.encode())
+
+    assert [KeySpec(A, "alice")] == read_keys("-")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (f"alice={SECRET}\n={SECRET}".encode(), "standard input, line 2: no name before the =. Each is KEY or NAME=KEY."),
+        (b"\n\xff", "standard input, line 2: not UTF-8."),
+        (b"", "There are no keys in standard input."),
+    ],
+)
+def test_malformed_standard_input_is_named_by_its_line(run: Run, monkeypatch: pytest.MonkeyPatch, content: bytes, said: str) -> None:
+    """One line, and 3."""
+    feed(monkeypatch, content)
+
+    outcome = run("check", "--json", "-")
+
+    assert (3, "", 1) == (outcome.code, outcome.out, outcome.err.count("\n"))
+    assert outcome.err.startswith(f"openrouter-credits: {said}")
+    assert SECRET not in outcome.err
+
+
+def test_the_environment_has_a_comma_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names are possible there too; a trailing comma is no key."""
+    monkeypatch.setenv("OPENROUTER_API_KEYS", f"{A.reveal()}, bob={B.reveal()},a b,")
+
+    *good, bad = read_keys(None)
+
+    assert [KeySpec(A), KeySpec(B, "bob")] == good
+    assert "OPENROUTER_API_KEYS, key 3: The API key's character 2 of 3 (U+0020) is white space" == getattr(bad.api_key, "summary", "")
+
+
+def test_no_keys_says_where_they_come_from(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unset list, and one with a nameless entry."""
+    unset = run("check")
+    monkeypatch.setenv("OPENROUTER_API_KEYS", f"={SECRET}")
+    nameless = run("check")
+
+    assert (3, 3) == (unset.code, nameless.code)
+    assert (
+        "openrouter-credits: There are no keys in OPENROUTER_API_KEYS. "
+        "Name a key file, or - for standard input, or set the variable to a comma list of keys.\n"
+    ) == unset.err
+    assert "openrouter-credits: OPENROUTER_API_KEYS: no name before the =. Each is KEY or NAME=KEY.\n" == nameless.err

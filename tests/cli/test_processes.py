@@ -1,0 +1,121 @@
+"""The command as a process of its own: what only that can show."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from openrouter_credits.testing import FakeOpenRouter, Hang, Reply
+
+COMMAND = (sys.executable, "-m", "openrouter_credits")
+
+
+def spawn(*arguments: str, stdin: IO[str] | None = None) -> subprocess.Popen[str]:
+    """Start the command."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen([*COMMAND, *arguments], stdin=stdin, stdout=pipe, stderr=pipe, text=True)
+
+
+def test_ctrl_c_ends_it_with_130(fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of a request, without a traceback."""
+    monkeypatch.setenv("OPENROUTER_API_KEY", fake.add_account().add_key().reveal())
+    fake.script("/key", Hang())
+    process = spawn()
+    while not any(request.path == "/key" for request in fake.requests):
+        time.sleep(0.01)
+
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+
+    assert (130, "", "openrouter-credits: Interrupted.\n") == (process.returncode, out, err)
+
+
+def test_jsonl_streams(fake: FakeOpenRouter, tmp_path: Path) -> None:
+    """A line is there while the next key has no answer yet; Ctrl-C then says how far it came."""
+    acme = fake.add_account(credits=40)
+    path = tmp_path / "keys.txt"
+    path.write_text("".join(f"{name}={acme.add_key(credits_reply='real').reveal()}\n" for name in "ab"))
+    fake.script("/credits", Reply(200, {"data": {"total_credits": 40, "total_usage": 0}}), Hang())
+    with path.open() as keys:
+        process = spawn("check", "--jsonl", "--concurrency", "1", "-", stdin=keys)
+
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+
+    assert "a" == json.loads(line)["name"]
+    assert (130, "", "openrouter-credits: Interrupted: 1 of 2 keys were checked.\n") == (process.returncode, out, err)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a POSIX shell")
+def test_a_closed_standard_input_has_no_keys() -> None:
+    """`<&-` is one line, and 3."""
+    script = f"{sys.executable} -m openrouter_credits check - <&-"
+
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=30, check=False)
+
+    assert (3, "", 1) == (done.returncode, done.stdout, done.stderr.count("\n"))
+    assert done.stderr.startswith("openrouter-credits: There are no keys in standard input.")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a POSIX shell")
+def test_head_is_no_error(fake: FakeOpenRouter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The verdict stands, and nobody complains when the process ends."""
+    acme = fake.add_account(credits=400)
+    path = tmp_path / "keys.txt"
+    path.write_text("".join(f"{acme.add_key(credits_reply='real').reveal()}\n" for _ in range(200)))
+    script = f'{sys.executable} -m openrouter_credits check --jsonl - < "$1" | head -n 1; echo "${{PIPESTATUS[0]}}"'
+
+    done = subprocess.run(["bash", "-c", script, "bash", str(path)], capture_output=True, text=True, timeout=30, check=True)
+
+    line, code = done.stdout.splitlines()
+    assert ("0", "") == (code, done.stderr)
+    assert line.startswith('{"schema_version": 1')
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+def test_a_full_disk_is_one_line(fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And 3, not the interpreter's own 120."""
+    monkeypatch.setenv("OPENROUTER_API_KEY", fake.add_account(credits=400).add_key(credits_reply="real").reveal())
+
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(COMMAND, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+
+    assert (3, "openrouter-credits: Input or output failed: No space left on device. Check what the command reads and writes.\n") == (
+        done.returncode,
+        done.stderr,
+    )
+
+
+def test_help_and_version_load_neither_parser_nor_client() -> None:
+    """That is what makes them quick."""
+    code = (
+        "import sys; from openrouter_credits.cli import main; main(sys.argv[1:]);"
+        "print(sorted({'aiohttp', 'attrs', 'cattrs', 'cyclopts', 'rich'} & set(sys.modules)), file=sys.stderr)"
+    )
+    for option in ("--help", "--version"):
+        done = subprocess.run([sys.executable, "-c", code, option], capture_output=True, text=True, timeout=30, check=True)
+
+        assert "[]\n" == done.stderr
+
+
+def test_a_terminal_that_knows_only_ascii_gets_escapes(fake: FakeOpenRouter) -> None:
+    """A name that it cannot show is no traceback."""
+    key = fake.add_account(credits=400).add_key(credits_reply="real").reveal()
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+
+    done = subprocess.run(
+        [*COMMAND, "check", "-"], input=f"\N{SNOWMAN}={key}".encode(), capture_output=True, timeout=30, env=environment, check=False
+    )
+
+    assert (0, b"") == (done.returncode, done.stderr)
+    assert rb"OK     \u2603" in done.stdout

@@ -1,0 +1,383 @@
+"""`openrouter-credits status`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from openrouter_credits import ApiKey, Budget, KeyInfo, KeyStatus, Level, Spendable
+from openrouter_credits.cli._screen import make_console
+from openrouter_credits.cli._status import draw_status
+from openrouter_credits.testing import FakeBudget, FakeOpenRouter, Hang, Reply
+
+if TYPE_CHECKING:
+    from .conftest import Run
+
+Use = Callable[[ApiKey], None]
+NOW = datetime(2026, 11, 24, 15, 30, tzinfo=UTC)
+
+
+def draw(status: KeyStatus) -> None:
+    """Draw a status that no server need give."""
+    draw_status(make_console(), status, status.level(), Decimal(10), Decimal(5))
+
+
+def key_info(**fields: Any) -> KeyInfo:
+    """A key with a cap of which $11.75 is left."""
+    return KeyInfo(
+        **{"label": "sk-or-v1-0e6...1c96", "limit": Decimal(20), "limit_remaining": Decimal("11.75"), "usage": Decimal(9), **fields}
+    )
+
+
+def test_the_sentence_comes_first_and_then_the_bounds(capsys: pytest.CaptureFixture[str]) -> None:
+    """The bound that binds is marked; what resets says when, and what is unknown is a dash."""
+    budget = Budget("workspace", Decimal(50), Decimal("40.05"), Decimal("9.95"), "weekly", datetime(2026, 11, 30, tzinfo=UTC))
+    key = key_info(limit_reset="monthly", budgets=(budget, Budget("key_limit", remaining_usd=Decimal("11.75"))))
+    spendable = Spendable(Decimal("9.95"), "workspace", budget.resets_at, "at_most")
+
+    draw(KeyStatus(key, None, spendable, (), NOW))
+
+    expected = """\
+At most $9.95 left until Monday 00:00 UTC: the workspace budget binds.
+
+                      Left   Limit    Used  Resets (UTC)
+  Wallet                 -       -       -  -
+  Key limit         $11.75  $20.00   $8.25  2026-12-01
+> Workspace budget   $9.95  $50.00  $40.05  2026-11-30
+
+  Level             LOW (LOW below $10.00, CRITICAL below $5.00)
+  Key               sk-or-v1-0e6...1c96
+  Expires           -
+  Free models       -
+"""
+    assert expected == capsys.readouterr().out
+
+
+def test_a_healthy_key(fake: FakeOpenRouter, run: Run, use: Use) -> None:
+    """`status` may be left out."""
+    use(fake.add_account(credits="100.50", usage="25.75").add_key(credits_reply="real", usage="3.17"))
+
+    bare, named = run(), run("status")
+
+    assert (0, "", bare.out) == (named.code, named.err, named.out)
+    assert "$74.75 left: the wallet binds." == bare.out.splitlines()[0]
+    assert re.search(r"^> Wallet +\$74\.75 +\$100\.50 +\$25\.75  never$", bare.out, re.MULTILINE)
+    assert re.search(r"^  Key limit +- +none +-  -$", bare.out, re.MULTILINE)
+    assert "  Free models       1000 of 1000 requests left today\n" in bare.out
+
+
+@pytest.mark.parametrize(
+    ("usage", "level", "code"),
+    [("20", "OK", 0), ("30.01", "LOW", 1), ("35.01", "CRITICAL", 2), ("40", "DEPLETED", 2), ("42.75", "DEPLETED", 2)],
+)
+def test_the_exit_code_is_the_level(fake: FakeOpenRouter, run: Run, use: Use, usage: str, level: str, code: int) -> None:
+    """0 OK, 1 LOW, 2 CRITICAL and DEPLETED."""
+    use(fake.add_account(credits=40, usage=usage).add_key(credits_reply="real"))
+
+    outcome = run("--json")
+
+    assert (code, "", level) == (outcome.code, outcome.err, json.loads(outcome.out)["level"])
+
+
+def test_the_thresholds_can_be_moved(fake: FakeOpenRouter, run: Run, use: Use) -> None:
+    """--warn and --critical are dollars, and are shown."""
+    use(fake.add_account(credits=40, usage=20).add_key(credits_reply="real"))
+
+    assert 1 == run("--warn", "20.01").code
+    assert 2 == run("status", "--warn=100", "--critical=50.5").code
+    assert "OK (LOW below $3.00, CRITICAL below $1.00)" in run("--warn", "3", "--critical", "1").out
+
+
+def test_a_wallet_that_may_not_be_read_is_a_dash(fake: FakeOpenRouter, run: Run, use: Use) -> None:
+    """What was not read is named with its remedy; an upper bound is no verdict when it is high."""
+    use(fake.add_account(credits=40).add_key(limit=100))
+
+    outcome = run()
+
+    assert (3, "") == (outcome.code, outcome.err)
+    assert re.search(r"^  Wallet +-        -      -  -$", outcome.out, re.MULTILINE)
+    assert outcome.out.endswith(
+        "\nNot read: 403 Only management keys can perform this operation. "
+        "Create a management key at https://openrouter.ai/settings/management-keys; the key's own limit (/key) can be read without one.\n"
+    )
+
+
+def test_an_upper_bound_can_be_too_low(fake: FakeOpenRouter, run: Run, use: Use) -> None:
+    """At most $3 is CRITICAL, whatever the wallet holds."""
+    use(fake.add_account(credits=40).add_key(limit=3))
+
+    outcome = run("--oneline")
+
+    assert (2, "CRITICAL <= $3.00 (key limit)\n") == (outcome.code, outcome.out)
+
+
+def test_nothing_known_is_null_and_no_zero(fake: FakeOpenRouter, run: Run, use: Use) -> None:
+    """No limit, no wallet: the amount is unknown everywhere."""
+    use(fake.add_account(credits=40).add_key())
+
+    text, document, line = run(), json.loads(run("--json").out), run("--oneline")
+
+    assert (3, 3) == (text.code, line.code)
+    assert "$0" not in text.out
+    assert text.out.startswith("Unknown: the wallet was not read")
+    assert (None, None, "unknown", None) == (
+        document["spendable"]["amount"],
+        document["spendable"]["bound_by"],
+        document["spendable"]["certainty"],
+        document["wallet"],
+    )
+    assert "UNKNOWN -\n" == line.out
+
+
+def test_json_holds_exact_texts(fake: FakeOpenRouter, run: Run, use: Use) -> None:
+    """Amounts are texts, counts are numbers, what is unknown is null, and times are UTC."""
+    budget = FakeBudget("workspace", 50, "38.25", reset_interval="weekly")
+    account = fake.add_account(credits="100.3", usage="56.671895005")
+    use(account.add_key(credits_reply="real", limit="60", limit_reset="monthly", usage="3.17", budgets=[budget]))
+
+    document = json.loads(run("status", "--json").out)
+
+    assert (1, "OK", [], None) == (document["schema_version"], document["level"], document["problems"], document["error"])
+    assert {"total_credits": "100.3", "total_usage": "56.671895005", "remaining": "43.628104995"} == document["wallet"]
+    assert ("11.75", "workspace", "complete") == tuple(document["spendable"][name] for name in ("amount", "bound_by", "certainty"))
+    assert document["spendable"]["resets_at"].endswith("T00:00:00Z")
+    key = document["key"]
+    assert ("60", "56.83", "3.17", None) == (key["limit"], key["limit_remaining"], key["used_in_window"], key["expires_at"])
+    assert ["key_limit", "workspace"] == [budget["scope"] for budget in key["budgets"]]
+    assert {"limit": 1000, "used": 0, "remaining": 1000} == key["free_model_daily_requests"]
+    assert "extra" not in json.dumps(document)
+
+
+def test_a_refused_key_is_one_line_and_a_verdict(fake: FakeOpenRouter, run: Run, use: Use) -> None:
+    """401: standard error says what and what to do; what programs read says so too."""
+    use(ApiKey("sk-or-v1-" + "0" * 64))
+
+    text, document, line = run(), run("--json"), run("--oneline")
+
+    assert (2, "") == (text.code, text.out)
+    expected = "openrouter-credits: 401 User not found. Check the key: quotes or blanks pasted with it, deleted, disabled or expired.\n"
+    assert [expected] * 3 == [text.err, document.err, line.err]
+    said = json.loads(document.out)
+    assert ("INVALID", "AuthenticationError", 401, None) == (
+        said["level"],
+        said["error"]["type"],
+        said["error"]["status"],
+        said["spendable"],
+    )
+    assert (2, "INVALID -\n") == (line.code, line.out)
+
+
+def test_a_server_that_fails_is_no_verdict(fake: FakeOpenRouter, run: Run, use: Use) -> None:
+    """Nothing readable for another reason than the key: 3."""
+    use(fake.add_account().add_key())
+    fake.script("/key", Reply(404))
+
+    outcome = run()
+
+    assert (3, "", 1) == (outcome.code, outcome.out, outcome.err.count("\n"))
+    assert outcome.err == "openrouter-credits: 404 Resource not found. Check the address (base_url) and the path.\n"
+
+
+def test_a_key_that_the_wallet_knows_but_not_key(fake: FakeOpenRouter, run: Run, use: Use) -> None:
+    """With /key unread, the key's rows are dashes."""
+    use(fake.add_account(credits=3).add_key(credits_reply="real"))
+    fake.script("/key", Reply(404))
+
+    outcome = run()
+
+    assert 2 == outcome.code
+    assert re.search(r"^> Wallet +\$3\.00", outcome.out, re.MULTILINE)
+    assert re.search(r"^  Key limit +-      -      -  -$", outcome.out, re.MULTILINE)
+    assert "  Key               -\n  Expires           -\n  Free models       -\n" in outcome.out
+
+
+def test_an_invalid_key_has_nothing_to_spend(fake: FakeOpenRouter, run: Run, use: Use, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A management key may read the wallet of a key that is refused: the line shows no amount."""
+    monkeypatch.setenv("OPENROUTER_MANAGEMENT_KEY", fake.add_account(credits=50).add_key(management=True).reveal())
+    use(ApiKey("sk-or-v1-" + "0" * 64))
+
+    outcome = run("--oneline")
+
+    assert (2, "INVALID -\n") == (outcome.code, outcome.out)
+
+
+def test_a_management_key_says_so(fake: FakeOpenRouter, run: Run, use: Use) -> None:
+    """Its label is followed by what it is."""
+    key = fake.add_account(credits=50).add_key(management=True)
+    use(key)
+
+    assert f"  Key               {key} (management key)\n" in run().out
+
+
+def test_names_and_the_servers_words_are_shown_as_they_are(fake: FakeOpenRouter, run: Run, use: Use) -> None:
+    """Markup is text; control characters, escape sequences, whole keys and odd scopes reach no terminal."""
+    secret = "sk-or-v1-" + "ab" * 32
+    budget = {"scope": "[red]odd\x1b[2J_scope", "remaining_usd": 7}
+    label = f"[bold red]:smile:\x1b[31m\x9b1m\x07\u202e{secret}"
+    body = {"data": {"label": label, "usage": 1, "limit": None, "budgets": [budget], "free_model_daily_requests": {"remaining": 3}}}
+    use(fake.add_account(credits=50).add_key(credits_reply="real"))
+
+    fake.script("/key", Reply(200, body), Reply(200, body))
+    text, document = run(), run("--json")
+
+    assert "  Key               [bold red]:smile:?[31m?1m??***\n" in text.out
+    assert re.search(r"^> \[red\]odd\?\[2J scope budget +\$7\.00 +- +-  -$", text.out, re.MULTILINE)
+    assert "  Free models       3 requests left today\n" in text.out
+    assert secret not in document.out
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", document.out)
+    assert json.loads(document.out)["key"]["label"] == label.replace(secret, "***")
+
+
+def test_amounts_are_rounded_down(fake: FakeOpenRouter, run: Run, use: Use) -> None:
+    """$9.999 is never shown as $10.00."""
+    use(fake.add_account(credits="9.999").add_key(credits_reply="real"))
+
+    outcome = run("--oneline")
+
+    assert (1, "LOW $9.99 (wallet)\n") == (outcome.code, outcome.out)
+
+
+def test_expiry_and_odd_hours_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """A budget that does not reset at midnight shows its hour; without a list, the binding budget is shown."""
+    resets_at = datetime(2026, 11, 25, 6, 30, tzinfo=UTC)
+    budget = Budget("member", remaining_usd=Decimal(5), resets_at=resets_at)
+    key = key_info(effective_budget=budget, expires_at=datetime(2026, 12, 24, 18, 0, tzinfo=UTC))
+
+    draw(KeyStatus(key, None, Spendable(Decimal(5), "member", resets_at, "at_most"), (), NOW))
+
+    out = capsys.readouterr().out
+    assert re.search(r"^> Member budget +\$5\.00       -      -  2026-11-25 06:30$", out, re.MULTILINE)
+    assert "  Expires           2026-12-24 18:00 UTC\n" in out
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({"limit": None, "limit_remaining": None}, "-"),
+        ({}, "never"),
+        ({"limit_reset": "daily"}, "2026-11-25"),
+        ({"limit_reset": "fortnightly\x1b[2J"}, "fortnightly?[2J"),
+    ],
+)
+def test_a_limit_that_is_never_renewed_says_so(capsys: pytest.CaptureFixture[str], fields: dict[str, Any], shown: str) -> None:
+    """No limit has no such day; of an interval that is not known yet, the server's word is shown."""
+    draw(KeyStatus(key_info(**fields), None, Spendable(None, None, None, "unknown"), (), NOW))
+
+    assert re.search(rf"^  Key limit .* {re.escape(shown)}$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_one_line_is_one_line_on_a_narrow_terminal(fake: FakeOpenRouter, run: Run, use: Use, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A status bar shows the first line only."""
+    use(fake.add_account(credits=40).add_key(limit=3))
+    monkeypatch.setenv("COLUMNS", "10")
+
+    assert "CRITICAL <= $3.00 (key limit)\n" == run("--oneline").out
+
+
+def test_the_bound_that_binds_is_marked_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of two budgets of one scope the smaller binds; of two equal ones the first."""
+    budgets = tuple(Budget("member", limit_usd=Decimal(limit), remaining_usd=Decimal(left)) for limit, left in ((9, 8), (8, 7), (7, 7)))
+
+    draw(KeyStatus(key_info(budgets=budgets), None, Spendable(Decimal(7), "member", None, "at_most"), (), NOW))
+
+    marked = [line for line in capsys.readouterr().out.splitlines() if line.startswith(">")]
+    assert 1 == len(marked)
+    assert re.search(r"\$7\.00 +\$8\.00", marked[0])
+
+
+@pytest.mark.parametrize("columns", [40, 60, 120])
+def test_it_fits_the_width(fake: FakeOpenRouter, run: Run, use: Use, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    """A narrow terminal folds lines, and cuts nothing off; one of 40 columns shows no more than what is left."""
+    budget = FakeBudget("workspace", 50, "38.25", reset_interval="weekly")
+    use(fake.add_account(credits="100.50", usage="25.75").add_key(credits_reply="real", limit=30, limit_reset="monthly", budgets=[budget]))
+    monkeypatch.setenv("COLUMNS", str(columns))
+
+    out = run().out
+
+    assert max(map(len, out.splitlines())) <= columns
+    wanted = ("$74.75", "never", "Key limit", "$30.00", "Workspace budget", "$11.75", "1000 of 1000")
+    spared = ("$100.50", "$25.75", "$38.25")
+    assert not [words for words in wanted if words not in out]
+    assert [columns >= 60] * 3 == [words in out for words in spared]
+
+
+def test_a_terminal_is_coloured_by_level(fake: FakeOpenRouter, run: Run, use: Use, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LOW is yellow; NO_COLOR is obeyed."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    use(fake.add_account(credits=7).add_key(credits_reply="real"))
+
+    coloured = run().out
+    monkeypatch.setenv("NO_COLOR", "1")
+    plain = run().out
+
+    assert coloured.startswith("\x1b[33m$7.00 left: the wallet binds.\x1b[0m\n")
+    assert "\x1b[3" not in plain
+
+
+def test_no_key_says_where_one_comes_from(run: Run) -> None:
+    """One line, 3, and a way to see the program without a key."""
+    outcome = run()
+
+    assert (3, "") == (outcome.code, outcome.out)
+    assert (
+        "openrouter-credits: There is no API key. Set OPENROUTER_API_KEY (or OPENROUTER_KEY, or OPENROUTER_MANAGEMENT_KEY), "
+        "or run openrouter-credits demo, which needs none.\n"
+    ) == outcome.err
+
+
+@pytest.mark.parametrize(
+    ("variables", "code", "said"),
+    [
+        (
+            {"OPENROUTER_API_KEY": "sk-or-v1-with a blank"},
+            2,
+            "OPENROUTER_API_KEY: The API key's character 14 of 21 (U+0020) is white space",
+        ),
+        ({"OPENROUTER_API_KEY": "sk-or-v1-none", "OPENROUTER_BASE_URL": "http://example.org"}, 3, "base_url"),
+    ],
+)
+def test_a_wrong_setting_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], code: int, said: str) -> None:
+    """A text that cannot be a key is an invalid key; a wrong address is no verdict."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    outcome = run()
+
+    assert (code, "", 1) == (outcome.code, outcome.out, outcome.err.count("\n"))
+    assert said in outcome.err
+
+
+def test_ctrl_c_is_one_line_and_130(fake: FakeOpenRouter, run: Run, use: Use) -> None:
+    """Nothing of a half-read status is shown."""
+    use(fake.add_account().add_key())
+    fake.script("/key", Hang())
+
+    def interrupt() -> None:
+        while not any(request.path == "/key" for request in fake.requests):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    outcome = run()
+    thread.join()
+
+    assert (130, "", "openrouter-credits: Interrupted.\n") == (outcome.code, outcome.out, outcome.err)
+
+
+def test_level_order_is_complete() -> None:
+    """Every level has an exit code and a colour."""
+    from openrouter_credits.cli._exits import EXIT_CODES
+    from openrouter_credits.cli._screen import STYLES
+
+    assert set(Level) == set(EXIT_CODES) == set(STYLES)
