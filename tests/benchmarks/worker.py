@@ -1,0 +1,64 @@
+"""A process that carries out measured tasks: a line of JSON on standard input is a task, a line on standard output its outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .bare import pool
+from .batches import BATCHES
+from .clients import CLIENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+
+def peak_memory() -> int:
+    """Tell the most memory that this process ever had, in kB; 0 where the system does not say."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+
+
+async def measure(work: Awaitable[object]) -> dict[str, Any]:
+    """Time some work, and tell the processor time that it took of this process."""
+    cpu, began = time.process_time(), time.perf_counter()
+    told = await work
+    return {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu, "told": told, "peak": peak_memory()}
+
+
+async def requests(client: str, url: str, path: str, in_flight: int, number: int) -> dict[str, Any]:
+    """Make one kind of call many times, after each connection has been used once."""
+    async with CLIENTS[client](url, path, in_flight) as call:
+        await asyncio.gather(*(call() for _ in range(in_flight)))
+        return await measure(pool(range(number), in_flight, lambda _: call()))
+
+
+async def batch(client: str, **options: Any) -> dict[str, Any]:
+    """Check many keys; what is told is how many got no answer."""
+    return await measure(BATCHES[client](**options))
+
+
+TASKS: dict[str, Callable[..., Any]] = {"requests": requests, "batch": batch}
+
+
+def main() -> None:
+    """Carry out one task after another, each on an event loop of its own."""
+    factory = None
+    if "--uvloop" in sys.argv:
+        from uvloop import new_event_loop as factory
+    for line in sys.stdin:
+        task = json.loads(line)
+        with asyncio.Runner(loop_factory=factory) as runner:
+            outcome = runner.run(TASKS[task.pop("kind")](**task))
+        print(json.dumps(outcome), flush=True)
+
+
+if __name__ == "__main__":
+    main()
