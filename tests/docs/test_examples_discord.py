@@ -1,0 +1,157 @@
+"""The Discord bot of the page `In a bot`: the library's own objects, and a few lines that stand in for Discord."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import warnings
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from openrouter_credits import ClientClosedError
+from openrouter_credits.testing import FakeOpenRouter, Reply
+
+with warnings.catch_warnings():
+    # discord.py's voice half imports audioop, which Python 3.13 leaves out; nothing here speaks.
+    warnings.filterwarnings("ignore", "'audioop' is deprecated", DeprecationWarning)
+    import discord.http
+
+APPLICATION, OWNER, STRANGER = 1, 2, 3
+EPHEMERAL = 64
+
+
+def user(number: int) -> dict[str, Any]:
+    """Write a user as Discord does."""
+    return {"id": str(number), "username": f"user{number}", "discriminator": "0", "global_name": None, "avatar": None}
+
+
+def reply(content: object) -> web.Response:
+    """Answer as Discord does: discord.py reads JSON only where the type has no charset."""
+    return web.Response(body=json.dumps(content).encode(), content_type="application/json")
+
+
+class Discord:
+    """Keeps what the bot sends."""
+
+    def __init__(self) -> None:
+        self.commands: list[Any] = []
+        self.sent: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
+
+    async def me(self, _: web.Request) -> web.Response:
+        """GET /users/@me."""
+        return reply(user(APPLICATION))
+
+    async def application(self, _: web.Request) -> web.Response:
+        """GET /oauth2/applications/@me."""
+        about = {"name": "bot", "description": "", "icon": None, "rpc_origins": None, "bot_public": False, "bot_require_code_grant": False}
+        about |= {"id": str(APPLICATION), "verify_key": "", "flags": 0, "owner": user(OWNER), "summary": ""}
+        return reply(about)
+
+    async def sync(self, request: web.Request) -> web.Response:
+        """PUT /applications/1/commands."""
+        self.commands = await request.json()
+        names = {"id": "9", "application_id": str(APPLICATION), "version": "1"}
+        return reply([{**command, **names} for command in self.commands])
+
+    async def callback(self, request: web.Request) -> web.Response:
+        """POST /interactions/5/token/callback: the first response."""
+        said = await request.json()
+        self.sent.put_nowait((str(said["type"]), said["data"]))
+        return reply({"interaction": {"id": "5", "type": 2}})
+
+    async def followup(self, request: web.Request) -> web.Response:
+        """POST /webhooks/1/token: what comes after it."""
+        said = await request.json()
+        self.sent.put_nowait(("followup", said))
+        message = {"id": "7", "channel_id": "6", "author": user(APPLICATION), "content": said["content"], "type": 0}
+        message |= {"timestamp": "2026-11-02T00:00:00+00:00", "edited_timestamp": None, "tts": False, "mention_everyone": False}
+        lists: dict[str, list[Any]] = {"mentions": [], "mention_roles": [], "attachments": [], "embeds": [], "components": []}
+        return reply({**message, **lists, "pinned": False})
+
+    def app(self) -> web.Application:
+        """Put the server together."""
+        app = web.Application()
+        app.router.add_get("/users/@me", self.me)
+        app.router.add_get("/oauth2/applications/@me", self.application)
+        app.router.add_put(f"/applications/{APPLICATION}/commands", self.sync)
+        app.router.add_post("/interactions/5/token/callback", self.callback)
+        app.router.add_post(f"/webhooks/{APPLICATION}/token", self.followup)
+        return app
+
+
+@pytest.fixture
+async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Discord]:
+    """Run it, and send discord.py there."""
+    stand_in = Discord()
+    async with TestServer(stand_in.app()) as running:
+        monkeypatch.setattr(discord.http.Route, "BASE", str(running.make_url("")).rstrip("/"))
+        yield stand_in
+
+
+@pytest.fixture
+async def bot(server: Discord, fake: FakeOpenRouter) -> AsyncIterator[discord.Client]:
+    """Log the bot in; it closes its client itself."""
+    from bot_discord import CreditsBot
+
+    async with CreditsBot() as running:
+        await running.login("made-up")
+        yield running
+    with pytest.raises(ClientClosedError):
+        await running.credits.key()
+
+
+async def ask(bot: discord.Client, server: Discord, asker: int) -> list[tuple[str, Any]]:
+    """Let somebody use /credits, as the gateway would tell it; give what the bot sends."""
+    data = {"id": "9", "name": "credits", "type": 1}
+    channel = {"id": "6", "type": 1, "recipients": []}
+    event: Any = {"id": "5", "application_id": str(APPLICATION), "type": 2, "token": "token", "version": 1, "data": data}
+    event |= {"user": user(asker), "channel": channel, "channel_id": "6", "attachment_size_limit": 0}
+    bot._connection.parse_interaction_create(event)
+    sent = [await server.sent.get()]
+    if sent[0][0] == "5":  # "thinking"
+        sent.append(await server.sent.get())
+    return sent
+
+
+def text(said: Any) -> tuple[str, int]:
+    """Give what a person reads, and the flags."""
+    return said["content"], said["flags"]
+
+
+async def test_the_command_is_made_known(bot: discord.Client, server: Discord) -> None:
+    """With its description."""
+    assert [("credits", "Tell what the bot can still spend.")] == [(each["name"], each["description"]) for each in server.commands]
+
+
+async def test_the_owner_is_told_the_balance(bot: discord.Client, server: Discord) -> None:
+    """In time, and nobody else sees it."""
+    (_, thinking), (_, answer) = await ask(bot, server, OWNER)
+
+    assert EPHEMERAL == thinking["flags"]
+    assert ("$26.83 left: the key's limit binds (wallet: $74.75).", EPHEMERAL) == text(answer)
+
+
+async def test_a_stranger_is_told_nothing(bot: discord.Client, server: Discord, fake: FakeOpenRouter) -> None:
+    """And costs no request."""
+    ((_, answer),) = await ask(bot, server, STRANGER)
+
+    assert ("Only my owner may ask.", EPHEMERAL) == text(answer)
+    assert fake.requests == []
+
+
+async def test_a_fault_is_told_without_the_key(bot: discord.Client, server: Discord, fake: FakeOpenRouter) -> None:
+    """Though OpenRouter repeats it."""
+    key = os.environ["OPENROUTER_API_KEY"]
+    for path in ("/credits", "/key"):
+        fake.script(path, Reply(401, {"error": {"code": 401, "message": f"{key} is disabled"}}))
+
+    _, (_, answer) = await ask(bot, server, OWNER)
+
+    assert answer["content"].startswith("401 sk-or-v1-")
+    assert answer["content"].endswith("Check the key: quotes or blanks pasted with it, deleted, disabled or expired.")
+    assert key not in answer["content"]

@@ -1,0 +1,91 @@
+"""The Telegram bots of the pages, run as they stand against a local Bot API."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib import import_module
+
+import pytest
+from _bot_api import OWNER, STRANGER, TOKEN, BotApi, build_models_when_used
+from aiohttp.test_utils import TestServer
+
+from openrouter_credits.testing import FakeOpenRouter, Reply
+
+Run = Callable[[str], AbstractAsyncContextManager[BotApi]]
+
+
+@pytest.fixture
+async def run(fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a program's `main` until the test has asked what it wants to know."""
+    build_models_when_used(monkeypatch)
+
+    @asynccontextmanager
+    async def run_one(program: str) -> AsyncIterator[BotApi]:
+        telegram = BotApi()
+        async with TestServer(telegram.app(), handler_cancellation=True) as server:
+            monkeypatch.setenv("TELEGRAM_API", str(server.make_url("")).rstrip("/"))
+            monkeypatch.setenv("BOT_TOKEN", TOKEN)
+            monkeypatch.setenv("OWNER_ID", str(OWNER))
+            task = asyncio.create_task(import_module(program).main())
+            yield telegram
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    return run_one
+
+
+async def test_the_owner_is_told_the_balance_and_nobody_else(run: Run) -> None:
+    """A stranger gets no answer at all."""
+    async with run("bot_aiogram") as telegram:
+        telegram.say("/credits", user=STRANGER)
+
+        assert await telegram.ask("/credits") == "$26.83 left: the key's limit binds (wallet: $74.75)."
+
+
+async def test_a_fault_is_told_without_the_key(run: Run, fake: FakeOpenRouter) -> None:
+    """Though OpenRouter repeats it."""
+    key = os.environ["OPENROUTER_API_KEY"]
+    async with run("bot_aiogram") as telegram:
+        await telegram.ask("/credits")  # the watcher has had its first look
+        for path in ("/credits", "/key"):
+            fake.script(path, Reply(401, {"error": {"code": 401, "message": f"{key} is disabled"}}))
+
+        told = await telegram.ask("/credits")
+
+    assert told.startswith("401 sk-or-v1-")
+    assert key not in told
+
+
+async def test_the_owner_is_warned_unasked(run: Run, fake: FakeOpenRouter) -> None:
+    """The watcher runs beside the bot."""
+    fake.spend(os.environ["OPENROUTER_API_KEY"], "20")
+    async with run("bot_aiogram") as telegram:
+        assert await telegram.told() == "LOW: $6.83 left: the key's limit binds (wallet: $54.75)."
+
+
+async def test_users_keys_are_theirs_alone(run: Run, fake: FakeOpenRouter) -> None:
+    """The message with the key is deleted first; the owner's management key is not lent to users."""
+    key = fake.add_account(credits=50).add_key(limit=7).reveal()
+    async with run("many_keys_bot") as telegram:
+        assert await telegram.ask("/credits") == "Send me /key and your key first."
+        telegram.say(f"/key {key}", chat="group")
+        telegram.say(f"/key {key}")
+        assert await telegram.done.get() == ("deleteMessage", {"chat_id": str(OWNER), "message_id": "3"})
+        assert await telegram.told() == "At most $7.00 left: the key's limit binds (wallet: unknown)."
+        fake.spend(key, "6.50")
+        assert await telegram.ask("/credits") == "At most $0.50 left: the key's limit binds (wallet: unknown)."
+        telegram.say("/credits", user=STRANGER)
+        assert await telegram.told() == "Send me /key and your key first."
+        assert await telegram.ask("/forget") == "I have no key of yours."
+        assert await telegram.ask("/credits") == "Send me /key and your key first."
+    assert len({request.key for request in fake.requests}) == 1
+
+
+async def test_a_mistyped_key_is_told_without_it(run: Run, fake: FakeOpenRouter) -> None:
+    """Whether it cannot be a key, or is not known."""
+    async with run("many_keys_bot") as telegram:
+        assert (await telegram.ask("/key")).startswith("The API key is blank. ")
+        assert (await telegram.ask("/key sk-or-v1-mistyped")).startswith("401 User not found. Check the key: ")

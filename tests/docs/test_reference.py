@@ -1,0 +1,200 @@
+"""What users can name is documented: in the reference, with a docstring, and in a program or block that calls it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import runpy
+from itertools import pairwise
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+from _pages import DOCS, PAGES, ROOT, blocks_of
+
+import openrouter_credits
+import openrouter_credits.testing
+from openrouter_credits import OpenRouterError
+from openrouter_credits.cli._app import app
+from openrouter_credits.cli._help import HELP
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGE = ROOT / "openrouter_credits"
+REFERENCE = DOCS / "reference"
+MODULES: tuple[ModuleType, ...] = (openrouter_credits, openrouter_credits.testing)
+PUBLIC = [(module, name) for module in MODULES for name in module.__all__]
+
+MADE_BY_US = {"OpenRouterError", "FakeAccount", "ReceivedRequest", "Wallet"}
+"""Classes that nobody calls: a base, and values which the library hands out."""
+
+
+def documented_fields(item: type) -> set[str]:
+    """Name the fields and attributes of a class that have a docstring below them, in the class or in one that it is made of."""
+    found = set()
+    for cls in item.__mro__[:-1]:
+        if not cls.__module__.startswith("openrouter_credits"):
+            continue
+        (body,) = [
+            node.body
+            for node in ast.walk(ast.parse(Path(inspect.getsourcefile(cls) or "").read_text(encoding="utf-8")))
+            if isinstance(node, ast.ClassDef) and node.name == cls.__name__
+        ]
+        for node, following in pairwise(body):
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                is_text = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant) and following.value.value
+                found |= {node.target.id} if is_text else set()
+    return found
+
+
+def public_members(item: type) -> Iterator[tuple[str, object]]:
+    """List what a class defines for its users."""
+    for name, value in vars(item).items():
+        if not name.startswith("_") and isinstance(value, FunctionType | property | staticmethod | classmethod):
+            yield name, value
+
+
+def sources() -> Iterator[str]:
+    """Give every program and block of Python in the documentation."""
+    for path in sorted((DOCS / "examples").rglob("*.py")):
+        yield path.read_text(encoding="utf-8")
+    for page in PAGES:
+        yield from (block.source for block in blocks_of(page) if block.language == "python")
+
+
+def called_names() -> set[str]:
+    """Name whatever is called there."""
+    called = set()
+    for source in sources():
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Call):
+                match node.func:
+                    case ast.Name(id=name) | ast.Attribute(attr=name):
+                        called.add(name)
+                    case _:
+                        pass
+    return called
+
+
+CALLED = called_names()
+
+
+@pytest.mark.parametrize(("module", "name"), PUBLIC, ids=[f"{module.__name__}.{name}" for module, name in PUBLIC])
+def test_every_public_name_is_in_the_reference(module: ModuleType, name: str) -> None:
+    """By a directive that takes its docstring, with all members."""
+    item = getattr(module, name)
+    is_error = isinstance(item, type) and issubclass(item, OpenRouterError)
+    page = (REFERENCE / ("errors.md" if is_error else "api.md")).read_text(encoding="utf-8")
+
+    directive = re.search(rf"^\.\. \w+:: {re.escape(module.__name__)}\.{name}\n((?:   .*\n)*)", page, re.MULTILINE)
+
+    assert directive
+    if isinstance(item, type) and any(public_members(item)):
+        assert ":members:" in directive[1]
+
+
+@pytest.mark.parametrize(("module", "name"), PUBLIC, ids=[f"{module.__name__}.{name}" for module, name in PUBLIC])
+def test_every_field_of_a_public_class_says_what_it_is(module: ModuleType, name: str) -> None:
+    """In a docstring of its own."""
+    item = getattr(module, name)
+    if not isinstance(item, type):
+        return
+    fields = {field.name for field in attrs.fields(item)} if attrs.has(item) else set(vars(item).get("__annotations__", {}))
+
+    missing = {field for field in fields if not field.startswith("_")} - documented_fields(item)
+    arguments = set(re.findall(r"^ {4}(\w+):", inspect.getdoc(item) or "", re.MULTILINE))
+
+    assert missing - arguments == set()
+
+
+def callables() -> list[str]:
+    """List the functions, classes and methods that users call."""
+    found = []
+    for module, name in PUBLIC:
+        item = getattr(module, name)
+        if callable(item) and name not in MADE_BY_US:
+            found.append(name)
+        if isinstance(item, type):
+            found += [f"{name}.{member}" for member, value in public_members(item) if not isinstance(value, property)]
+    return found
+
+
+@pytest.mark.parametrize("name", callables())
+def test_every_public_callable_is_called_in_the_documentation(name: str) -> None:
+    """By a program or a block, all of which run."""
+    assert name.rpartition(".")[2] in CALLED
+
+
+@pytest.mark.parametrize("name", ["cli.md", "errors.md"])
+def test_the_generated_pages_are_up_to_date(name: str) -> None:
+    """`python docs/reference/make.py` writes them."""
+    written = runpy.run_path(str(REFERENCE / "make.py"))["pages"]()
+
+    assert written[name] == (REFERENCE / name).read_text(encoding="utf-8")
+
+
+def test_every_option_of_the_command_is_in_the_reference() -> None:
+    """As the parser knows it, command by command."""
+    page = (REFERENCE / "cli.md").read_text(encoding="utf-8")
+    for command in ("status", "check", "demo"):
+        section = page.partition(f"## openrouter-credits {command}\n")[2].partition("\n## ")[0]
+        arguments = app[command].assemble_argument_collection()
+        options = {name for argument in arguments for name in argument.names if name.startswith("--") and not name.startswith("--no-")}
+        assert section
+        assert {option for option in options if not re.search(rf"{option}\b", section)} == set()
+    assert set(HELP) == {"", "status", "check", "demo"}
+
+
+def test_every_environment_variable_is_in_the_reference() -> None:
+    """Those that the code reads by name, and those of the standard library's proxies."""
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py")))
+    read = set(re.findall(r"\"(OPENROUTER_[A-Z_]+)\"", text)) | set(re.findall(r"environ(?:\.get\(|\[)\"(\w+)\"", text))
+    read |= set(re.findall(r"\"([A-Z_]+)\" (?:not )?in os\.environ", text))
+
+    page = (REFERENCE / "environment.md").read_text(encoding="utf-8")
+
+    assert len(read) >= 9
+    assert {name for name in read | {"HTTPS_PROXY", "NO_PROXY"} if f"`{name}`" not in page} == set()
+    assert {name for name in re.findall(r"`(OPENROUTER_[A-Z_]+)`", page) if name not in read} == set()
+
+
+def test_every_module_is_in_the_page_for_contributors() -> None:
+    """And the page names none that is gone."""
+    page = (DOCS / "contributing" / "modules.md").read_text(encoding="utf-8")
+    modules = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+
+    assert modules - {"__init__", "__main__"} == set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+
+
+def test_the_page_for_contributors_lists_modules_in_the_order_of_imports() -> None:
+    """Each one imports only what stands above it."""
+    page = (DOCS / "contributing" / "modules.md").read_text(encoding="utf-8")
+    order = re.findall(r"^\| `(_\w+)` \|", page, re.MULTILINE)
+    for place, name in enumerate(order):
+        body = ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8")).body
+        imported = {node.module.rpartition(".")[2] for node in body if isinstance(node, ast.ImportFrom) and node.module}
+        assert imported & set(order) <= set(order[:place])
+
+
+def test_the_readme_names_errors_and_statuses_that_exist() -> None:
+    """Its short table is true of the code."""
+    table = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d..|none) \| (`\w+`(?:, `\w+`)*) \|", table, re.MULTILINE)
+    statuses = runpy.run_path(str(REFERENCE / "make.py"))["STATUSES"]
+
+    assert len(rows) == 8
+    for status, names in rows:
+        for name in re.findall(r"\w+", names):
+            assert issubclass(getattr(openrouter_credits, name), OpenRouterError)
+            assert str(statuses.get(name, status))[0] == status[0]
+
+
+def test_the_changelog_has_this_version() -> None:
+    """With its date."""
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+    assert re.search(rf"^## {re.escape(openrouter_credits.__version__)} - \d{{4}}-\d\d-\d\d$", changelog, re.MULTILINE)
