@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import time
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, NoReturn, Self, TypeVar
@@ -121,7 +121,7 @@ class CreditsClient:
             ManagementKeyRequiredError: this key may not read the wallet.
             OpenRouterError: any other fault.
         """
-        ends = time.monotonic() + self._retry.deadline
+        ends = self._deadline_at()
         key = self._management_key or self._own_key()
         said = await self._get("/credits", Credits, key, ends)
         if not said.is_zero:
@@ -136,7 +136,7 @@ class CreditsClient:
         Raises:
             OpenRouterError: any fault.
         """
-        return await self._get("/key", KeyInfo, self._own_key(), time.monotonic() + self._retry.deadline)
+        return await self._get("/key", KeyInfo, self._own_key(), self._deadline_at())
 
     async def status(self) -> KeyStatus:
         """Read the wallet and the key at once, and tell what can be spent; either may fail without hiding the other.
@@ -144,7 +144,7 @@ class CreditsClient:
         Raises:
             OpenRouterError: neither could be read; the key's error, with the wallet's in its `problems`.
         """
-        ends = time.monotonic() + self._retry.deadline
+        ends = self._deadline_at()
         own = self._own_key()
         wallets = self._management_key or own
         said, info = await together(self._try("/credits", Credits, wallets, ends), self._try("/key", KeyInfo, own, ends))
@@ -224,7 +224,7 @@ class CreditsClient:
             AmbiguousWriteError: a request other than GET failed, and may have been carried out.
             OpenRouterError: any other fault.
         """
-        ends = time.monotonic() + self._retry.deadline
+        ends = self._deadline_at()
         check_structurable(into)
         request = make_request(method, path, self._management_key or self._own_key(), params, json)
         return await self._call(request, into, ends, whole=True)
@@ -272,6 +272,10 @@ class CreditsClient:
     def _batch(self, keys: KeySource, options: Options, *, keeps_all: bool) -> Batch:
         patience, unless_closed = self._retry.deadline, self._transport.unless_closed
         return Batch(keys, options, fetch=self._fetch, unless_closed=unless_closed, patience=patience, keeps_all=keeps_all)
+
+    def _deadline_at(self) -> float:
+        """Return when a call that begins now must have ended, by the running event loop's clock."""
+        return asyncio.get_running_loop().time() + self._retry.deadline
 
     def _own_key(self) -> ApiKey:
         key = self._api_key or self._management_key

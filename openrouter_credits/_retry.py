@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-import time
 from typing import TYPE_CHECKING, TypeVar
 
 from attrs import frozen
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 T = TypeVar("T")
+
+LEAST_TIME = 0.01
+"""A try needs so many seconds at least. With less left before the deadline nothing is sent: no answer could arrive in time."""
 
 
 def check_seconds(name: str, value: object, *, zero: bool = False, unit: str = "seconds") -> None:
@@ -59,7 +61,7 @@ class RetryPolicy:
     """How often, and how long, a call is tried. All times are in seconds.
 
     The wait before try n + 1 is drawn from 0 to `min(wait_max, wait_initial * 2**(n - 1))` (full jitter; twice that after a 429), and is
-    never below what the server asked for. A wait that would end past the deadline is not begun.
+    never below what the server asked for. A wait that would leave less than 10 ms before the deadline is not begun.
     """
 
     attempts: int = 3
@@ -111,7 +113,7 @@ async def retry(
     *,
     is_write: bool = False,
     ends: float | None = None,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Callable[[], float] | None = None,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     draw: Callable[[], float] = random.random,
 ) -> T:
@@ -122,10 +124,11 @@ async def retry(
         policy: decides.
         is_write: whether an attempt changes something, and must not be sent twice.
         ends: when the deadline is, by `clock`; else the policy's, from now.
-        clock: the monotonic clock, in seconds.
+        clock: a monotonic clock, in seconds; else the running event loop's.
         sleep: the one place that waits between tries.
         draw: numbers from 0 to 1 for the jitter.
     """
+    clock = asyncio.get_running_loop().time if clock is None else clock
     ends = clock() + policy.deadline if ends is None else ends
     failed: list[Attempt] = []
     waited = 0.0
@@ -140,7 +143,7 @@ async def retry(
             error = after_write(error)
         error.attempts = tuple(failed)
         waited = policy.wait(error, len(failed), draw)
-        if not error.is_retryable or len(failed) >= policy.attempts or clock() + waited >= ends:
+        if not error.is_retryable or len(failed) >= policy.attempts or ends - clock() - waited < LEAST_TIME:
             try:
                 raise error
             finally:

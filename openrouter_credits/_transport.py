@@ -11,7 +11,6 @@ import logging
 import math
 import os
 import ssl
-import time
 import warnings
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, TypeVar
@@ -35,6 +34,7 @@ from openrouter_credits._errors import (
     TLSError,
 )
 from openrouter_credits._protocol import Reply, Request
+from openrouter_credits._retry import LEAST_TIME
 from openrouter_credits._secrets import HiddenUrl, quote
 
 if TYPE_CHECKING:
@@ -138,11 +138,11 @@ class Transport:
         """
         url = _join(self.base_url, request.target)
         bound = self._bind() or await self._open()
-        began = time.monotonic()
+        began = bound.loop.time()
         outcome = await self._exchange(bound, request, url, left)
         if logger.isEnabledFor(logging.DEBUG):
             told = outcome.status if isinstance(outcome, Reply) else type(outcome).__name__
-            milliseconds = (time.monotonic() - began) * 1000
+            milliseconds = (bound.loop.time() - began) * 1000
             logger.debug("%s %s key=%s: %s in %.0f ms", request.method, url.raw_path, request.key, told, milliseconds)
         if isinstance(outcome, Reply):
             return outcome
@@ -220,18 +220,21 @@ class Transport:
     async def _exchange(self, bound: _Bound, request: Request, url: URL, left: float) -> Reply | OpenRouterError:
         now = bound.loop.time
         ends = now() + left
-        is_queued = bound.slots.locked()
+        was_queued = bound.slots.locked()
+        is_sent = False
         status, body = 0, bytearray()
         headers: Mapping[str, str] = {}
         largest = _LARGEST_BODY
         try:
-            with bound.deadlines.at(ends if is_queued else min(ends, now() + self._timeout)) as deadline:
+            with bound.deadlines.at(ends if was_queued else min(ends, now() + self._timeout)) as deadline:
                 await bound.slots.acquire()
                 try:
-                    if is_queued:
-                        is_queued = False
+                    if was_queued:
                         deadline.move(min(ends, now() + self._timeout))
                     self._check_open()
+                    if ends - now() < LEAST_TIME:
+                        raise TimeoutError
+                    is_sent = True
                     async with bound.session.request(
                         request.method,
                         url,
@@ -255,9 +258,9 @@ class Transport:
             if self._closed:
                 return ClientClosedError("The client was closed during the call")
             if status == 0 or 200 <= status < 300:
-                return _translate(
-                    problem, max(0.0, left if is_queued else min(left, self._timeout)), is_queued=is_queued, session=bound.session
-                )
+                if isinstance(problem, TimeoutError) and not is_sent:
+                    return _unsent(left, was_queued=was_queued)
+                return _translate(problem, min(left, self._timeout), bound.session)
         if 200 <= status < 300 and len(body) > largest:
             return ResponseTooLargeError(f"{status}, but the body is over {largest} bytes")
         return Reply(status, headers, bytes(body))
@@ -276,14 +279,20 @@ def _join(base_url: str, target: str) -> URL:
     return url
 
 
-def _translate(problem: Exception, seconds: float, *, is_queued: bool, session: aiohttp.ClientSession) -> OpenRouterError:
+def _unsent(left: float, *, was_queued: bool) -> APITimeoutError:
+    """Make the error of a call whose deadline came before anything was sent."""
+    if was_queued:
+        return APITimeoutError(f"Timed out: no connection was free within {left:.3g} s", sent=False)
+    return APITimeoutError(f"Timed out: only {max(0.0, left):.3g} s were left, too little to send a request", sent=False)
+
+
+def _translate(problem: Exception, seconds: float, session: aiohttp.ClientSession) -> OpenRouterError:
     """Say in our errors what aiohttp says in its own."""
     if {getattr(problem, "errno", None), getattr(getattr(problem, "os_error", None), "errno", None)} & {errno.EMFILE, errno.ENFILE}:
         return LocalResourceError("This process has too many open files", sent=False)
     match problem:
         case TimeoutError():
-            what = "no connection was free" if is_queued else "there was no whole answer"
-            return APITimeoutError(f"Timed out: {what} within {seconds:.3g} s", sent=not is_queued)
+            return APITimeoutError(f"Timed out: there was no whole answer within {seconds:.3g} s")
         case aiohttp.ClientSSLError() | aiohttp.ServerFingerprintMismatch() | ssl.SSLError():
             reason = getattr(problem, "certificate_error", None) or getattr(problem, "os_error", None) or problem
             return TLSError(f"The server's identity could not be verified: {quote(str(reason), None)}", sent=False)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from _raw import FakeTime
+from _raw import FakeTime, outcome
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -302,6 +302,18 @@ async def test_an_error_during_the_sleep_passes() -> None:
 
     with pytest.raises(ClientClosedError):
         await retry(Script(time, busy(), "never"), RetryPolicy(), clock=time.clock, sleep=closed, draw=time.draw)
+
+
+@pytest.mark.parametrize(("wait", "sleeps"), [(0.98, 1), (0.995, 0)])
+async def test_a_wait_that_leaves_no_time_for_a_try_is_not_begun(wait: float, sleeps: int) -> None:
+    """A try needs 10 ms at least: the last real error says more than a time-out after the wait would."""
+    time = FakeTime(draw=0.0)
+    error = busy(hint=wait)
+
+    said = await outcome(retry(Script(time, error, "value"), RetryPolicy(deadline=1.0), **time.injected()))
+
+    assert said == ("value" if sleeps else error)
+    assert len(time.slept) == sleeps
 
 
 async def test_a_jump_of_the_wall_clock_has_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:

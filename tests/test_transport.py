@@ -330,11 +330,13 @@ class InFlight:
     def __init__(self, connector: object) -> None:
         self.connector = connector
         self.now = 0
+        self.seen = 0
         self.go = asyncio.Event()
 
     @contextlib.asynccontextmanager
     async def request(self, *_: object, **__: object) -> Any:
         """Wait, and lose the connection."""
+        self.seen += 1
         self.now += 1
         await self.go.wait()
         self.now -= 1
@@ -405,20 +407,40 @@ def test_time_outs_of_the_queue_say_so() -> None:
     assert (error.summary, error.sent) == ("Timed out: no connection was free within 3.5 s", False)
 
 
-@pytest.mark.parametrize("left", [0.0, -0.5])
-def test_a_call_whose_deadline_has_passed_ends_at_once(left: float) -> None:
-    """And does not speak of negative seconds."""
+@pytest.mark.parametrize(("left", "shown"), [(0.009, "0.009 s"), (0.0, "0 s"), (-0.5, "0 s")])
+def test_a_call_with_next_to_no_time_left_sends_nothing(left: float, shown: str) -> None:
+    """An answer cannot come within 10 ms: a request would only leave it open whether it was carried out."""
+    session = InFlight(None)
 
     async def main() -> tuple[float, object]:
-        transport = transport_to("https://x.example", InFlight(None))
-        error = await outcome(transport.send(GET, left))
+        error = await outcome(transport_to("https://x.example", session).send(GET, left))
         return asyncio.get_running_loop().time(), error
 
     ended, error = run_virtually(main())
 
     assert ended == 0.0
+    assert session.seen == 0
     assert isinstance(error, APITimeoutError)
-    assert "within -" not in str(error)
+    assert (error.summary, error.sent) == (f"Timed out: only {shown} were left, too little to send a request", False)
+
+
+@pytest.mark.parametrize(("later", "seen"), [(0.0, 1), (0.009, 1), (0.5, 2)])
+def test_a_call_that_gets_its_slot_too_late_sends_nothing(later: float, seen: int) -> None:
+    """A slot that becomes free at the last moment is of no use: the call says that it found none."""
+    session = InFlight(SimpleNamespace(limit=1, limit_per_host=0))
+
+    async def main() -> list[object]:
+        transport = transport_to("https://x.example", session, timeout=50.0)
+        first = asyncio.ensure_future(outcome(transport.send(GET, 3.0)))
+        await asyncio.sleep(later)
+        return [await outcome(transport.send(GET, 3.0)), await first]
+
+    second, first = run_virtually(main())
+
+    assert session.seen == seen
+    assert isinstance(first, APITimeoutError)
+    assert isinstance(second, APITimeoutError)
+    assert (first.sent, second.sent) == (True, seen == 2)
 
 
 def test_a_slot_is_not_held_while_sleeping() -> None:
