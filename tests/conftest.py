@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 from unittest.mock import Mock
 
 import aiohttp
 import pytest
-from _raw import KEY, RawServer, raw_server
 from aioresponses import aioresponses
 from hypothesis import is_hypothesis_test, settings
 
-from openrouter_credits import CreditsClient, RetryPolicy
+from .kit.clock import VirtualLoop
+from .kit.wire import Connect, Serve, connecting, serving
 
 settings.register_profile("tests", deadline=None)  # which would time the machine, not a property
 settings.load_profile("tests")
 
-Start = Callable[..., Coroutine[Any, Any, RawServer]]
-Connect = Callable[..., CreditsClient]
+HERE = Path(__file__).parent
+ELSEWHERE = [HERE / name for name in ("benchmarks", "compat", "docs", "faults", "test_benchmarks.py")]
+"""Where no unit test is."""
+PROGRAMS = [HERE / name for name in ("compat", "docs")]
+"""Where whole programs run, often with threads of their own."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the markers."""
+    config.addinivalue_line("markers", "real_time: the test runs in real time; all others run in virtual time")
+    config.addinivalue_line("markers", "process: the test starts processes")
+
+
+def is_below(item: pytest.Item, places: list[Path]) -> bool:
+    """Tell whether a test stands in one of these places."""
+    return any(item.path.is_relative_to(place) for place in places)
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run each test in virtual time, so that no slow machine can fail it; unless it says that it needs real time."""
+    if item.get_closest_marker("real_time") or is_below(item, PROGRAMS):
+        return {"real": asyncio.new_event_loop}
+    return {"virtual": VirtualLoop}
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -38,10 +58,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     A line that only a page or a fault runs has no test of its own, and one that only Hypothesis runs is tested by chance. It
     saves a minute, too: the tracer of Python 3.11 makes searches and simulations, which say so themselves, take thrice as long.
     """
-    elsewhere = [Path(__file__).parent / name for name in ("benchmarks", "compat", "docs", "faults", "test_benchmarks.py")]
     for item in items:
-        is_unit_test = not any(item.path.is_relative_to(place) for place in elsewhere)
-        if not is_unit_test or is_hypothesis_test(getattr(item, "obj", None)):
+        if is_below(item, ELSEWHERE) or is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.no_cover)
 
 
@@ -75,25 +93,14 @@ def mocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses]:
 
 
 @pytest.fixture
-async def start() -> AsyncIterator[Start]:
+async def serve() -> AsyncIterator[Serve]:
     """Start servers that are stopped when the test ends."""
-    async with AsyncExitStack() as stack:
-
-        async def start_one(*answers: bytes | None) -> RawServer:
-            return await stack.enter_async_context(raw_server(*answers))
-
-        yield start_one
+    async with serving() as start:
+        yield start
 
 
 @pytest.fixture
 async def connect() -> AsyncIterator[Connect]:
     """Make clients, without waits between tries, that are closed when the test ends."""
-    async with AsyncExitStack() as stack:
-
-        def connect_one(server: RawServer, key: str | None = KEY, **options: Any) -> CreditsClient:
-            options.setdefault("retry", RetryPolicy(wait_initial=0, deadline=5.0))
-            client = CreditsClient(key, base_url=server.url, **options)
-            stack.push_async_callback(client.close)
-            return client
-
-        yield connect_one
+    async with connecting() as make:
+        yield make

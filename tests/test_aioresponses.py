@@ -6,11 +6,11 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from _raw import KEY, sample
 from aiohttp import ClientConnectionError, ClientSession
 from yarl import URL
 
 from openrouter_credits import APIConnectionError, APITimeoutError, AuthenticationError, CreditsClient, RetryPolicy
+from tests.kit.values import KEY, sample
 
 if TYPE_CHECKING:
     from aioresponses import aioresponses

@@ -14,35 +14,6 @@ from decimal import Decimal
 from typing import Any, Literal
 
 import pytest
-from virtual import (
-    DAILY_CAP,
-    FUNDED,
-    HANG,
-    INFO,
-    UNAUTHORIZED,
-    Answer,
-    Server,
-    StandIn,
-    client_of,
-    credits_of,
-    dead,
-    errors_of,
-    fixed_window,
-    gathered,
-    healthy,
-    key_of,
-    lazily,
-    made_up,
-    made_up_keys,
-    now,
-    refuses,
-    run,
-    says,
-    sliding_window,
-    timers,
-    token_bucket,
-    virtual,
-)
 
 from openrouter_credits import (
     APIConnectionError,
@@ -63,6 +34,31 @@ from openrouter_credits import (
     UnconfirmedCreditsError,
 )
 from openrouter_credits._protocol import Request
+from tests.kit.clock import now, run, timers, virtual
+from tests.kit.hosts import (
+    DAILY_CAP,
+    FUNDED,
+    INFO,
+    NO_ANSWER,
+    UNAUTHORIZED,
+    Answer,
+    Host,
+    StandIn,
+    client_of,
+    credits_of,
+    dead,
+    errors_of,
+    fixed_window,
+    gathered,
+    healthy,
+    key_of,
+    lazily,
+    refuses,
+    says,
+    sliding_window,
+    token_bucket,
+)
+from tests.kit.values import made_up, made_up_keys
 
 Endpoint = Literal["credits", "key"]
 CREDITS: tuple[Endpoint, ...] = ("credits",)
@@ -72,7 +68,7 @@ FORBIDDEN = refuses(403, "Only management keys can perform this operation")
 ZERO = credits_of(0)
 
 
-def by_key(answers: dict[str, Any], otherwise: Server = healthy) -> Server:
+def by_key(answers: dict[str, Any], otherwise: Host = healthy) -> Host:
     """Answer some keys in a way of their own: one answer for all, or one for each path."""
 
     def serve(request: Request, at: float) -> Answer:
@@ -140,7 +136,7 @@ async def test_daily_capped_keys_delay_no_other() -> None:
     ],
 )
 @virtual
-async def test_a_limit_of_100_a_second_loses_no_key(make_server: Callable[[], Server], latency: float) -> None:
+async def test_a_limit_of_100_a_second_loses_no_key(make_server: Callable[[], Host], latency: float) -> None:
     """Row 42: 1,000 keys, none lost, refusals for 2 % of them at most, in 1.5 times the 10 s that it must take."""
     async with client_of(make_server(), latency) as (client, wire):
         began = now()
@@ -151,7 +147,7 @@ async def test_a_limit_of_100_a_second_loses_no_key(make_server: Callable[[], Se
     assert wire.answers[429] <= 20
 
 
-def later(server: Server, seconds: float) -> Server:
+def later(server: Host, seconds: float) -> Host:
     """Let a server's clock have begun before the first request."""
     return lambda request, at: server(request, at + seconds)
 
@@ -179,7 +175,7 @@ async def test_a_dead_host_ends_the_batch(is_endless: bool) -> None:
 @virtual
 async def test_a_host_that_swallows_requests_ends_the_batch_too() -> None:
     """As row 43, but nothing is refused: each try runs into its time-out."""
-    async with client_of(lambda *_: HANG) as (client, wire):
+    async with client_of(lambda *_: NO_ANSWER) as (client, wire):
         began = now()
         report = await client.check_all(made_up_keys(5_000), concurrency=64)
 
@@ -428,6 +424,7 @@ async def test_an_endless_source_is_read_as_far_as_results_are_taken(is_async: b
 async def test_a_lazy_source_is_asked_when_a_worker_is_free() -> None:
     """And not by more than one at a time: asynchronous generators refuse that."""
     asking = most = 0
+    began = now()
 
     class Source:
         def __aiter__(self) -> AsyncIterator[str]:
@@ -439,7 +436,7 @@ async def test_a_lazy_source_is_asked_when_a_worker_is_free() -> None:
             most = max(most, asking)
             await asyncio.sleep(0.01)
             asking -= 1
-            if now() > 1_003:
+            if now() > began + 3:
                 raise StopAsyncIteration
             return made_up(int(now() * 1000))
 
@@ -983,14 +980,14 @@ class Source:
             self.is_closed = True
 
 
-HELD_BACK: list[tuple[str, Server, dict[str, Any]]] = [
+HELD_BACK: list[tuple[str, Host, dict[str, Any]]] = [
     ("under way", healthy, {}),
-    ("without an answer", lambda *_: HANG, {}),
+    ("without an answer", lambda *_: NO_ANSWER, {}),
     ("sleeping", dead(until=3), {}),
     ("behind an outage", dead(until=1e9), {"concurrency": 64}),
     ("behind a pause", lambda *_: says(429, "slow down", Retry_After="60"), {}),
     ("waiting for the pace", healthy, {"rate": 0.7}),
-    ("sharing", lambda request, _: HANG if request.key.reveal() == BOSS else INFO, {}),
+    ("sharing", lambda request, _: NO_ANSWER if request.key.reveal() == BOSS else INFO, {}),
 ]
 
 
@@ -998,7 +995,7 @@ HELD_BACK: list[tuple[str, Server, dict[str, Any]]] = [
 @pytest.mark.parametrize("is_lazy", [False, True])
 @pytest.mark.parametrize(("server", "options"), [pytest.param(server, options, id=name) for name, server, options in HELD_BACK])
 @virtual
-async def test_a_cancelled_batch_leaves_nothing(server: Server, options: dict[str, Any], is_lazy: bool, when: float) -> None:
+async def test_a_cancelled_batch_leaves_nothing(server: Host, options: dict[str, Any], is_lazy: bool, when: float) -> None:
     """No task, no request, no timer, wherever its keys are just then; its source is closed."""
     source = Source()
     specs = [KeySpec(made_up(number), management_key=BOSS) for number in range(200)]
@@ -1176,7 +1173,7 @@ async def test_closing_the_source_may_fail() -> None:
 @pytest.mark.parametrize(("server", "options"), [pytest.param(server, options, id=name) for name, server, options in HELD_BACK])
 @virtual
 async def test_a_client_that_is_closed_ends_its_batches(
-    server: Server, options: dict[str, Any], read: tuple[Endpoint, ...], when: float
+    server: Host, options: dict[str, Any], read: tuple[Endpoint, ...], when: float
 ) -> None:
     """With ClientClosedError, at once, wherever the keys are just then, and with nothing left."""
     boss = BOSS if len(read) == 2 else None  # with the wallet alone there would be one request in all

@@ -7,13 +7,11 @@ import copy
 import json
 import logging
 import pickle
-import time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
-from _raw import KEY, MASK, OTHER_KEY, OTHER_MASK, FakeTime, answer, outcome, sample
 from attrs import frozen
 
 from openrouter_credits import (
@@ -33,14 +31,12 @@ from openrouter_credits import (
     ServerError,
     UnconfirmedCreditsError,
 )
+from tests.kit.clock import FakeTime, lap
+from tests.kit.values import KEY, MASK, OTHER_KEY, OTHER_MASK, THIRD_KEY, outcome, sample
+from tests.kit.wire import FUNDED, HANG, KEY_INFO, NOTHING, reply
 
 if TYPE_CHECKING:
-    from conftest import Connect, Start
-
-FUNDED = answer(200, sample("credits-spec"))
-ZERO = answer(200, sample("credits-unconfirmed-zero"))
-KEY_INFO = answer(200, sample("key-2026-10"))
-THIRD_KEY = "sk-or-v1-aaa" + "9" * 57 + "bbbb"
+    from tests.kit.wire import Connect, Serve
 
 
 def keys_of(client: CreditsClient) -> tuple[str | None, str | None]:
@@ -50,7 +46,7 @@ def keys_of(client: CreditsClient) -> tuple[str | None, str | None]:
 
 def key_info(**fields: Any) -> bytes:
     """Answer as `/key` does."""
-    return answer(200, {"data": {"label": "k", "usage": 0, "limit": None, **fields}})
+    return reply(200, {"data": {"label": "k", "usage": 0, "limit": None, **fields}})
 
 
 # Keys
@@ -122,9 +118,9 @@ def test_an_impossible_key_in_the_environment_names_its_variable(monkeypatch: py
         CreditsClient()
 
 
-async def test_the_environment_is_read_once(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_environment_is_read_once(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """At construction; what changes later does not change a client."""
-    server = await start(FUNDED)
+    server = await serve(FUNDED)
     monkeypatch.setenv("OPENROUTER_API_KEY", KEY)
     monkeypatch.setenv("OPENROUTER_BASE_URL", f" {server.url}/ ")
     async with CreditsClient() as client:
@@ -136,9 +132,9 @@ async def test_the_environment_is_read_once(start: Start, monkeypatch: pytest.Mo
     assert server.lines == ["GET /api/v1/credits"]
 
 
-async def test_a_client_without_keys_says_so_when_it_needs_one(start: Start, connect: Connect) -> None:
+async def test_a_client_without_keys_says_so_when_it_needs_one(serve: Serve, connect: Connect) -> None:
     """It can be made, and serve other keys; its own calls name the variables, and send nothing."""
-    server = await start(FUNDED)
+    server = await serve(FUNDED)
     client = connect(server, None)
 
     for call in (client.credits(), client.key(), client.status(), client.request("GET", "/keys", into=dict[str, Any])):
@@ -148,9 +144,9 @@ async def test_a_client_without_keys_says_so_when_it_needs_one(start: Start, con
     assert server.keys == [KEY]
 
 
-async def test_each_call_goes_with_its_key(start: Start, connect: Connect) -> None:
+async def test_each_call_goes_with_its_key(serve: Serve, connect: Connect) -> None:
     """The wallet and the open call with the management key, `/key` with the own one."""
-    server = await start(FUNDED, KEY_INFO, answer(200, {}))
+    server = await serve(FUNDED, KEY_INFO, reply(200, {}))
     client = connect(server, KEY, management_key=OTHER_KEY)
 
     await client.credits()
@@ -165,9 +161,9 @@ async def test_each_call_goes_with_its_key(start: Start, connect: Connect) -> No
 
 
 @pytest.mark.parametrize("name", ["api_key", "management_key"])
-async def test_one_key_serves_all_calls(name: str, start: Start, connect: Connect) -> None:
+async def test_one_key_serves_all_calls(name: str, serve: Serve, connect: Connect) -> None:
     """Also if it is a management key alone."""
-    server = await start(FUNDED, KEY_INFO, answer(200, {}))
+    server = await serve(FUNDED, KEY_INFO, reply(200, {}))
     client = connect(server, None, **{name: KEY}) if name != "api_key" else connect(server, KEY)
 
     await client.credits()
@@ -180,9 +176,9 @@ async def test_one_key_serves_all_calls(name: str, start: Start, connect: Connec
 # Calls
 
 
-async def test_credits_are_one_request(start: Start, connect: Connect) -> None:
+async def test_credits_are_one_request(serve: Serve, connect: Connect) -> None:
     """`GET /credits`, exactly once."""
-    server = await start(answer(200, sample("credits-noise")))
+    server = await serve(reply(200, sample("credits-noise")))
 
     credits_ = await connect(server).credits()
 
@@ -190,9 +186,9 @@ async def test_credits_are_one_request(start: Start, connect: Connect) -> None:
     assert server.lines == ["GET /api/v1/credits"]
 
 
-async def test_key_is_one_request(start: Start, connect: Connect) -> None:
+async def test_key_is_one_request(serve: Serve, connect: Connect) -> None:
     """`GET /key`, exactly once."""
-    server = await start(answer(200, sample("key-over-limit")))
+    server = await serve(reply(200, sample("key-over-limit")))
 
     key = await connect(server).key()
 
@@ -221,9 +217,9 @@ async def test_key_is_one_request(start: Start, connect: Connect) -> None:
         ),
     ],
 )
-async def test_a_zero_is_not_believed(info: bytes, confirmed: bool, start: Start, connect: Connect) -> None:
+async def test_a_zero_is_not_believed(info: bytes, confirmed: bool, serve: Serve, connect: Connect) -> None:
     """One more request, to `/key`, confirms a 0/0, or it is an error that holds what was said."""
-    server = await start(ZERO, info)
+    server = await serve(NOTHING, info)
 
     said = await outcome(connect(server, KEY).credits())
 
@@ -236,48 +232,46 @@ async def test_a_zero_is_not_believed(info: bytes, confirmed: bool, start: Start
         assert said.problems == ()
 
 
-async def test_a_zero_is_confirmed_by_the_key_that_read_it(start: Start, connect: Connect) -> None:
+async def test_a_zero_is_confirmed_by_the_key_that_read_it(serve: Serve, connect: Connect) -> None:
     """Not by the other one."""
-    server = await start(ZERO, key_info(is_management_key=True))
+    server = await serve(NOTHING, key_info(is_management_key=True))
 
     await connect(server, KEY, management_key=OTHER_KEY).credits()
 
     assert server.keys == [OTHER_KEY, OTHER_KEY]
 
 
-async def test_why_a_zero_could_not_be_confirmed_is_told(start: Start, connect: Connect) -> None:
+async def test_why_a_zero_could_not_be_confirmed_is_told(serve: Serve, connect: Connect) -> None:
     """`/key`'s own error is in `problems`."""
-    server = await start(ZERO, answer(503))
+    server = await serve(NOTHING, reply(503))
 
     error = await outcome(connect(server).credits())
 
     assert isinstance(error, UnconfirmedCreditsError)
     assert [type(problem) for problem in error.problems] == [ServerError]
-    assert len(server.heads) == 1 + 3
+    assert server.hits == 1 + 3
 
 
-async def test_a_client_closed_while_confirming_is_closed(start: Start, connect: Connect) -> None:
+async def test_a_client_closed_while_confirming_is_closed(serve: Serve, connect: Connect) -> None:
     """A closed client's call ends as such."""
-    server = await start(ZERO, None)
+    server = await serve(NOTHING, HANG)
     client = connect(server)
     call = asyncio.ensure_future(outcome(client.credits()))
-    while len(server.heads) < 2:
-        server.asked.clear()
-        await server.asked.wait()
+    await server.arrived(2)
     await client.close()
 
     assert isinstance(await call, ClientClosedError)
 
 
-async def test_one_deadline_bounds_both_requests_of_a_zero(start: Start, connect: Connect) -> None:
+async def test_one_deadline_bounds_both_requests_of_a_zero(serve: Serve, connect: Connect) -> None:
     """`credits()` is one call, whatever it takes."""
-    server = await start(ZERO, None)
-    began = time.monotonic()
+    server = await serve(NOTHING, HANG)
 
-    error = await outcome(connect(server, retry=RetryPolicy(deadline=0.3)).credits())
+    with lap() as taken:
+        error = await outcome(connect(server, retry=RetryPolicy(deadline=0.3)).credits())
 
     assert isinstance(error, UnconfirmedCreditsError)
-    assert 0.25 < time.monotonic() - began < 1.0
+    assert taken.elapsed == pytest.approx(0.3)
 
 
 @frozen
@@ -295,9 +289,9 @@ class Activity:
     data: list[Row]
 
 
-async def test_request_reaches_any_other_endpoint(start: Start, connect: Connect) -> None:
+async def test_request_reaches_any_other_endpoint(serve: Serve, connect: Connect) -> None:
     """The whole body becomes the caller's class, exactly; with the same retries."""
-    server = await start(answer(502), answer(200, b'{"data": [{"model": "m", "usage": 1.10, "new": 1}], "page": 2}'))
+    server = await serve(reply(502), reply(200, b'{"data": [{"model": "m", "usage": 1.10, "new": 1}], "page": 2}'))
 
     activity = await connect(server).request("get", "/activity", into=Activity, params={"date": "2026-10-20"})
 
@@ -305,18 +299,18 @@ async def test_request_reaches_any_other_endpoint(start: Start, connect: Connect
     assert server.lines == ["GET /api/v1/activity?date=2026-10-20"] * 2
 
 
-async def test_request_names_the_path_of_what_is_wrong(start: Start, connect: Connect) -> None:
+async def test_request_names_the_path_of_what_is_wrong(serve: Serve, connect: Connect) -> None:
     """From the top of the body."""
-    server = await start(answer(200, {"data": [{"model": "m"}]}))
+    server = await serve(reply(200, {"data": [{"model": "m"}]}))
 
     with pytest.raises(InvalidResponseError, match=r"\$\.data\[0\]\.usage: required, but missing"):
         await connect(server).request("GET", "/activity", into=Activity)
 
 
 @pytest.mark.parametrize("method", ["POST", "patch", "DELETE", "PUT"])
-async def test_a_write_is_sent_once(method: str, start: Start, connect: Connect) -> None:
+async def test_a_write_is_sent_once(method: str, serve: Serve, connect: Connect) -> None:
     """Its failure may hide its success."""
-    server = await start(answer(500))
+    server = await serve(reply(500))
 
     with pytest.raises(AmbiguousWriteError, match="500"):
         await connect(server).request(method, "/keys/x", into=dict[str, Any], json={})
@@ -328,14 +322,14 @@ async def test_a_write_is_sent_once(method: str, start: Start, connect: Connect)
     "path",
     ["credits", "//evil.example/x", "@evil.example/x", "/../x", "/a/../../x", "/x?y", "/x#y", "/x\\y", "", "/%2e%2e/x", "/x y"],
 )
-async def test_a_path_that_leads_elsewhere_is_a_value_error(path: str, start: Start, connect: Connect) -> None:
+async def test_a_path_that_leads_elsewhere_is_a_value_error(path: str, serve: Serve, connect: Connect) -> None:
     """And nothing is sent."""
-    server = await start(FUNDED)
+    server = await serve(FUNDED)
 
     with pytest.raises(ValueError, match="path"):
         await connect(server).request("GET", path, into=dict[str, Any])
 
-    assert server.heads == []
+    assert server.hits == 0
 
 
 @pytest.mark.parametrize(
@@ -354,15 +348,15 @@ async def test_a_path_that_leads_elsewhere_is_a_value_error(path: str, start: St
     ],
 )
 async def test_wrong_arguments_of_request_are_told(
-    method: Any, path: Any, options: dict[str, Any], kind: type[Exception], start: Start, connect: Connect
+    method: Any, path: Any, options: dict[str, Any], kind: type[Exception], serve: Serve, connect: Connect
 ) -> None:
     """By Python's own errors, and nothing is sent."""
-    server = await start(FUNDED)
+    server = await serve(FUNDED)
 
     with pytest.raises(kind):
         await connect(server).request(method, path, **options)
 
-    assert server.heads == []
+    assert server.hits == 0
 
 
 @frozen
@@ -372,22 +366,22 @@ class Unstructurable:
     field: asyncio.Event
 
 
-async def test_a_type_that_cannot_be_structured_inside_is_told_too(start: Start, connect: Connect) -> None:
+async def test_a_type_that_cannot_be_structured_inside_is_told_too(serve: Serve, connect: Connect) -> None:
     """It is the program that is wrong, not the answer; nothing is sent."""
-    server = await start(answer(200, {"field": 1}))
+    server = await serve(reply(200, {"field": 1}))
 
     with pytest.raises(TypeError):
         await connect(server).request("POST", "/keys", into=Unstructurable)
 
-    assert server.heads == []
+    assert server.hits == 0
 
 
 # Clients of clients
 
 
-async def test_with_key_shares_the_connections(start: Start, connect: Connect) -> None:
+async def test_with_key_shares_the_connections(serve: Serve, connect: Connect) -> None:
     """One session, however many keys; each request carries its own."""
-    server = await start(FUNDED)
+    server = await serve(FUNDED)
     parent = connect(server)
     child = parent.with_key(OTHER_KEY)
 
@@ -400,9 +394,9 @@ async def test_with_key_shares_the_connections(start: Start, connect: Connect) -
     assert child._retry is parent._retry
 
 
-async def test_closing_a_child_closes_nothing(start: Start, connect: Connect) -> None:
+async def test_closing_a_child_closes_nothing(serve: Serve, connect: Connect) -> None:
     """Neither for itself nor for its parent; closing the parent closes all."""
-    server = await start(FUNDED)
+    server = await serve(FUNDED)
     parent = connect(server)
     async with parent.with_key(OTHER_KEY) as child:
         await child.credits()
@@ -538,25 +532,25 @@ def test_a_client_is_neither_copied_nor_pickled(through: Any) -> None:
         through(CreditsClient(KEY))
 
 
-async def test_many_tasks_share_one_client(start: Start, connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+async def test_many_tasks_share_one_client(serve: Serve, connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
     """More calls than connections: all are answered, each exactly once."""
-    server = await start(FUNDED)
+    server = await serve(FUNDED)
     client = connect(server, max_connections=4)
 
     with caplog.at_level(logging.CRITICAL):
         said = await asyncio.gather(*(client.with_key(f"key-{number}").credits() for number in range(50)))
 
-    assert len(said) == len(server.heads) == 50
+    assert len(said) == server.hits == 50
     assert sorted(server.keys) == sorted(f"key-{number}" for number in range(50))
 
 
 # status() and the pieces it shares with the rest
 
 
-async def test_status_reads_both_at_once(start: Start, connect: Connect) -> None:
+async def test_status_reads_both_at_once(serve: Serve, connect: Connect) -> None:
     """With each its own key; what is left is the smallest bound."""
     wallet, info = json.loads(sample("credits-spec")), json.loads(sample("key-2026-10"))
-    server = await start(answer(200, {"data": wallet["data"] | info["data"]}))
+    server = await serve(reply(200, {"data": wallet["data"] | info["data"]}))
 
     status = await connect(server, KEY, management_key=OTHER_KEY).status()
 
@@ -565,9 +559,9 @@ async def test_status_reads_both_at_once(start: Start, connect: Connect) -> None
     assert isinstance(status.key, KeyInfo)
 
 
-async def test_status_without_anything_readable_is_the_key_s_error(start: Start, connect: Connect) -> None:
+async def test_status_without_anything_readable_is_the_key_s_error(serve: Serve, connect: Connect) -> None:
     """With the wallet's in its problems."""
-    server = await start(answer(401, sample("error-user-not-found")))
+    server = await serve(reply(401, sample("error-user-not-found")))
 
     error = await outcome(connect(server).status())
 
@@ -575,14 +569,14 @@ async def test_status_without_anything_readable_is_the_key_s_error(start: Start,
     assert [type(problem) for problem in error.problems] == [AuthenticationError]
 
 
-async def test_an_attempt_s_waits_are_the_policy_s(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_attempt_s_waits_are_the_policy_s(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """The client hands its policy, its deadline and its transport's sleep to the loop."""
-    server, slept = await start(answer(503)), FakeTime()
+    server, slept = await serve(reply(503)), FakeTime()
     async with CreditsClient(KEY, base_url=server.url, retry=RetryPolicy(attempts=4)) as client:
         monkeypatch.setattr(client._transport, "sleep", slept.sleep)
         error = await outcome(client.credits())
 
     assert isinstance(error, OpenRouterError)
-    assert len(error.attempts) == len(server.heads) == 4
+    assert len(error.attempts) == server.hits == 4
     assert [attempt.waited for attempt in error.attempts[1:]] == slept.slept
     assert all(0 <= wait <= most for wait, most in zip(slept.slept, (0.5, 1.0, 2.0), strict=True))

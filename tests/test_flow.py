@@ -14,7 +14,6 @@ from attrs import define, field
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from virtual import VirtualLoop, made_up, now, timers, virtual
 
 from openrouter_credits import (
     APIConnectionError,
@@ -31,6 +30,8 @@ from openrouter_credits import (
 )
 from openrouter_credits._flow import CAPACITY, FAILURES_TO_CLOSE, PER_ANSWER, START, Flow, Ticket
 from openrouter_credits._pace import LONGEST_PAUSE, NO_WAVE, Wave, is_own_limit
+from tests.kit.clock import VirtualLoop, now, timers, virtual
+from tests.kit.values import made_up
 
 
 def down() -> APIConnectionError:

@@ -11,7 +11,6 @@ from decimal import Context, Decimal, localcontext
 from typing import Any, NoReturn
 
 import pytest
-from _raw import KEY, MASK, OTHER_KEY, sample
 from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,6 +43,7 @@ from openrouter_credits._protocol import (
     parse_json,
     quote,
 )
+from tests.kit.values import KEY, MASK, OTHER_KEY, sample
 
 WALL_CLOCK = datetime(2026, 8, 31, 9, 0, tzinfo=UTC)
 

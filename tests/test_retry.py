@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from _raw import FakeTime, outcome
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +36,8 @@ from openrouter_credits import (
     UnconfirmedCreditsError,
 )
 from openrouter_credits._retry import after_write, retry
+from tests.kit.clock import FakeTime
+from tests.kit.values import outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable

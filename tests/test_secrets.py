@@ -9,7 +9,6 @@ import pickle
 import traceback
 
 import pytest
-from _raw import KEY, MASK, OTHER_KEY
 
 from openrouter_credits import ApiKey, InvalidKeyError
 from openrouter_credits._secrets import (
@@ -20,6 +19,7 @@ from openrouter_credits._secrets import (
     key_from_environment,
     parse_key,
 )
+from tests.kit.values import KEY, MASK, OTHER_KEY
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from _raw import KEY, OTHER_KEY, outcome, sample
 
 from openrouter_credits import (
     APITimeoutError,
@@ -28,10 +27,12 @@ from openrouter_credits import (
     UnconfirmedCreditsError,
 )
 from openrouter_credits.testing import FakeBudget, FakeOpenRouter, Hang, Reply
+from tests.kit.values import KEY, OTHER_KEY, outcome, sample
 
 if TYPE_CHECKING:
     from aioresponses import aioresponses
-    from conftest import Connect
+
+    from tests.kit.wire import Connect
 
 pytest_plugins = ["openrouter_credits.testing.pytest"]
 

@@ -9,12 +9,12 @@ from enum import StrEnum
 from typing import Any, Literal, TypedDict
 
 import pytest
-from _raw import sample
 from attrs import frozen
 
 from openrouter_credits import Budget, Credits, FreeModelQuota, InvalidResponseError, KeyInfo
 from openrouter_credits._protocol import Reply, decode
 from openrouter_credits._structure import to_amount
+from tests.kit.values import sample
 
 UNTRAPPED = Context(prec=4, traps=[])
 

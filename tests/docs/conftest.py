@@ -8,13 +8,13 @@ import pytest
 
 from openrouter_credits.testing import FakeOpenRouter
 
-pytest.register_assert_rewrite("_pages")
+pytest.register_assert_rewrite("tests.docs._pages")
 
 
 @pytest.fixture
 async def fake(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeOpenRouter]:
     """Stand in for OpenRouter: address and keys are in the environment, and the example programs can be imported."""
-    from _pages import DOCS, world
+    from ._pages import DOCS, world
 
     monkeypatch.syspath_prepend(DOCS / "examples")
     async with FakeOpenRouter() as server:

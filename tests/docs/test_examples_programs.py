@@ -10,11 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from _pages import DOCS
 from aiohttp import test_utils
 
 from openrouter_credits import ClientClosedError, CreditsClient, KeySpec, Level, MissingKeyError
 from openrouter_credits.testing import FakeOpenRouter, Reply
+
+from ._pages import DOCS
 
 EXAMPLES = DOCS / "examples"
 

@@ -9,10 +9,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import import_module
 
 import pytest
-from _bot_api import OWNER, STRANGER, TOKEN, BotApi, build_models_when_used
 from aiohttp.test_utils import TestServer
 
 from openrouter_credits.testing import FakeOpenRouter, Reply
+
+from ._bot_api import OWNER, STRANGER, TOKEN, BotApi, build_models_when_used
 
 Run = Callable[[str], AbstractAsyncContextManager[BotApi]]
 

@@ -9,10 +9,11 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from _pages import DOCS, PAGES, ROOT, Block, Runner, blocks_of, check_options, tidy, world
 
 from openrouter_credits import CreditsClient
 from openrouter_credits.testing import FakeOpenRouter
+
+from ._pages import DOCS, PAGES, ROOT, Block, Runner, blocks_of, check_options, tidy, world
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine

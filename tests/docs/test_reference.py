@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 import attrs
 import pytest
-from _pages import DOCS, PAGES, ROOT, blocks_of
 
 import openrouter_credits
 import openrouter_credits.testing
 from openrouter_credits import OpenRouterError
 from openrouter_credits.cli._app import app
 from openrouter_credits.cli._help import HELP
+
+from ._pages import DOCS, PAGES, ROOT, blocks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

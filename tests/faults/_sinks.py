@@ -22,7 +22,6 @@ import os
 import pickle
 import re
 import sys
-import time
 import traceback
 import warnings
 import weakref
@@ -35,8 +34,7 @@ import aiohttp
 
 import openrouter_credits
 from openrouter_credits import Attempt, OpenRouterError
-
-from ._stalls import STALLS
+from tests.kit.clock import allowance, now
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -114,12 +112,6 @@ class Watch:
     _warnings: list[warnings.WarningMessage] = field(init=False, default_factory=list)
     _connectors: weakref.WeakSet[aiohttp.BaseConnector] = field(init=False, default_factory=weakref.WeakSet)
     _stack: contextlib.ExitStack = field(init=False, default_factory=contextlib.ExitStack)
-    _stalled_before: float = field(init=False, default_factory=STALLS.seconds)
-
-    @property
-    def stalled(self) -> float:
-        """Seconds that the machine has kept this test waiting: whoever bounds a time from above adds them."""
-        return STALLS.seconds() - self._stalled_before
 
     async def __aenter__(self) -> Self:
         """Listen to logs, warnings and the event loop, and to every connector that is made."""
@@ -163,19 +155,17 @@ class Watch:
         """
         self.seen += 1
         caught: list[BaseException] = []
-        began, elapsed = time.monotonic(), 0.0
-        stalled = self.stalled
+        began, elapsed = now(), 0.0
 
         async def run() -> T:
-            nonlocal elapsed, stalled
+            nonlocal elapsed
             try:
                 return await call
             except BaseException as error:
                 caught.append(error)
                 raise
             finally:
-                elapsed = time.monotonic() - began
-                stalled = self.stalled - stalled
+                elapsed = now() - began
 
         self._running += 1
         self._idle.clear()
@@ -192,7 +182,7 @@ class Watch:
         self._write_reports()
 
         limit = self.deadline if deadline is None else deadline
-        assert elapsed <= limit + GRACE + stalled, f"the call took {elapsed:.3f} s; its deadline is {limit} s"
+        assert elapsed <= limit + GRACE + allowance(), f"the call took {elapsed:.3f} s; its deadline is {limit} s"
         self._check_connectors()
         error = caught.pop() if caught else None
         if error is None:

@@ -1,26 +1,17 @@
-"""Fixtures of the fault matrix: the assertion that no row can forget, and clients and servers that close themselves."""
+"""Fixtures of the fault matrix: the assertion that no row can forget, and clients whose deadline it knows."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from openrouter_credits import ApiKey, CreditsClient, RetryPolicy
+from openrouter_credits import CreditsClient
+from tests.kit.values import KEY, OTHER_KEY
+from tests.kit.wire import Connect
 
-from ._server import Server, Step
 from ._sinks import Watch
-
-KEY = "sk-or-v1-" + hashlib.sha256(b"nobody's key").hexdigest()
-OTHER_KEY = "sk-or-v1-" + hashlib.sha256(b"nobody's other key").hexdigest()
-QUICK = RetryPolicy(wait_initial=0.002, wait_max=0.004, deadline=5.0)
-"""Three attempts, as by default, without the waits."""
-
-Connect = Callable[..., CreditsClient]
-Serve = Callable[..., Any]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -36,25 +27,12 @@ async def fault(request: pytest.FixtureRequest) -> AsyncIterator[Watch]:
 
 
 @pytest.fixture
-async def serve() -> AsyncIterator[Serve]:
-    """Start servers that are stopped when the test ends."""
-    async with AsyncExitStack() as stack:
-
-        async def start(*steps: Step, **options: Any) -> Server:
-            return await stack.enter_async_context(Server(*steps, **options))
-
-        yield start
-
-
-@pytest.fixture
-async def connect(fault: Watch) -> AsyncIterator[Connect]:
+def connect(connect: Connect, fault: Watch) -> Connect:
     """Make clients that are closed when the test ends, and whose deadline the assertion knows."""
-    async with AsyncExitStack() as stack:
 
-        def make(server: Server | str, key: str | ApiKey | None = KEY, *, retry: RetryPolicy = QUICK, **options: Any) -> CreditsClient:
-            client = CreditsClient(key, base_url=server if isinstance(server, str) else server.url, retry=retry, **options)
-            stack.push_async_callback(client.close)
-            fault.deadline = max(fault.deadline, retry.deadline)
-            return client
+    def make(*arguments: Any, **options: Any) -> CreditsClient:
+        client = connect(*arguments, **options)
+        fault.deadline = max(fault.deadline, client._retry.deadline)
+        return client
 
-        yield make
+    return make

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import itertools
-import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,36 +12,21 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from openrouter_credits import CheckReport, KeyCheck, Level, RateLimitError, RetryPolicy
-
-from ._server import Asked, Behaviour, Wire, refusal, reply, sample
-from .conftest import Connect, Serve
+from tests.kit.clock import now
+from tests.kit.values import made_up_keys
+from tests.kit.wire import FUNDED, Asked, Connect, Serve, answers, refusal
 
 if TYPE_CHECKING:
     from ._sinks import Watch
 
 CREDITS: tuple[Literal["credits"], ...] = ("credits",)
-FUNDED = reply(200, sample("credits-spec"))
 
 
-def made_up_keys(fault: Watch, count: int) -> list[str]:
+def hidden_keys(fault: Watch, count: int) -> list[str]:
     """Make up keys, none of which may be seen anywhere."""
-    keys = ["sk-or-v1-" + hashlib.sha256(f"nobody's key {number}".encode()).hexdigest() for number in range(count)]
+    keys = made_up_keys(count)
     fault.secrets.update(keys)
     return keys
-
-
-def answers(answer: Callable[[Asked], bytes]) -> Behaviour:
-    """Answer by what was asked."""
-
-    async def behave(wire: Wire) -> None:
-        await wire.write(answer(wire.asked))
-
-    return behave
-
-
-def key_of(asked: Asked) -> str:
-    """Find the key that a request carried."""
-    return (asked.header("Authorization") or "").removeprefix("Bearer ")
 
 
 def levels_of(report: CheckReport) -> Counter[Level]:
@@ -54,15 +37,15 @@ def levels_of(report: CheckReport) -> Counter[Level]:
 @pytest.mark.row(41)
 async def test_a_bad_key_and_capped_keys_disturb_no_other(serve: Serve, connect: Connect, fault: Watch) -> None:
     """One is unknown, a twentieth has spent its free requests for the day: each says so at once, and the others are read."""
-    keys = made_up_keys(fault, 100)
+    keys = hidden_keys(fault, 100)
     capped = set(keys[3::20])
     server = await serve(
         answers(
             lambda asked: (
                 refusal(401, "User not found.")
-                if key_of(asked) == keys[50]
+                if asked.key == keys[50]
                 else refusal(429, "Rate limit exceeded: free-models-per-day", "Retry-After: 3")
-                if key_of(asked) in capped
+                if asked.key in capped
                 else FUNDED
             )
         )
@@ -78,12 +61,12 @@ async def test_a_bad_key_and_capped_keys_disturb_no_other(serve: Serve, connect:
 @pytest.mark.row(42)
 async def test_a_shared_limit_loses_no_key(serve: Serve, connect: Connect, fault: Watch) -> None:
     """130 keys against 100 a second: the host is held back once, and each key is read."""
-    keys = made_up_keys(fault, 130)
+    keys = hidden_keys(fault, 130)
     passed: Counter[int] = Counter()
-    began = time.monotonic()
+    began = now()
 
     def limited(_: Asked) -> bytes:
-        second = int(time.monotonic() - began)
+        second = int(now() - began)
         passed[second] += 1
         return FUNDED if passed[second] <= 100 else refusal(429, "Rate limit exceeded", "Retry-After: 1")
 
@@ -100,7 +83,7 @@ async def test_a_shared_limit_loses_no_key(serve: Serve, connect: Connect, fault
 @pytest.mark.parametrize("is_endless", [False, True])
 async def test_a_dead_host_ends_the_batch(is_endless: bool, serve: Serve, connect: Connect, fault: Watch) -> None:
     """Within the policy's deadline and 2 s, with a few requests; each key that is known has an outcome."""
-    known = made_up_keys(fault, 120)
+    known = hidden_keys(fault, 120)
     keys: Any = itertools.cycle(known) if is_endless else known
     server = await serve(answers(lambda _: refusal(503)))
     client = connect(server, None, retry=RetryPolicy(deadline=1.0))
@@ -118,7 +101,7 @@ async def test_a_dead_host_ends_the_batch(is_endless: bool, serve: Serve, connec
 @pytest.mark.row(44)
 async def test_a_host_that_is_down_for_a_moment_loses_no_key(connect: Connect, serve: Serve, fault: Watch) -> None:
     """Nobody listens at first; when somebody does, all 120 keys are read."""
-    keys = made_up_keys(fault, 120)
+    keys = hidden_keys(fault, 120)
     server = await serve(FUNDED)
     client = connect(server, None)
     port = server.port
@@ -138,7 +121,7 @@ async def test_running_out_of_files_closes_no_gate(serve: Serve, fault: Watch) -
     """128 files for 500 keys: what cannot be sent is LocalResourceError, and the host is not taken for dead."""
     server = await serve(FUNDED)
 
-    told = await fault.child(_FEW_FILES, key=made_up_keys(fault, 1)[0], url=server.url, options=())
+    told = await fault.child(_FEW_FILES, key=hidden_keys(fault, 1)[0], url=server.url, options=())
 
     lost, errors, warnings = told.splitlines()[-1].split()
     assert errors in {"LocalResourceError", "none"}
@@ -187,12 +170,12 @@ async def test_a_key_waits_for_its_hint_and_the_others_do_not(
     refuse: Callable[[], bytes], least: float, serve: Serve, connect: Connect, fault: Watch
 ) -> None:
     """One key is refused once; it is read after its hint, and nobody else waits."""
-    keys = made_up_keys(fault, 20)
+    keys = hidden_keys(fault, 20)
     asked: Counter[str] = Counter()
 
     def answer(request: Asked) -> bytes:
-        asked[key_of(request)] += 1
-        return refuse() if key_of(request) == keys[7] and asked[keys[7]] == 1 else FUNDED
+        asked[request.key] += 1
+        return refuse() if request.key == keys[7] and asked[keys[7]] == 1 else FUNDED
 
     server = await serve(answers(answer))
 
@@ -201,15 +184,15 @@ async def test_a_key_waits_for_its_hint_and_the_others_do_not(
     assert levels_of(report) == {Level.OK: 20}
     assert server.hits == 21
     assert report.checks[7].elapsed >= least
-    assert max(check.elapsed for check in report.checks if check.index != 7) < 1.0 + fault.stalled
+    assert max(check.elapsed for check in report.checks if check.index != 7) < 1.0
 
 
 @pytest.mark.row(6)
 async def test_a_reset_far_ahead_is_final_for_its_key_alone(serve: Serve, connect: Connect, fault: Watch) -> None:
     """RateLimitError at once, with the time; one request."""
-    keys = made_up_keys(fault, 20)
+    keys = hidden_keys(fault, 20)
     refuse = refusal(429, "Slow", f"X-RateLimit-Reset: {epoch_milliseconds(15 * 3600)}")
-    server = await serve(answers(lambda asked: refuse if key_of(asked) == keys[7] else FUNDED))
+    server = await serve(answers(lambda asked: refuse if asked.key == keys[7] else FUNDED))
 
     report = await fault.value(connect(server, None).check_all(keys, read=CREDITS), deadline=1.0)
 

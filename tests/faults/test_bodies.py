@@ -19,9 +19,8 @@ from openrouter_credits import (
     ResponseTooLargeError,
     ServerError,
 )
-
-from ._server import Behaviour, Step, chunk, drips, refusal, reply, sample, sends
-from .conftest import KEY, Connect, Serve
+from tests.kit.values import KEY, sample
+from tests.kit.wire import Behaviour, Connect, Serve, Step, chunk, drips, refusal, reply, sends
 
 if TYPE_CHECKING:
     from ._sinks import Watch

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from openrouter_credits import Credits, InvalidResponseError, KeyInfo
-
-from ._server import reply, sample
+from tests.kit.values import sample
+from tests.kit.wire import Connect, Serve, reply
 
 if TYPE_CHECKING:
     from ._sinks import Watch
-    from .conftest import Connect, Serve
 
 CREDITS = {"total_credits": "1", "total_usage": "0"}
-KEY_INFO = {"label": '"k"', "usage": "1", "limit": "5", "limit_remaining": "4"}
+ALLOWANCE = {"label": '"k"', "usage": "1", "limit": "5", "limit_remaining": "4"}
 # in the words of JSON, since no Python value says 1e400 or a missing field
 NO_AMOUNTS = {
     "null": "null",
@@ -88,7 +87,7 @@ async def test_a_key_with_a_figure_that_is_none_is_no_allowance(field: str, serv
     for kind, value in NO_AMOUNTS.items():
         if (field in may_be_absent and kind in ("null", "missing")) or (field == "limit" and kind == "null"):
             continue
-        server.script(reply(200, written(KEY_INFO, field, value)))
+        server.script(reply(200, written(ALLOWANCE, field, value)))
         before = server.hits
         error = await fault.error(InvalidResponseError, client.key(), deadline=2.0)
 
@@ -103,7 +102,7 @@ async def test_a_budget_with_a_figure_that_is_none_is_no_allowance(serve: Serve,
     client = connect(server)
 
     for value in ('"abc"', "true", "1e400", "[]"):
-        server.script(reply(200, written(KEY_INFO, "budgets", f'[{{"scope":"workspace"}},{{"scope":"member","remaining_usd":{value}}}]')))
+        server.script(reply(200, written(ALLOWANCE, "budgets", f'[{{"scope":"workspace"}},{{"scope":"member","remaining_usd":{value}}}]')))
         error = await fault.error(InvalidResponseError, client.key())
 
         assert "budgets[1].remaining_usd" in str(error)
@@ -113,7 +112,7 @@ async def test_a_budget_with_a_figure_that_is_none_is_no_allowance(serve: Serve,
 @pytest.mark.parametrize("label", ["null", "7", "true", "[]", None], ids=["null", "number", "true", "list", "missing"])
 async def test_a_key_without_a_label_is_no_key(label: str | None, serve: Serve, connect: Connect, fault: Watch) -> None:
     """What is required is never made up: null is not the text "None", and 7 not "7"."""
-    server = await serve(reply(200, written(KEY_INFO, "label", label)))
+    server = await serve(reply(200, written(ALLOWANCE, "label", label)))
 
     error = await fault.error(InvalidResponseError, connect(server).key())
 
@@ -136,7 +135,7 @@ async def test_a_body_with_a_word_that_is_not_json_is_final(word: str, serve: Se
 @pytest.mark.row(25)
 async def test_an_absent_figure_is_unknown(serve: Serve, connect: Connect, fault: Watch) -> None:
     """A missing or null counter is None, never 0; without a limit nothing remains to be known."""
-    server = await serve(reply(200, written({**KEY_INFO, "limit": "null"}, "limit_remaining", None)))
+    server = await serve(reply(200, written({**ALLOWANCE, "limit": "null"}, "limit_remaining", None)))
 
     info = await fault.value(connect(server).key())
 

@@ -21,12 +21,10 @@ from openrouter_credits import (
     PaymentRequiredError,
     ServerError,
 )
+from tests.kit.values import KEY, MASK, OTHER_KEY, sample
+from tests.kit.wire import FUNDED, Connect, Serve, refusal, reply
 
-from ._server import refusal, reply, sample
 from ._sinks import Watch, fragments
-from .conftest import KEY, OTHER_KEY, Connect, Serve
-
-FUNDED = reply(200, sample("credits-spec"))
 
 
 @pytest.mark.row(34)
@@ -265,7 +263,7 @@ async def test_a_copied_key_still_works(serve: Serve, connect: Connect, fault: W
 
     assert {asked.header("Authorization") for asked in server.asked} == {f"Bearer {KEY}"}
     assert all(copied == key and hash(copied) == hash(key) for copied in copies)
-    assert shown[:2] == ["ApiKey('sk-or-v1-a8a...a098')", "sk-or-v1-a8a...a098"]
+    assert shown[:2] == [f"ApiKey({MASK!r})", MASK]
 
 
 @pytest.mark.row(49)

@@ -8,14 +8,11 @@ import gc
 import aiohttp
 import pytest
 
-from openrouter_credits import ClientClosedError, ConfigurationError, CreditsClient, RetryPolicy
+from openrouter_credits import ClientClosedError, ConfigurationError, CreditsClient
+from tests.kit.values import KEY, OTHER_KEY, PATIENT, QUICK
+from tests.kit.wire import FUNDED, HANG, Connect, Serve, Step, drips, refusal, sends
 
-from ._server import Step, drips, refusal, reply, sample, sends
 from ._sinks import Watch
-from .conftest import KEY, OTHER_KEY, QUICK, Connect, Serve
-
-FUNDED = reply(200, sample("credits-spec"))
-PATIENT = RetryPolicy(wait_initial=20.0, wait_max=20.0, deadline=30.0)
 
 
 @pytest.mark.row(46)
@@ -23,7 +20,7 @@ PATIENT = RetryPolicy(wait_initial=20.0, wait_max=20.0, deadline=30.0)
     "step",
     [
         refusal(503, "Down", "Retry-After: 20"),
-        sends(end="hang"),
+        HANG,
         sends(b"HTTP/1.1 200 OK\r\nContent-Le", end="hang"),
         drips(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n{", every=0.02),
         drips(b"HTTP/1.1 503 Down\r\nContent-Length: 5000\r\n\r\n{", every=0.02),
@@ -95,7 +92,7 @@ async def test_closing_a_client_for_another_key_closes_nothing(serve: Serve, con
 @pytest.mark.row(46)
 async def test_leaving_the_block_while_a_call_runs_ends_the_call(serve: Serve, fault: Watch) -> None:
     """`async with` closes, whatever is still under way."""
-    server = await serve(sends(end="hang"))
+    server = await serve(HANG)
 
     async with CreditsClient(KEY, base_url=server.url, retry=PATIENT) as client:
         call = asyncio.ensure_future(client.credits())
@@ -202,7 +199,7 @@ gc.collect()
 async def test_a_program_that_closes_its_client_is_told_nothing(serve: Serve, fault: Watch) -> None:
     """In development mode, with warnings as errors, there is no ResourceWarning; a client follows its program from loop to loop."""
     server = await serve(FUNDED)
-    silent, refusing = await serve(sends(end="hang")), await serve(refusal(503, "Down", "Retry-After: 20"))
+    silent, refusing = await serve(HANG), await serve(refusal(503, "Down", "Retry-After: 20"))
     programs = {
         "loops in turn": (IN_TURN, server, "74.75 74.75\n74.75 74.75\n"),
         "loops by hand": (BY_HAND.replace("SHUT_DOWN", "loop.run_until_complete(loop.shutdown_asyncgens())"), server, "74.75\n74.75\n"),
@@ -269,7 +266,7 @@ asyncio.run(main())
 @pytest.mark.row(47)
 @pytest.mark.parametrize(
     ("program", "step"),
-    [(DROPPED, FUNDED), (FORGOTTEN, FUNDED), (DROPPED_IN_FLIGHT, sends(end="hang"))],
+    [(DROPPED, FUNDED), (FORGOTTEN, FUNDED), (DROPPED_IN_FLIGHT, HANG)],
     ids=["dropped in a loop", "forgotten after its loop", "dropped in mid-call"],
 )
 async def test_a_client_that_is_never_closed_says_so(program: str, step: Step, serve: Serve, fault: Watch) -> None:

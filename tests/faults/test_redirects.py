@@ -10,14 +10,11 @@ import pytest
 import trustme
 
 from openrouter_credits import RedirectError
-
-from ._server import reply, sample
-from .conftest import KEY, Connect, Serve
+from tests.kit.values import KEY
+from tests.kit.wire import FUNDED, Connect, Serve, reply
 
 if TYPE_CHECKING:
     from ._sinks import Watch
-
-FUNDED = reply(200, sample("credits-spec"))
 
 
 @pytest.mark.row(33)

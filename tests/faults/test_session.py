@@ -10,16 +10,14 @@ import aiohttp
 import pytest
 
 from openrouter_credits import APIConnectionError, ConfigurationError, CreditsClient, InvalidKeyError
-
-from ._server import bound_socket, refusal, reply, sample
-from .conftest import KEY, OTHER_KEY, QUICK, Connect, Serve
+from tests.kit.values import KEY, OTHER_KEY, QUICK, sample
+from tests.kit.wire import FUNDED, Connect, Serve, bound_socket, refusal, reply
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ._sinks import Watch
 
-FUNDED = reply(200, sample("credits-spec"))
 PASSWORD = "the-proxys-own-password"
 ELSEWHERE = "https://openrouter.invalid/api/v1"
 

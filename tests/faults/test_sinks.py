@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from openrouter_credits import CreditsClient, OpenRouterError
+from tests.kit.values import KEY, QUICK
+from tests.kit.wire import Serve, refusal, reply, sends
 
 from . import _leaky
-from ._server import refusal, reply, sends
 from ._sinks import KeyShownError, Watch
-from .conftest import KEY, QUICK, Serve
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -11,16 +11,12 @@ import pytest
 import trustme
 
 from openrouter_credits import TLSError
-
-from ._server import reply, sample, sends
+from tests.kit.wire import FUNDED, HANG, Connect, Serve, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ._sinks import Watch
-    from .conftest import Connect, Serve
-
-FUNDED = reply(200, sample("credits-spec"))
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +98,7 @@ async def test_a_certificate_that_is_right_is_accepted(
 @pytest.mark.row(32)
 async def test_a_server_without_tls_never_sees_the_key(serve: Serve, connect: Connect, fault: Watch) -> None:
     """A call over https to a port that speaks plain HTTP ends in the handshake."""
-    server = await serve(sends(end="hang"), greeting=reply(400, "The plain HTTP request was sent to HTTPS port"))
+    server = await serve(HANG, greeting=reply(400, "The plain HTTP request was sent to HTTPS port"))
 
     outcome = await fault(connect(server.url.replace("http://", "https://")).credits())
 
@@ -113,7 +109,7 @@ async def test_a_server_without_tls_never_sees_the_key(serve: Serve, connect: Co
 @pytest.mark.row(32)
 async def test_a_server_that_hangs_up_in_the_handshake_is_no_identity(connect: Connect, serve: Serve, fault: Watch) -> None:
     """A handshake that breaks off says nothing about certificates, and may be tried again; no key was sent."""
-    server = await serve(sends(end="hang"), greeting=b"\x15\x03\x03\x00\x02\x02\x28")  # the TLS alert "handshake failure"
+    server = await serve(HANG, greeting=b"\x15\x03\x03\x00\x02\x02\x28")  # the TLS alert "handshake failure"
 
     outcome = await fault(connect(server.url.replace("http://", "https://")).credits())
 

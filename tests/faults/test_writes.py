@@ -24,12 +24,10 @@ from openrouter_credits import (
     RetryPolicy,
     ServerError,
 )
-
-from ._server import Server, Step, bound_socket, refusal, reply, sends
+from tests.kit.wire import CLOSE, HANG, Connect, Serve, Server, Step, bound_socket, refusal, reply, sends
 
 if TYPE_CHECKING:
     from ._sinks import Watch
-    from .conftest import Connect, Serve
 
 CREATED = reply(201, {"data": {"name": "bot"}, "key": "sk-or-v1-new"})
 WANTED = {"name": "bot", "limit": 5}
@@ -39,9 +37,9 @@ WANTED = {"name": "bot", "limit": 5}
 @pytest.mark.parametrize(
     ("step", "kind"),
     [
-        (sends(end="close"), APIConnectionError),
+        (CLOSE, APIConnectionError),
         (sends(end="reset"), APIConnectionError),
-        (sends(end="hang"), APITimeoutError),
+        (HANG, APITimeoutError),
         (sends(b"HTTP/1.1 201 Created\r\nContent-Length: 90\r\n\r\n{", end="close"), APIConnectionError),
         (sends(b"HTTP/1.1 201 Created\r\nContent-Length: 90\r\n\r\n{", end="hang"), APITimeoutError),
         (refusal(500, "Oops"), ServerError),
@@ -106,13 +104,13 @@ async def test_a_write_that_was_refused_has_its_own_error(
 async def test_a_refused_connection_is_tried_again_for_a_write(connect: Connect, fault: Watch) -> None:
     """Nothing was sent when nobody listened: the write goes out once somebody does, and only once."""
     sock = bound_socket()
-    server = Server(CREATED)
+    server = Server(CREATED, sock=sock)
     client = connect(
         f"http://127.0.0.1:{sock.getsockname()[1]}/api/v1", retry=RetryPolicy(attempts=100, wait_initial=0.05, wait_max=0.05, deadline=5)
     )
     call = asyncio.ensure_future(client.request("POST", "/keys", into=dict[str, Any], json=WANTED))
     await asyncio.sleep(0.1)
-    await server.start(sock)
+    await server.start()
 
     made = await fault.value(call)
 
@@ -160,7 +158,7 @@ async def test_a_429_for_ever_is_a_rate_limit(serve: Serve, connect: Connect, fa
 @pytest.mark.row(20)
 async def test_a_write_on_a_kept_connection_that_breaks_is_ambiguous(serve: Serve, connect: Connect, fault: Watch) -> None:
     """Even where a kept connection may just have timed out, a write is not sent again."""
-    server = await serve(CREATED, sends(end="close"), CREATED)
+    server = await serve(CREATED, CLOSE, CREATED)
     client = connect(server)
     await fault.value(client.request("POST", "/keys", into=dict[str, Any], json=WANTED))
 

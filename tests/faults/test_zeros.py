@@ -16,14 +16,12 @@ from openrouter_credits import (
     ServerError,
     UnconfirmedCreditsError,
 )
-
-from ._server import refusal, reply, sample, sends
-from .conftest import KEY, OTHER_KEY, Connect, Serve
+from tests.kit.values import KEY, OTHER_KEY, sample
+from tests.kit.wire import CLOSE, HANG, NOTHING, Connect, Serve, refusal, reply
 
 if TYPE_CHECKING:
     from ._sinks import Watch
 
-ZERO = reply(200, sample("credits-unconfirmed-zero"))
 COUNTERS = [f"{kind}usage{window}" for kind in ("", "byok_") for window in ("", "_daily", "_weekly", "_monthly")]
 UNUSED = {"label": "k", "limit": None, "limit_remaining": None, "is_free_tier": True, "is_management_key": False} | dict.fromkeys(
     COUNTERS, 0
@@ -34,7 +32,7 @@ UNUSED = {"label": "k", "limit": None, "limit_remaining": None, "is_free_tier": 
 @pytest.mark.parametrize("name", ["key-2025", "key-2026-08", "key-2026-10", "key-monthly-cap"])
 async def test_a_zero_that_the_keys_use_belies_is_an_error(name: str, serve: Serve, connect: Connect, fault: Watch) -> None:
     """A key with real usage does not have a wallet that never had a cent: two requests, and an error that holds what was said."""
-    server = await serve(ZERO, reply(200, sample(name)))
+    server = await serve(NOTHING, reply(200, sample(name)))
 
     error = await fault.error(UnconfirmedCreditsError, connect(server).credits())
 
@@ -62,7 +60,7 @@ async def test_any_zero_is_doubted(zero: str, is_free: bool, serve: Serve, conne
 @pytest.mark.parametrize("counter", COUNTERS)
 async def test_one_counter_above_zero_belies_a_zero(counter: str, serve: Serve, connect: Connect, fault: Watch) -> None:
     """Use of any kind, in any window, means that somebody paid."""
-    server = await serve(ZERO, reply(200, {"data": UNUSED | {counter: 0.01}}))
+    server = await serve(NOTHING, reply(200, {"data": UNUSED | {counter: 0.01}}))
 
     await fault.error(UnconfirmedCreditsError, connect(server).credits())
 
@@ -81,7 +79,7 @@ async def test_one_counter_above_zero_belies_a_zero(counter: str, serve: Serve, 
 )
 async def test_a_flag_that_is_none_confirms_nothing(flags: dict[str, object], serve: Serve, connect: Connect, fault: Watch) -> None:
     """Only true is true."""
-    server = await serve(ZERO, reply(200, {"data": UNUSED | {"is_free_tier": False} | flags}))
+    server = await serve(NOTHING, reply(200, {"data": UNUSED | {"is_free_tier": False} | flags}))
 
     await fault.error(UnconfirmedCreditsError, connect(server).credits())
 
@@ -96,7 +94,7 @@ async def test_a_flag_that_is_none_confirms_nothing(flags: dict[str, object], se
 )
 async def test_a_zero_that_the_key_bears_out_is_a_value(flags: dict[str, object], serve: Serve, connect: Connect, fault: Watch) -> None:
     """A new account has 0 of 0, and is told so."""
-    server = await serve(ZERO, reply(200, {"data": UNUSED | {"is_free_tier": False} | flags}))
+    server = await serve(NOTHING, reply(200, {"data": UNUSED | {"is_free_tier": False} | flags}))
 
     wallet = await fault.value(connect(server).credits())
 
@@ -107,7 +105,7 @@ async def test_a_zero_that_the_key_bears_out_is_a_value(flags: dict[str, object]
 @pytest.mark.row(40)
 async def test_a_zero_is_borne_out_by_the_key_that_read_it(serve: Serve, connect: Connect, fault: Watch) -> None:
     """With two keys, `/key` is asked with the management key, which read the wallet."""
-    server = await serve(ZERO, reply(200, {"data": UNUSED | {"is_management_key": True}}))
+    server = await serve(NOTHING, reply(200, {"data": UNUSED | {"is_management_key": True}}))
 
     await fault.value(connect(server, KEY, management_key=OTHER_KEY).credits())
 
@@ -117,9 +115,9 @@ async def test_a_zero_is_borne_out_by_the_key_that_read_it(serve: Serve, connect
 @pytest.mark.row(40)
 async def test_a_key_that_cannot_be_read_confirms_nothing(serve: Serve, connect: Connect, fault: Watch) -> None:
     """`/key` down, refusing or cut off leaves the zero unconfirmed; its own error is in `.problems`."""
-    down = await serve(ZERO, refusal(503, "Down"))
-    refusing = await serve(ZERO, refusal(401, "Gone"))
-    cut = await serve(ZERO, sends(end="close"))
+    down = await serve(NOTHING, refusal(503, "Down"))
+    refusing = await serve(NOTHING, refusal(401, "Gone"))
+    cut = await serve(NOTHING, CLOSE)
 
     errors = [await fault.error(UnconfirmedCreditsError, connect(server).credits()) for server in (down, refusing, cut)]
 
@@ -135,7 +133,7 @@ async def test_a_key_that_cannot_be_read_confirms_nothing(serve: Serve, connect:
 @pytest.mark.row(40)
 async def test_the_deadline_bounds_the_confirmation_too(serve: Serve, connect: Connect, fault: Watch) -> None:
     """Asking `/key` is a part of the call: both must end within its one deadline."""
-    server = await serve(ZERO, sends(end="hang"))
+    server = await serve(NOTHING, HANG)
     client = connect(server, timeout=0.2, retry=RetryPolicy(wait_initial=0.01, deadline=0.3))
 
     error = await fault.error(UnconfirmedCreditsError, client.credits(), deadline=0.3)

@@ -1,4 +1,4 @@
-"""A server that speaks raw bytes on loopback: whatever a real one would never send, on demand."""
+"""A server that speaks raw bytes on loopback: whatever a real one would never send, on demand. All times are in seconds."""
 
 from __future__ import annotations
 
@@ -7,24 +7,21 @@ import contextlib
 import json
 import socket
 import struct
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
+
+from openrouter_credits import ApiKey, CreditsClient
+
+from .clock import now
+from .values import KEY, QUICK, sample
 
 if TYPE_CHECKING:
     import ssl
 
-SAMPLES = Path(__file__).parents[1] / "samples"
-
 End = Literal["keep", "close", "reset", "hang"]
 """How a behaviour ends: keep the connection for the next request, close it, send an RST, or say nothing more until the client goes."""
-
-
-def sample(name: str) -> bytes:
-    """Read a body that was seen in the wild."""
-    return (SAMPLES / f"{name}.json").read_bytes()
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ class Asked:
     headers: tuple[tuple[str, str], ...]
     body: bytes
     at: float
-    """When it had arrived whole, by the monotonic clock."""
+    """When it had arrived whole, by the event loop's clock."""
     connection: int
     """The number of its connection, from 1."""
 
@@ -44,6 +41,16 @@ class Asked:
         """Find a header's value; a header sent twice shows both."""
         found = [value for key, value in self.headers if key.lower() == name.lower()]
         return ", ".join(found) if found else None
+
+    @property
+    def key(self) -> str:
+        """The key that it carried."""
+        return (self.header("Authorization") or "").removeprefix("Bearer ")
+
+    @property
+    def line(self) -> str:
+        """Its first line, without the protocol."""
+        return f"{self.method} {self.target}"
 
 
 @dataclass(frozen=True)
@@ -128,17 +135,37 @@ def drips(head: bytes, drop: bytes = b" ", every: float = 0.1) -> Behaviour:
     return behave
 
 
+def answers(answer: Callable[[Asked], bytes]) -> Behaviour:
+    """Answer by what was asked."""
+
+    async def behave(wire: Wire) -> None:
+        await wire.write(answer(wire.asked))
+
+    return behave
+
+
+HANG = sends(end="hang")
+"""Say nothing until the client goes."""
+CLOSE = sends(end="close")
+"""Close the connection without an answer."""
+FUNDED = reply(200, sample("credits-spec"))
+NOTHING = reply(200, sample("credits-unconfirmed-zero"))
+KEY_INFO = reply(200, sample("key-2026-10"))
+
+
 class Server:
     """Answers each request with the next step of its script; the last step is repeated for ever."""
 
-    def __init__(self, *steps: Step, tls: ssl.SSLContext | None = None, greeting: bytes = b"") -> None:
+    def __init__(self, *steps: Step, tls: ssl.SSLContext | None = None, greeting: bytes = b"", sock: socket.socket | None = None) -> None:
         self._steps = list(steps)
         self._tls = tls
         self._greeting = greeting
+        self._sock = sock
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self.asked: list[Asked] = []
         """Every request, in order of arrival."""
+        self._arrival = asyncio.Event()
         self.connections = 0
         self.open = 0
         """Connections that the client has not given up."""
@@ -147,6 +174,16 @@ class Server:
     def hits(self) -> int:
         """H: how many requests arrived."""
         return len(self.asked)
+
+    @property
+    def lines(self) -> list[str]:
+        """The first line of each request, without the protocol."""
+        return [asked.line for asked in self.asked]
+
+    @property
+    def keys(self) -> list[str]:
+        """The key of each request."""
+        return [asked.key for asked in self.asked]
 
     @property
     def gaps(self) -> list[float]:
@@ -169,9 +206,15 @@ class Server:
         """Set what comes next."""
         self._steps = list(steps)
 
-    async def start(self, sock: socket.socket | None = None) -> Self:
-        """Listen on a free port, or on a socket that is bound already."""
-        where: dict[str, Any] = {"sock": sock} if sock else {"host": "127.0.0.1", "port": 0}
+    async def arrived(self, count: int = 1) -> None:
+        """Wait until so many requests have arrived."""
+        while self.hits < count:
+            self._arrival.clear()
+            await self._arrival.wait()
+
+    async def start(self) -> Self:
+        """Listen on a free port, or on the socket that it was given, which is bound already."""
+        where: dict[str, Any] = {"sock": self._sock} if self._sock else {"host": "127.0.0.1", "port": 0}
         self._server = await asyncio.start_server(self._serve, ssl=self._tls, backlog=1024, **where)
         return self
 
@@ -219,6 +262,7 @@ class Server:
 
     async def _answer(self, wire: Wire) -> None:
         self.asked.append(wire.asked)
+        self._arrival.set()
         step = self._steps.pop(0) if len(self._steps) > 1 else self._steps[0]
         if isinstance(step, bytes):
             await wire.write(step)
@@ -233,7 +277,7 @@ async def _read(reader: asyncio.StreamReader, connection: int) -> Asked:
     headers = tuple((name, value.strip()) for name, _, value in (line.partition(":") for line in lines))
     length = next((int(value) for name, value in headers if name.lower() == "content-length"), 0)
     body = await reader.readexactly(length)
-    return Asked(method, target, headers, body, time.monotonic(), connection)
+    return Asked(method, target, headers, body, now(), connection)
 
 
 def bound_socket() -> socket.socket:
@@ -241,3 +285,34 @@ def bound_socket() -> socket.socket:
     sock = socket.socket()
     sock.bind(("127.0.0.1", 0))
     return sock
+
+
+Serve = Callable[..., Coroutine[Any, Any, Server]]
+"""Start a server with these steps."""
+Connect = Callable[..., CreditsClient]
+"""Make a client for a server, or for an address."""
+
+
+@asynccontextmanager
+async def serving() -> AsyncGenerator[Serve, None]:
+    """Start servers that are stopped in the end."""
+    async with AsyncExitStack() as stack:
+
+        async def start(*steps: Step, **options: Any) -> Server:
+            return await stack.enter_async_context(Server(*steps, **options))
+
+        yield start
+
+
+@asynccontextmanager
+async def connecting() -> AsyncGenerator[Connect, None]:
+    """Make clients, without waits between tries unless they are given a policy, that are closed in the end."""
+    async with AsyncExitStack() as stack:
+
+        def make(server: Any, key: str | ApiKey | None = KEY, **options: Any) -> CreditsClient:
+            url = server if isinstance(server, str) else server.url
+            client = CreditsClient(key, base_url=url, **{"retry": QUICK, **options})
+            stack.push_async_callback(client.close)
+            return client
+
+        yield make

@@ -1,21 +1,18 @@
-"""Time that passes without waiting, and servers made of plain functions: a batch of thousands of keys takes milliseconds.
+"""Hosts made of plain functions, for batches of thousands of keys in virtual time. All times are in seconds.
 
 Everything between a `CreditsClient` and the wire is the real thing, `close()` and the deadlines of the transport included; only `send`
-asks a function instead of a socket. All times are in seconds.
+asks a function instead of a socket.
 """
 
 from __future__ import annotations
 
 import asyncio
-import functools
 import gc
 import json
-import random
-import selectors
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import Any, ParamSpec, TypeVar
+from typing import TypeVar
 
 from attrs import frozen
 
@@ -23,94 +20,18 @@ from openrouter_credits import APIConnectionError, APITimeoutError, CreditsClien
 from openrouter_credits._protocol import Reply, Request
 from openrouter_credits._transport import Transport
 
+from .clock import now
+from .values import KEY
+
 T = TypeVar("T")
-P = ParamSpec("P")
-
-_TICK = 1e-9
-
-
-class _NoWaiting(selectors.DefaultSelector):
-    """Lets the time of its loop pass instead of waiting for it."""
-
-    loop: VirtualLoop
-
-    def select(self, timeout: float | None = None) -> Any:
-        ready = super().select(0)
-        if not ready and not self.loop.has_work:
-            assert timeout is not None, "deadlock: nothing is left that could happen"
-            self.loop.now += max(timeout, _TICK)  # a timer due now must not find that no time has passed
-        return ready
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose timers fire at once, in their order."""
-
-    def __init__(self) -> None:
-        selector = _NoWaiting()
-        selector.loop = self
-        self.now = 1000.0
-        self.reported: list[dict[str, Any]] = []
-        """What the loop was told of exceptions that nobody asked for."""
-        super().__init__(selector)
-        self.set_exception_handler(lambda _, context: self.reported.append(context))
-
-    @property
-    def has_work(self) -> bool:
-        """Whether something can run without time passing."""
-        return bool(self._ready)  # type: ignore[attr-defined]  # private, and nothing public tells
-
-    def time(self) -> float:
-        """Tell the virtual time."""
-        return self.now
-
-
-def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in virtual time, always with the same dice, and see that it leaves no task, and nothing for the loop to report."""
-
-    async def run_alone() -> T:
-        try:
-            return await main
-        finally:
-            left = asyncio.all_tasks() - {asyncio.current_task()}
-            assert not left, f"tasks are left: {left}"
-
-    random.seed(1)
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        loop = runner.get_loop()
-        assert isinstance(loop, VirtualLoop)
-        value = runner.run(run_alone())
-        assert not loop.reported, f"the event loop was told: {loop.reported}"
-        return value
-
-
-def virtual(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Make a test that runs in virtual time."""
-
-    @functools.wraps(test)
-    def run_test(*args: P.args, **kwargs: P.kwargs) -> None:
-        run(test(*args, **kwargs))
-
-    return run_test
-
-
-def now() -> float:
-    """Tell the running loop's time."""
-    return asyncio.get_running_loop().time()
-
-
-def timers() -> list[asyncio.TimerHandle]:
-    """List what the running loop still has to do at some time."""
-    loop: Any = asyncio.get_running_loop()
-    return [timer for timer in loop._scheduled if not timer.cancelled()]
-
 
 # What servers say.
 
-HANG = None
+NO_ANSWER = None
 """Never answer."""
 
 Answer = Reply | OpenRouterError | None
-Server = Callable[[Request, float], Answer]
+Host = Callable[[Request, float], Answer]
 """What is said to a request that arrives so many seconds after the first one."""
 
 
@@ -150,7 +71,7 @@ def healthy(request: Request, _: float) -> Answer:
     return FUNDED if request.target == "/credits" else INFO
 
 
-def fixed_window(limit: int) -> Server:
+def fixed_window(limit: int) -> Host:
     """Let so many requests pass in each second of the clock."""
     passed: Counter[int] = Counter()
 
@@ -161,7 +82,7 @@ def fixed_window(limit: int) -> Server:
     return serve
 
 
-def sliding_window(limit: int) -> Server:
+def sliding_window(limit: int) -> Host:
     """Let so many requests pass in any second."""
     passed: deque[float] = deque()
 
@@ -176,7 +97,7 @@ def sliding_window(limit: int) -> Server:
     return serve
 
 
-def token_bucket(rate: float, burst: float) -> Server:
+def token_bucket(rate: float, burst: float) -> Host:
     """Let so many requests pass in a second, and a burst of them at once."""
     tokens, filled_at = burst, 0.0
 
@@ -191,7 +112,7 @@ def token_bucket(rate: float, burst: float) -> Server:
     return serve
 
 
-def dead(until: float, but_for: Server = healthy) -> Server:
+def dead(until: float, but_for: Host = healthy) -> Host:
     """Refuse every connection until then."""
     return lambda request, at: but_for(request, at) if at >= until else APIConnectionError("Could not connect", sent=False)
 
@@ -217,7 +138,7 @@ class StandIn(Transport):
         latency: how long an answer takes, or what tells that of a request; half of it passes before the server sees the request.
     """
 
-    def __init__(self, server: Server, latency: float | Callable[[Request], float] = 0.05) -> None:
+    def __init__(self, server: Host, latency: float | Callable[[Request], float] = 0.05) -> None:
         super().__init__("http://127.0.0.1/api/v1", timeout=10.0, max_connections=100, session=None, proxy=None)
         self._server = server
         self._latency = latency if callable(latency) else lambda _: latency
@@ -261,7 +182,7 @@ class StandIn(Transport):
         self._first_at = now() if self._first_at is None else self._first_at
         self.hits.append(Hit(now() - self._first_at, request.target, request.key.reveal()))
         answer = self._server(request, now() - self._first_at)
-        if answer is HANG:
+        if answer is NO_ANSWER:
             await asyncio.Event().wait()
         assert answer is not None
         await asyncio.sleep(latency / 2)
@@ -270,24 +191,14 @@ class StandIn(Transport):
 
 @asynccontextmanager
 async def client_of(
-    server: Server = healthy, latency: float | Callable[[Request], float] = 0.05, retry: RetryPolicy | None = None
+    server: Host = healthy, latency: float | Callable[[Request], float] = 0.05, retry: RetryPolicy | None = None
 ) -> AsyncIterator[tuple[CreditsClient, StandIn]]:
     """Open a client that talks to a function, and close it."""
-    client = CreditsClient("sk-or-v1-nobody", base_url="http://127.0.0.1/api/v1", retry=retry or RetryPolicy())
+    client = CreditsClient(KEY, base_url="http://127.0.0.1/api/v1", retry=retry or RetryPolicy())
     client._transport = wire = StandIn(server, latency)
     async with client:
         yield client, wire
     assert wire.under_way == 0, "requests are still under way"
-
-
-def made_up(number: int) -> str:
-    """Make up a key."""
-    return f"sk-or-v1-{number:08x}{'7' * 48}{number:08x}"
-
-
-def made_up_keys(count: int) -> list[str]:
-    """Make up different keys."""
-    return [made_up(number) for number in range(count)]
 
 
 async def gathered(checks: AsyncGenerator[KeyCheck, None]) -> list[KeyCheck]:

@@ -1,0 +1,1 @@
+"""Other people's OpenRouter clients against `FakeOpenRouter`."""

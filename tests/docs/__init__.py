@@ -1,0 +1,1 @@
+"""Every page, block and example program of the documentation."""
