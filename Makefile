@@ -4,30 +4,44 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := pip --disable-pip-version-check install --quiet --constraint constraints.txt
 PIP := $(BIN)/python -m $(PIP_INSTALL)
+PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
 
-.PHONY: demo test lint docs bench clean
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test unit lint format docs check bench clean
 
-demo: $(VENV)/demo
+help: # List the targets.
+	@awk -F ':.*# ' '/^[a-z]+:.*# / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(VENV)/demo # Show what the command does, against a server on this machine.
 	@$(BIN)/openrouter-credits demo
 
-test: $(VENV)/tests
-	$(BIN)/pytest --numprocesses auto --dist worksteal --cov
+test: $(VENV)/tests # Run every test, and demand that all branches are covered.
+	$(PYTEST) --cov
 
-lint: $(VENV)/lint
+unit: $(VENV)/tests # Run the unit tests alone: no faults, pages, other clients or processes.
+	$(PYTEST) --ignore tests/faults --ignore tests/docs --ignore tests/compat -m "not process"
+
+lint: $(VENV)/lint # Check format, style and types.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/basedpyright
 
-docs: $(VENV)/docs
+format: $(VENV)/lint # Format the code, and mend what can be mended.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/docs # Build the documentation; a warning is an error.
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --builder html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-# writes docs/benchmarks.md; leave the machine alone meanwhile
-bench: $(VENV)-bench/ready
+check: test lint docs # Pass all gates, as before a change lands.
+
+bench: $(VENV)-bench/ready # Measure, and write docs/benchmarks.md; leave the machine alone meanwhile.
 	$(VENV)-bench/bin/python -m tests.benchmarks --output docs/benchmarks.md
 
-clean:
+clean: # Remove whatever the other targets made.
 	rm -rf $(VENV) $(VENV)-bench build dist docs/_build .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # pip 23 (new venvs of Python 3.11) knows no --group; the pinned one does.

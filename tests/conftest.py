@@ -13,12 +13,13 @@ from unittest.mock import Mock
 import aiohttp
 import pytest
 from aioresponses import aioresponses
-from hypothesis import is_hypothesis_test, settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 from .kit.clock import VirtualLoop
 from .kit.wire import Connect, Serve, connecting, serving
 
-settings.register_profile("tests", deadline=None)  # which would time the machine, not a property
+# A deadline, or a limit on how long it takes to make examples, would time the machine, not a property.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
 
 HERE = Path(__file__).parent

@@ -1,4 +1,4 @@
-"""Users who test with aioresponses can go on doing so; `conftest.py` shows the one repair that it needs."""
+"""Users can test with aioresponses; the `mocked` fixture of `conftest.py` has the one repair that it needs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QUICK = RetryPolicy(wait_initial=0.001)
 
 
 async def test_credits_are_read(mocked: aioresponses) -> None:
-    """A payload in, exact money out, and the key where a server would look for it."""
+    """A mocked body gives exact money, and the mock sees the key where a server would, masked in its `repr`."""
     mocked.get(CREDITS, body=sample("credits-noise"))
 
     async with CreditsClient(KEY) as client:
@@ -34,7 +34,7 @@ async def test_credits_are_read(mocked: aioresponses) -> None:
 
 
 async def test_a_payload_works_as_well_as_a_body(mocked: aioresponses) -> None:
-    """As most tests are written."""
+    """A mocked `payload` works as well as a `body`."""
     mocked.get(KEY_URL, payload=json.loads(sample("key-2025")))
 
     async with CreditsClient(KEY) as client:
@@ -42,7 +42,7 @@ async def test_a_payload_works_as_well_as_a_body(mocked: aioresponses) -> None:
 
 
 async def test_a_401_is_an_authentication_error(mocked: aioresponses) -> None:
-    """With the server's message; asked once."""
+    """A mocked 401 raises AuthenticationError with the server's message after one request."""
     mocked.get(CREDITS, status=401, body=sample("error-user-not-found"), repeat=True)
 
     async with CreditsClient(KEY) as client:
@@ -53,7 +53,7 @@ async def test_a_401_is_an_authentication_error(mocked: aioresponses) -> None:
 
 
 async def test_a_503_is_tried_again(mocked: aioresponses) -> None:
-    """One after the other, as they were queued."""
+    """A retry gets the next answer that the mock has queued."""
     mocked.get(CREDITS, status=503)
     mocked.get(CREDITS, status=429, headers={"Retry-After": "0"})
     mocked.get(CREDITS, body=sample("credits-spec"))
@@ -65,7 +65,7 @@ async def test_a_503_is_tried_again(mocked: aioresponses) -> None:
 
 
 async def test_a_zero_is_confirmed(mocked: aioresponses) -> None:
-    """The second request is answered too."""
+    """A mocked 0/0 is confirmed by a mocked `/key`."""
     mocked.get(CREDITS, body=sample("credits-unconfirmed-zero"))
     mocked.get(KEY_URL, payload={"data": {"label": "k", "usage": 0, "limit": None, "is_management_key": True}})
 
@@ -75,7 +75,7 @@ async def test_a_zero_is_confirmed(mocked: aioresponses) -> None:
 
 @pytest.mark.parametrize(("problem", "kind"), [(ClientConnectionError("x"), APIConnectionError), (TimeoutError(), APITimeoutError)])
 async def test_exceptions_are_translated(problem: Exception, kind: type[Exception], mocked: aioresponses) -> None:
-    """What aioresponses raises for aiohttp is ours afterwards."""
+    """An exception that the mock raises for aiohttp becomes ours after three attempts."""
     mocked.get(CREDITS, exception=problem, repeat=True)
 
     async with CreditsClient(KEY, retry=QUICK) as client:
@@ -86,7 +86,7 @@ async def test_exceptions_are_translated(problem: Exception, kind: type[Exceptio
 
 
 async def test_a_borrowed_session_is_mocked_too(mocked: aioresponses) -> None:
-    """A program's own session, shared with us."""
+    """A client that borrows a program's own session is mocked too."""
     mocked.get(CREDITS, body=sample("credits-integer"))
 
     async with ClientSession() as session, CreditsClient(KEY, session=session) as client:
@@ -94,7 +94,7 @@ async def test_a_borrowed_session_is_mocked_too(mocked: aioresponses) -> None:
 
 
 async def test_a_query_is_part_of_the_address(mocked: aioresponses) -> None:
-    """As it is written in the mock."""
+    """A query matches the address in the mock."""
     mocked.get("https://openrouter.ai/api/v1/keys?offset=100", payload={"data": []})
 
     async with CreditsClient(KEY) as client:

@@ -1,4 +1,7 @@
-"""Many keys at once: one outcome for every key that is taken, whatever becomes of the others. All in virtual time."""
+"""Many keys at once: every key that is taken has one outcome, whatever happens to the others.
+
+All tests run in virtual time. "Row 41" and the like are rows of the fault matrix in `tests/faults`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import itertools
 import pickle
 import warnings
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from decimal import Decimal
 from typing import Any, Literal
@@ -34,7 +37,7 @@ from openrouter_credits import (
     UnconfirmedCreditsError,
 )
 from openrouter_credits._protocol import Request
-from tests.kit.clock import now, run, timers, virtual
+from tests.kit.clock import lap, now, timers, virtual
 from tests.kit.hosts import (
     DAILY_CAP,
     FUNDED,
@@ -63,13 +66,13 @@ from tests.kit.values import made_up, made_up_keys
 Endpoint = Literal["credits", "key"]
 CREDITS: tuple[Endpoint, ...] = ("credits",)
 KEY: tuple[Endpoint, ...] = ("key",)
-BOSS, OTHER_BOSS = made_up(9_000_001), made_up(9_000_002)
+MANAGEMENT_KEY, OTHER_MANAGEMENT_KEY = made_up(9_000_001), made_up(9_000_002)
 FORBIDDEN = refuses(403, "Only management keys can perform this operation")
 ZERO = credits_of(0)
 
 
 def by_key(answers: dict[str, Any], otherwise: Host = healthy) -> Host:
-    """Answer some keys in a way of their own: one answer for all, or one for each path."""
+    """Answer the requests of some keys differently: one answer for all paths, or one for each path."""
 
     def serve(request: Request, at: float) -> Answer:
         answer = answers.get(request.key.reveal())
@@ -80,9 +83,14 @@ def by_key(answers: dict[str, Any], otherwise: Host = healthy) -> Host:
     return serve
 
 
-def levels_of(checks: list[KeyCheck]) -> Counter[Level]:
+def levels_of(checks: Iterable[KeyCheck]) -> Counter[Level]:
     """Count the outcomes by their levels."""
     return Counter(check.level() for check in checks)
+
+
+def later(server: Host, seconds: float) -> Host:
+    """Begin the host's clock some seconds before the first request."""
+    return lambda request, at: server(request, at + seconds)
 
 
 # The fault matrix, at full size.
@@ -91,34 +99,34 @@ def levels_of(checks: list[KeyCheck]) -> Counter[Level]:
 @pytest.mark.no_cover
 @virtual
 async def test_one_bad_key_among_thousands_disturbs_no_other() -> None:
-    """Row 41: 5,000 keys, 5,000 outcomes, one of them an AuthenticationError."""
+    """One revoked key among 5,000 gets an AuthenticationError; all others are read (row 41)."""
     keys = made_up_keys(5_000)
     async with client_of(by_key({keys[77]: UNAUTHORIZED})) as (client, wire):
-        began = now()
-        report = await client.check_all(keys, read=CREDITS)
+        with lap() as taken:
+            report = await client.check_all(keys, read=CREDITS)
 
     assert [check.index for check in report.checks] == list(range(5_000))
     assert errors_of(report.checks) == {"AuthenticationError": 1}
     assert report.checks[77].level() == Level.INVALID
     assert report.checks[77].label == str(ApiKey(keys[77]))
     assert len(wire.hits) == 5_000
-    assert now() - began < 1.2 * 5_000 / 32 * 0.05 + 1
+    assert taken.elapsed < 1.2 * 5_000 / 32 * 0.05 + 1
 
 
 @pytest.mark.no_cover
 @virtual
 async def test_daily_capped_keys_delay_no_other() -> None:
-    """Row 41: a twentieth of 5,000 keys has spent its free requests; each says so at once, and nobody is paced."""
+    """Keys that have spent their free requests fail at once, and no other key waits for them (row 41)."""
     keys = made_up_keys(5_000)
     capped = set(keys[7::20])
     async with client_of(by_key(dict.fromkeys(capped, DAILY_CAP))) as (client, wire):
-        began = now()
-        report = await client.check_all(keys, read=CREDITS)
+        with lap() as taken:
+            report = await client.check_all(keys, read=CREDITS)
 
     assert errors_of(report.checks) == {"RateLimitError": 250}
     assert {check.index for check in report.checks if check.error} == {keys.index(key) for key in capped}
     assert len(wire.hits) == 5_000
-    assert now() - began < 1.2 * 5_000 / 32 * 0.05 + 1
+    assert taken.elapsed < 1.2 * 5_000 / 32 * 0.05 + 1
     assert max(check.elapsed for check in report.checks) < 1.2
 
 
@@ -126,42 +134,34 @@ async def test_daily_capped_keys_delay_no_other() -> None:
 @pytest.mark.parametrize(
     ("make_server", "latency"),
     [
-        pytest.param(lambda: fixed_window(100), 0.02, id="fixed window"),
         pytest.param(lambda: later(fixed_window(100), 0.7), 0.05, id="fixed window, begun"),
         pytest.param(lambda: sliding_window(100), 0.002, id="sliding window, near"),
         pytest.param(lambda: sliding_window(100), 0.05, id="sliding window, far"),
-        pytest.param(lambda: token_bucket(100, 100), 0.002, id="bucket of 100"),
-        pytest.param(lambda: token_bucket(100, 50), 0.05, id="bucket of 50"),
         pytest.param(lambda: token_bucket(100, 20), 0.02, id="bucket of 20"),
     ],
 )
 @virtual
 async def test_a_limit_of_100_a_second_loses_no_key(make_server: Callable[[], Host], latency: float) -> None:
-    """Row 42: 1,000 keys, none lost, refusals for 2 % of them at most, in 1.5 times the 10 s that it must take."""
+    """A limit of 100 requests a second loses none of 1,000 keys in 15 s, and refuses 2 % at most (row 42)."""
     async with client_of(make_server(), latency) as (client, wire):
-        began = now()
-        report = await client.check_all(made_up_keys(1_000), read=CREDITS)
+        with lap() as taken:
+            report = await client.check_all(made_up_keys(1_000), read=CREDITS)
 
-    assert levels_of(list(report.checks)) == {Level.OK: 1_000}
-    assert now() - began <= 15
+    assert levels_of(report.checks) == {Level.OK: 1_000}
+    assert taken.elapsed <= 15
     assert wire.answers[429] <= 20
-
-
-def later(server: Host, seconds: float) -> Host:
-    """Let a server's clock have begun before the first request."""
-    return lambda request, at: server(request, at + seconds)
 
 
 @pytest.mark.parametrize("is_endless", [False, True])
 @virtual
 async def test_a_dead_host_ends_the_batch(is_endless: bool) -> None:
-    """Row 43: within the retry deadline and 2 s, with at most 100 requests; each of 5,000 keys has an outcome."""
+    """A dead host ends the batch after 30 to 32 s and 100 requests; every key has an outcome (row 43)."""
     keys: Any = map(made_up, itertools.count()) if is_endless else made_up_keys(5_000)
     async with client_of(dead(until=1e9)) as (client, wire):
-        began = now()
-        checks = await gathered(client.check_keys(keys, concurrency=64))
+        with lap() as taken:
+            checks = await gathered(client.check_keys(keys, concurrency=64))
 
-    assert 30 <= now() - began <= 32
+    assert 30 <= taken.elapsed <= 32
     assert len(wire.hits) <= 100
     assert levels_of(checks) == {Level.UNKNOWN: len(checks)}
     assert sorted(check.index for check in checks) == list(range(len(checks)))
@@ -174,31 +174,31 @@ async def test_a_dead_host_ends_the_batch(is_endless: bool) -> None:
 @pytest.mark.no_cover
 @virtual
 async def test_a_host_that_swallows_requests_ends_the_batch_too() -> None:
-    """As row 43, but nothing is refused: each try runs into its time-out."""
+    """A host that never answers ends the batch after 32 s and 100 requests, at most."""
     async with client_of(lambda *_: NO_ANSWER) as (client, wire):
-        began = now()
-        report = await client.check_all(made_up_keys(5_000), concurrency=64)
+        with lap() as taken:
+            report = await client.check_all(made_up_keys(5_000), concurrency=64)
 
-    assert now() - began <= 32
+    assert taken.elapsed <= 32
     assert len(wire.hits) <= 100
-    assert levels_of(list(report.checks)) == {Level.UNKNOWN: 5_000}
+    assert levels_of(report.checks) == {Level.UNKNOWN: 5_000}
 
 
 @pytest.mark.no_cover
 @pytest.mark.parametrize(("concurrency", "latency"), [(64, 0.05), (32, 0.002)])
 @virtual
 async def test_a_host_that_is_dead_for_two_seconds_loses_no_key(concurrency: int, latency: float) -> None:
-    """Row 44: 5,000 keys, none lost, at most 1.05 requests each."""
+    """An outage of 2 s loses no key of 5,000, and costs at most 5 % more requests (row 44)."""
     async with client_of(dead(until=2), latency) as (client, wire):
         report = await client.check_all(made_up_keys(5_000), concurrency=concurrency, read=CREDITS)
 
-    assert levels_of(list(report.checks)) == {Level.OK: 5_000}
+    assert levels_of(report.checks) == {Level.OK: 5_000}
     assert len(wire.hits) <= 1.05 * 5_000
 
 
 @virtual
 async def test_a_key_waits_for_its_429_and_is_read() -> None:
-    """Row 3: after the hint, and the others do not wait."""
+    """A key that meets a 429 is read after the hinted second, and no other key waits for it (row 3)."""
     keys = made_up_keys(50)
     refusals = deque([refuses(429, "Rate limit exceeded", Retry_After="1")])
 
@@ -215,9 +215,9 @@ async def test_a_key_waits_for_its_429_and_is_read() -> None:
 
 
 @pytest.mark.parametrize("is_in_the_body", [False, True])
-def test_a_reset_two_seconds_ahead_is_waited_for(is_in_the_body: bool) -> None:
-    """Rows 4 and 5: OpenRouter's own hint, as a header or only in the body."""
-    key = made_up(1)
+@virtual
+async def test_a_reset_two_seconds_ahead_is_waited_for(is_in_the_body: bool) -> None:
+    """A key waits for X-RateLimit-Reset, given as a header (row 4) or only in the body (row 5)."""
     date = "Tue, 20 Oct 2026 15:30:00 GMT"
     reset = {"X-RateLimit-Reset": str((1792510200 + 2) * 1000)}
     error: dict[str, Any] = {"code": 429, "message": "Rate limit exceeded"}
@@ -225,19 +225,16 @@ def test_a_reset_two_seconds_ahead_is_waited_for(is_in_the_body: bool) -> None:
         error["metadata"] = {"headers": reset}
     refusals = [says(429, {"error": error}, Date=date, **({} if is_in_the_body else reset))]
 
-    async def main() -> None:
-        async with client_of(lambda request, at: refusals.pop() if refusals else healthy(request, at)) as (client, wire):
-            report = await client.check_all([key], read=CREDITS)
+    async with client_of(lambda request, at: refusals.pop() if refusals else healthy(request, at)) as (client, wire):
+        report = await client.check_all([made_up(1)], read=CREDITS)
 
-        assert report.checks[0].error is None
-        assert wire.hits[1].at - wire.hits[0].at >= 2
-
-    run(main())
+    assert report.checks[0].error is None
+    assert wire.hits[1].at - wire.hits[0].at >= 2
 
 
 @virtual
 async def test_a_reset_fifteen_hours_ahead_is_final_for_its_key_alone() -> None:
-    """Row 6: the error says when, at once, and nobody else is slowed down."""
+    """A 429 with a reset in 15 h fails its key at once, says when, and slows no other key down (row 6)."""
     keys = made_up_keys(200)
     hint = refuses(429, "Rate limit exceeded", Retry_After=str(15 * 3600))
     async with client_of(by_key({keys[3]: hint, keys[4]: hint})) as (client, wire):
@@ -254,7 +251,7 @@ async def test_a_reset_fifteen_hours_ahead_is_final_for_its_key_alone() -> None:
 
 @virtual
 async def test_running_out_of_files_closes_no_gate() -> None:
-    """Row 45: it is this process's fault, and each key's own outcome."""
+    """A lack of open files fails its own keys alone: the host is not to blame (row 45)."""
     keys = made_up_keys(500)
     error = LocalResourceError("This process has too many open files", sent=False)
     async with client_of(by_key(dict.fromkeys(keys[:100], error))) as (client, wire):
@@ -281,13 +278,17 @@ class Sized:
         return iter(self.keys)
 
 
-class Asynchronous(Sized):
-    """The same to be read asynchronously; without `aclose`."""
+class Asynchronous:
+    """An asynchronous source with a length, and without `aclose`."""
 
-    __iter__ = None  # type: ignore[assignment]  # it has none
+    def __init__(self, keys: list[str]) -> None:
+        self.size = len(keys)
+        self.left = iter(keys)
+
+    def __len__(self) -> int:
+        return self.size
 
     def __aiter__(self) -> AsyncIterator[str]:
-        self.left = iter(self.keys)
         return self
 
     async def __anext__(self) -> str:
@@ -299,39 +300,32 @@ class Asynchronous(Sized):
 
 
 @pytest.mark.parametrize(
-    "of",
+    "source_of",
     [
-        list,
-        tuple,
-        lambda keys: dict.fromkeys(keys).keys(),
-        lambda keys: (key for key in keys),
-        iter,
-        lambda keys: [KeySpec(key) for key in keys],
-        lambda keys: [ApiKey(key) for key in keys],
-        lambda keys: {f"name of {key[-4:]}": key for key in keys},
-        lambda keys: {"x": KeySpec(keys[0], name="y")} | {key[-4:]: KeySpec(key) for key in keys[1:]},
-        Sized,
-        Asynchronous,
-        lazily,
-        lambda keys: lazily(keys, every=0.3),
+        pytest.param(lambda keys: [*keys[:10], *map(ApiKey, keys[10:20]), *map(KeySpec, keys[20:])], id="list of texts, keys and specs"),
+        pytest.param(lambda keys: {f"name of {key[-4:]}": key for key in keys}, id="mapping"),
+        pytest.param(lambda keys: (key for key in keys), id="generator"),
+        pytest.param(Sized, id="iterable with a length"),
+        pytest.param(Asynchronous, id="asynchronous iterator"),
+        pytest.param(lazily, id="asynchronous generator"),
     ],
 )
 @virtual
-async def test_keys_come_from_whatever_gives_them(of: Callable[[list[str]], Any]) -> None:
-    """A list, a mapping, a generator, an asynchronous one, keys as texts or otherwise: each has one outcome, in its place."""
+async def test_keys_come_from_whatever_gives_them(source_of: Callable[[list[str]], Any]) -> None:
+    """Every kind of source gives one outcome for each key, at the key's place."""
     keys = made_up_keys(40)
     async with client_of() as (client, wire):
-        report = await client.check_all(of(keys))
+        report = await client.check_all(source_of(keys))
 
     assert [check.index for check in report.checks] == list(range(40))
     assert [check.label for check in report.checks] == [str(ApiKey(key)) for key in keys]
-    assert levels_of(list(report.checks)) == {Level.OK: 40}
+    assert levels_of(report.checks) == {Level.OK: 40}
     assert wire.paths == {"/credits": 40, "/key": 40}
 
 
 @virtual
 async def test_a_mapping_names_its_keys() -> None:
-    """But a spec keeps the name that it has."""
+    """A mapping names its keys, except a KeySpec that has a name already."""
     keys = {"alice": made_up(1), "bob": KeySpec(made_up(2)), "carol": KeySpec(made_up(3), name="Caroline"), "dave": None}
     async with client_of() as (client, _):
         report = await client.check_all(keys)
@@ -339,10 +333,10 @@ async def test_a_mapping_names_its_keys() -> None:
     assert [check.name for check in report.checks] == ["alice", "bob", "Caroline", "dave"]
 
 
-@pytest.mark.parametrize("empty", [[], {}, iter(()), lazily([])])
+@pytest.mark.parametrize("empty", [[], iter(()), lazily([])])
 @virtual
 async def test_no_keys_are_no_outcomes(empty: Any) -> None:
-    """And no request."""
+    """An empty source gives an empty report and sends no request."""
     async with client_of() as (client, wire):
         report = await client.check_all(empty)
 
@@ -350,10 +344,10 @@ async def test_no_keys_are_no_outcomes(empty: Any) -> None:
     assert wire.hits == []
 
 
-@pytest.mark.parametrize("one", ["sk-or-v1-x", b"sk-or-v1-x", bytearray(b"x"), ApiKey("sk-or-v1-x"), KeySpec("sk-or-v1-x"), 7, None])
+@pytest.mark.parametrize("one", ["sk-or-v1-x", b"sk-or-v1-x", bytearray(b"x"), ApiKey("sk-or-v1-x"), KeySpec("sk-or-v1-x"), 7])
 @virtual
 async def test_a_single_key_is_no_list_of_keys(one: Any) -> None:
-    """A text would be read letter by letter: TypeError, where it is called, and without the key."""
+    """A single key in place of a list raises TypeError in the call itself, without showing the key."""
     async with client_of() as (client, _):
         with pytest.raises(TypeError) as caught:
             client.check_keys(one)
@@ -364,22 +358,17 @@ async def test_a_single_key_is_no_list_of_keys(one: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("element", "told"),
+    ("element", "message"),
     [
         (None, "There is no key (None)"),
-        ("", "The API key is blank"),
         ("  ", "The API key is blank"),
         ("sk-or-v1-\x00abc", "character 10 of 13 (U+0000) is a control character"),
-        ("sk-or-v1-a\nb", "character 11 of 12 (U+000A) is white space"),
-        ("sk-or-v1-“x”", "is not ASCII"),
-        (17, "an API key is a str or an ApiKey, not int"),
-        (b"sk-or-v1-bytes", "an API key is a str or an ApiKey, not bytes"),
         (["sk-or-v1-nested"], "an API key is a str or an ApiKey, not list"),
     ],
 )
 @virtual
-async def test_a_bad_element_is_an_outcome(element: Any, told: str) -> None:
-    """Its neighbours are checked; nothing is sent for it, and the error does not show it."""
+async def test_a_bad_element_is_an_outcome(element: Any, message: str) -> None:
+    """An element that cannot be a key gets an InvalidKeyError, sends nothing, and the other keys are read."""
     async with client_of() as (client, wire):
         report = await client.check_all([made_up(1), element, made_up(2)])
         named = await client.check_all({"good": made_up(1), "bad": element})
@@ -387,7 +376,7 @@ async def test_a_bad_element_is_an_outcome(element: Any, told: str) -> None:
     before, bad, after = report.checks
     assert before.error is after.error is None
     assert isinstance(bad.error, InvalidKeyError)
-    assert told in str(bad.error)
+    assert message in str(bad.error)
     assert (bad.index, bad.label, bad.status, bad.level()) == (1, None, None, Level.INVALID)
     assert named.checks[1].name == "bad"
     assert {hit.key for hit in wire.hits} == {made_up(1), made_up(2)}
@@ -397,7 +386,7 @@ async def test_a_bad_element_is_an_outcome(element: Any, told: str) -> None:
 @pytest.mark.parametrize("is_async", [False, True])
 @virtual
 async def test_an_endless_source_is_read_as_far_as_results_are_taken(is_async: bool) -> None:
-    """Never more than twice the concurrency ahead of the consumer, however slow he is."""
+    """A source is read at most twice the concurrency ahead of a slow consumer."""
     taken = 0
 
     def endless() -> Iterator[str]:
@@ -422,11 +411,11 @@ async def test_an_endless_source_is_read_as_far_as_results_are_taken(is_async: b
 
 @virtual
 async def test_a_lazy_source_is_asked_when_a_worker_is_free() -> None:
-    """And not by more than one at a time: asynchronous generators refuse that."""
+    """An asynchronous source is never asked for two keys at once: generators do not allow that."""
     asking = most = 0
     began = now()
 
-    class Source:
+    class OneAtATime:
         def __aiter__(self) -> AsyncIterator[str]:
             return self
 
@@ -441,7 +430,7 @@ async def test_a_lazy_source_is_asked_when_a_worker_is_free() -> None:
             return made_up(int(now() * 1000))
 
     async with client_of() as (client, _):
-        checks = await gathered(client.check_keys(Source()))
+        checks = await gathered(client.check_keys(OneAtATime()))
 
     assert most == 1
     assert len(checks) == pytest.approx(300, abs=3)
@@ -449,7 +438,7 @@ async def test_a_lazy_source_is_asked_when_a_worker_is_free() -> None:
 
 @virtual
 async def test_results_come_as_they_finish() -> None:
-    """The quick one first; `check_all` puts them back into the order of the source."""
+    """`check_keys` yields the quickest outcome first; `check_all` restores the order of the source."""
     keys = made_up_keys(3)
     latency = dict(zip(keys, (3.0, 1.0, 2.0), strict=True))
     async with client_of(latency=lambda request: latency[request.key.reveal()]) as (client, _):
@@ -463,10 +452,10 @@ async def test_results_come_as_they_finish() -> None:
     assert [check.elapsed for check in report.checks] == pytest.approx([3, 1, 2])
 
 
-@pytest.mark.parametrize("concurrency", [1, 2, 32])
+@pytest.mark.parametrize("concurrency", [1, 32])
 @virtual
 async def test_so_many_keys_are_under_way_at_once(concurrency: int) -> None:
-    """As many as the caller said."""
+    """`concurrency` is the number of keys under way at once."""
     async with client_of() as (client, wire):
         await client.check_all(made_up_keys(90), concurrency=concurrency, read=CREDITS)
 
@@ -478,7 +467,7 @@ async def test_so_many_keys_are_under_way_at_once(concurrency: int) -> None:
 
 @virtual
 async def test_reading_only_credits_is_one_request_each() -> None:
-    """Exactly, whatever is answered."""
+    """`read=("credits",)` sends exactly one request for each key, whatever the answer is."""
     keys = made_up_keys(300)
     answers = {keys[1]: ZERO, keys[2]: FORBIDDEN, keys[3]: UNAUTHORIZED}
     async with client_of(by_key(answers)) as (client, wire):
@@ -494,9 +483,9 @@ async def test_reading_only_credits_is_one_request_each() -> None:
 
 @virtual
 async def test_reading_only_keys_is_one_request_each() -> None:
-    """The wallet is not asked for, and so nothing is missing."""
+    """`read=("key",)` sends exactly one request for each key, and the missing wallet is no problem."""
     async with client_of() as (client, wire):
-        report = await client.check_all([*made_up_keys(20), KeySpec(made_up(77), management_key=BOSS)], read=KEY)
+        report = await client.check_all([*made_up_keys(20), KeySpec(made_up(77), management_key=MANAGEMENT_KEY)], read=KEY)
 
     assert wire.paths == {"/key": 21}
     assert all(check.status is not None and check.status.credits is None and not check.status.problems for check in report.checks)
@@ -504,14 +493,14 @@ async def test_reading_only_keys_is_one_request_each() -> None:
 
 @virtual
 async def test_both_are_read_at_once_by_default() -> None:
-    """Either may fail without hiding the other."""
+    """Wallet and key are read in parallel by default, and either may fail without hiding the other."""
     keys = made_up_keys(4)
     answers = {keys[1]: {"/credits": FORBIDDEN}, keys[2]: {"/key": UNAUTHORIZED}, keys[3]: UNAUTHORIZED}
     async with client_of(by_key(answers), latency=1) as (client, _):
-        began = now()
-        report = await client.check_all(keys)
+        with lap() as taken:
+            report = await client.check_all(keys)
 
-    assert now() - began == pytest.approx(1)
+    assert taken.elapsed == pytest.approx(1)
     whole, key_only, wallet_only, nothing = report.checks
     assert whole.status is not None
     assert whole.status.problems == ()
@@ -525,57 +514,50 @@ async def test_both_are_read_at_once_by_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("keep", "options", "error"),
+    ("name", "value", "error"),
     [
         ("concurrency", 0, ValueError),
-        ("concurrency", -1, ValueError),
         ("concurrency", 1.5, TypeError),
-        ("concurrency", True, TypeError),
         ("read", "credits", TypeError),
         ("read", (), ValueError),
-        ("read", ("wallet",), ValueError),
         ("read", ("credits", "models"), ValueError),
         ("read", 7, TypeError),
         ("rate", 0, ValueError),
-        ("rate", -1.0, ValueError),
-        ("rate", float("inf"), ValueError),
-        ("rate", float("nan"), ValueError),
         ("rate", "10", TypeError),
-        ("deadline", 0, ValueError),
         ("deadline", float("nan"), ValueError),
         ("deadline", "60", TypeError),
     ],
 )
 @virtual
-async def test_an_impossible_option_is_refused_where_it_is_given(keep: str, options: Any, error: type[Exception]) -> None:
-    """Before anything is read from the source."""
+async def test_an_impossible_option_is_refused_where_it_is_given(name: str, value: Any, error: type[Exception]) -> None:
+    """An impossible option raises in the call itself, before a key is taken from the source."""
     source = iter(made_up_keys(3))
     async with client_of() as (client, wire):
-        with pytest.raises(error, match=keep):
-            client.check_keys(source, **{keep: options})
-        with pytest.raises(error):
-            await client.check_all(source, **{keep: options})
+        with pytest.raises(error, match=name):
+            client.check_keys(source, **{name: value})
+        with pytest.raises(error, match=name):
+            await client.check_all(source, **{name: value})
 
     assert len(list(source)) == 3
     assert wire.hits == []
 
 
-@pytest.mark.parametrize("rate", [1, 7.5, 100])
+@pytest.mark.parametrize("rate", [7.5, 100])
 @virtual
 async def test_a_rate_is_never_exceeded(rate: float) -> None:
-    """In no second are there more requests than the caller said, from the first one on."""
+    """`rate` bounds the requests in every second, and the batch is hardly slower than that."""
     async with client_of(latency=0.2) as (client, wire):
         await client.check_all(made_up_keys(int(rate * 5)), rate=rate, read=CREDITS)
 
     times = [hit.at for hit in wire.hits]
     in_a_second = [sum(at <= other < at + 1 - 1e-6 for other in times) for at in times]
     assert max(in_a_second) <= -(-rate // 1)
-    assert times[-1] <= len(times) / rate + 0.1, "nor is it much slower"
+    assert times[-1] <= len(times) / rate + 0.1
 
 
 @virtual
 async def test_a_rate_counts_requests_not_keys() -> None:
-    """A key of which both are read takes two."""
+    """`rate` counts requests, not keys: a key whose wallet is read too takes two."""
     async with client_of() as (client, wire):
         await client.check_all(made_up_keys(25), rate=10)
 
@@ -585,7 +567,7 @@ async def test_a_rate_counts_requests_not_keys() -> None:
 
 @virtual
 async def test_a_rate_that_the_host_does_not_bear_is_lowered() -> None:
-    """Asking on at that rate would lose keys."""
+    """A `rate` above the host's limit is lowered, so that no key is lost."""
     async with client_of(token_bucket(10, 5)) as (client, wire):
         report = await client.check_all(made_up_keys(300), rate=20, read=CREDITS)
 
@@ -598,7 +580,7 @@ async def test_a_rate_that_the_host_does_not_bear_is_lowered() -> None:
 
 @virtual
 async def test_equal_keys_under_way_share_their_requests() -> None:
-    """In `check_keys` only while these are under way; however the key is written."""
+    """Equal keys share requests in `check_keys` while these are under way, however the keys are written."""
     key = made_up(1)
     async with client_of() as (client, wire):
         together = await gathered(client.check_keys([key, f" {key}\n", ApiKey(key), f'"Bearer {key}"']))
@@ -611,7 +593,7 @@ async def test_equal_keys_under_way_share_their_requests() -> None:
 
 @virtual
 async def test_equal_keys_share_over_the_whole_of_check_all() -> None:
-    """Each has its outcome, of one request."""
+    """Equal keys are read once in a whole `check_all`, and each has its outcome."""
     keys = made_up_keys(3) * 40
     async with client_of() as (client, wire):
         report = await client.check_all(keys, concurrency=2)
@@ -622,7 +604,7 @@ async def test_equal_keys_share_over_the_whole_of_check_all() -> None:
 
 @virtual
 async def test_equal_keys_that_fail_have_an_error_each() -> None:
-    """With the same facts, and nothing in them that grows with their number."""
+    """Equal keys that fail have an error object each, and none of them grows with the number of keys."""
     async with client_of(lambda *_: UNAUTHORIZED) as (client, wire):
         report = await client.check_all([made_up(1)] * 50)
 
@@ -634,9 +616,9 @@ async def test_equal_keys_that_fail_have_an_error_each() -> None:
 
 @virtual
 async def test_a_shared_failure_pins_no_frames() -> None:
-    """The wallet of a revoked management key fails for each of its keys: what is kept of it must not grow with them."""
-    specs = (KeySpec(made_up(number), management_key=BOSS) for number in range(500))
-    async with client_of(by_key({BOSS: UNAUTHORIZED})) as (client, wire):
+    """A wallet's failure that 500 keys share keeps fewer than 20 frames in its traceback."""
+    specs = (KeySpec(made_up(number), management_key=MANAGEMENT_KEY) for number in range(500))
+    async with client_of(by_key({MANAGEMENT_KEY: UNAUTHORIZED})) as (client, wire):
         batch = client._batch(specs, _options(read=CREDITS), keeps_all=False)
         checks = await gathered(batch.run())
 
@@ -657,14 +639,14 @@ def _options(read: tuple[Endpoint, ...] = ("credits", "key"), concurrency: int =
 
 @virtual
 async def test_each_management_key_reads_its_wallet_once() -> None:
-    """It serves all keys of its account, also those that come after it has answered."""
-    wallets = {BOSS: {"/credits": credits_of(50)}, OTHER_BOSS: {"/credits": credits_of(7)}}
-    specs = [KeySpec(made_up(number), management_key=OTHER_BOSS if number % 3 else BOSS) for number in range(90)]
+    """A management key reads its wallet once for all its keys, also for those that come after the answer."""
+    wallets = {MANAGEMENT_KEY: {"/credits": credits_of(50)}, OTHER_MANAGEMENT_KEY: {"/credits": credits_of(7)}}
+    specs = [KeySpec(made_up(number), management_key=OTHER_MANAGEMENT_KEY if number % 3 else MANAGEMENT_KEY) for number in range(90)]
     async with client_of(by_key(wallets)) as (client, wire):
         report = await client.check_all(specs, concurrency=4)
         streamed = await gathered(client.check_keys((spec for spec in specs), concurrency=4))
 
-    assert wire.hits_of(BOSS) == wire.hits_of(OTHER_BOSS) == 2
+    assert wire.hits_of(MANAGEMENT_KEY) == wire.hits_of(OTHER_MANAGEMENT_KEY) == 2
     assert wire.paths == {"/credits": 4, "/key": 180}
     amounts = [check.status and check.status.credits and check.status.credits.remaining for check in report.checks]
     assert amounts == [7 if number % 3 else 50 for number in range(90)]
@@ -673,40 +655,42 @@ async def test_each_management_key_reads_its_wallet_once() -> None:
 
 @virtual
 async def test_a_zero_is_confirmed_by_the_management_key_that_read_it() -> None:
-    """One more request for the whole account."""
-    answers = {BOSS: {"/credits": ZERO, "/key": key_of(is_management_key=True)}}
+    """A 0/0 read with a management key is confirmed by one more request of that key for all its keys."""
+    answers = {MANAGEMENT_KEY: {"/credits": ZERO, "/key": key_of(is_management_key=True)}}
     async with client_of(by_key(answers)) as (client, wire):
-        report = await client.check_all([KeySpec(made_up(number), management_key=BOSS) for number in range(9)], concurrency=2)
+        report = await client.check_all([KeySpec(made_up(number), management_key=MANAGEMENT_KEY) for number in range(9)], concurrency=2)
 
-    assert levels_of(list(report.checks)) == {Level.DEPLETED: 9}
-    assert wire.hits_of(BOSS) == 2
+    assert levels_of(report.checks) == {Level.DEPLETED: 9}
+    assert wire.hits_of(MANAGEMENT_KEY) == 2
 
 
 @virtual
 async def test_a_zero_that_nothing_confirms_is_no_wallet() -> None:
-    """Neither an ordinary key nor one that is no management key after all is believed; nor if `/key` is down."""
-    liar, down = OTHER_BOSS, made_up(9_000_003)
+    """A 0/0 is not believed if its key is no management key or `/key` is down: the level is UNKNOWN."""
+    ordinary, down = OTHER_MANAGEMENT_KEY, made_up(9_000_003)
     answers = {
         made_up(1): {"/credits": ZERO},
-        liar: {"/credits": ZERO, "/key": INFO},
+        ordinary: {"/credits": ZERO, "/key": INFO},
         down: {"/credits": ZERO, "/key": refuses(501)},
     }
-    specs = [KeySpec(made_up(1)), KeySpec(made_up(2), management_key=liar), KeySpec(made_up(3), management_key=down)]
+    specs = [KeySpec(made_up(1)), KeySpec(made_up(2), management_key=ordinary), KeySpec(made_up(3), management_key=down)]
     async with client_of(by_key(answers)) as (client, _):
         report = await client.check_all(specs)
 
-    assert levels_of(list(report.checks)) == {Level.UNKNOWN: 3}
+    assert levels_of(report.checks) == {Level.UNKNOWN: 3}
+    reasons = []
     for check in report.checks:
         assert check.status is not None
         assert check.status.credits is None
         (problem,) = check.status.problems
         assert isinstance(problem, UnconfirmedCreditsError)
-    assert [type(error) for error in report.checks[2].status.problems[0].problems] == [ServerError]  # type: ignore[union-attr]  # as above
+        reasons.append([type(reason) for reason in problem.problems])
+    assert reasons == [[], [], [ServerError]]
 
 
 @virtual
 async def test_a_zero_of_a_new_account_is_confirmed_by_the_key_itself() -> None:
-    """Free tier, and every counter at 0."""
+    """A 0/0 is believed if the key is of the free tier and all its counters are 0."""
     counters = dict.fromkeys([f"{kind}usage{period}" for kind in ("", "byok_") for period in ("", "_daily", "_weekly", "_monthly")], 0)
     async with client_of(by_key({made_up(1): {"/credits": ZERO, "/key": key_of(is_free_tier=True, **counters)}})) as (client, wire):
         report = await client.check_all([made_up(1)])
@@ -717,7 +701,7 @@ async def test_a_zero_of_a_new_account_is_confirmed_by_the_key_itself() -> None:
 
 @virtual
 async def test_a_bad_management_key_does_not_hide_the_key() -> None:
-    """It is the wallet's problem; without a wish for the key, nothing is readable."""
+    """A blank management key is a problem of the wallet; the key is read all the same."""
     spec = KeySpec(made_up(1), management_key="")
     async with client_of() as (client, wire):
         both = await client.check_all([spec])
@@ -737,17 +721,17 @@ async def test_a_bad_management_key_does_not_hide_the_key() -> None:
 
 @virtual
 async def test_an_account_lends_its_management_key_to_keys_without_one() -> None:
-    """From the moment at which it is known."""
+    """A key without a management key uses that of its account, once an earlier key has named it."""
     specs = [
         KeySpec(made_up(1), account="acme"),
-        KeySpec(made_up(2), account="acme", management_key=BOSS),
+        KeySpec(made_up(2), account="acme", management_key=MANAGEMENT_KEY),
         KeySpec(made_up(3), account="acme"),
-        KeySpec(made_up(4), account="acme", management_key=BOSS),
+        KeySpec(made_up(4), account="acme", management_key=MANAGEMENT_KEY),
     ]
     async with client_of(by_key({made_up(1): {"/credits": FORBIDDEN}})) as (client, wire):
         report = await client.check_all(specs)
 
-    assert wire.hits_of(BOSS) == 1
+    assert wire.hits_of(MANAGEMENT_KEY) == 1
     assert [wire.hits_of(made_up(number), "/credits") for number in range(1, 5)] == [1, 0, 0, 0]
     (wallet,) = report.wallets()
     assert (wallet.account, len(wallet.checks)) == ("acme", 4)
@@ -758,8 +742,11 @@ async def test_an_account_lends_its_management_key_to_keys_without_one() -> None
 @pytest.mark.parametrize("is_async", [False, True])
 @virtual
 async def test_an_account_with_two_management_keys_is_refused(is_async: bool) -> None:
-    """Which of the two wallets is it? What was read before is handed over first."""
-    specs = [KeySpec(made_up(1), account="acme", management_key=BOSS), KeySpec(made_up(2), account="acme", management_key=OTHER_BOSS)]
+    """An account with two management keys raises ValueError after the outcomes that are finished."""
+    specs = [
+        KeySpec(made_up(1), account="acme", management_key=MANAGEMENT_KEY),
+        KeySpec(made_up(2), account="acme", management_key=OTHER_MANAGEMENT_KEY),
+    ]
     seen = []
     async with client_of() as (client, _):
         with pytest.raises(ValueError, match="account 'acme' has two management keys"):
@@ -769,26 +756,27 @@ async def test_an_account_with_two_management_keys_is_refused(is_async: bool) ->
     assert [check.index for check in seen] == [0]
 
 
-# Each spec as (account, management key), and the wallets that there are: which specs are in each.
-GROUPS: list[tuple[str, list[tuple[str | None, str | None]], list[set[int]]]] = [
-    ("declared", [("a", None), ("b", None), ("a", None)], [{0, 2}, {1}]),
-    ("management key", [(None, BOSS), (None, OTHER_BOSS), (None, BOSS)], [{0, 2}, {1}]),
-    ("both", [("a", BOSS), ("b", OTHER_BOSS), ("a", BOSS)], [{0, 2}, {1}]),
-    ("account, then both", [("a", None), ("a", BOSS)], [{0, 1}]),
-    ("both, then either", [("a", BOSS), ("a", None), (None, BOSS)], [{0, 1, 2}]),
-    ("either, then both", [("a", None), (None, BOSS), ("a", BOSS)], [{0, 1, 2}]),
-    ("management key, then both", [(None, BOSS), ("a", BOSS)], [{0, 1}]),
-    ("two names", [("a", BOSS), ("b", BOSS)], [{0, 1}]),
-    ("joined, then another", [("a", None), (None, BOSS), ("a", BOSS), ("b", OTHER_BOSS)], [{0, 1, 2}, {3}]),
-    ("unknown apart", [(None, None), ("a", None), (None, None)], [{0}, {1}, {2}]),
-]
-
-
-@pytest.mark.parametrize(("specs", "expected"), [pytest.param(specs, expected, id=name) for name, specs, expected in GROUPS])
+@pytest.mark.parametrize(
+    ("specs", "expected"),  # each spec as (account, management key); the specs of each wallet
+    [
+        pytest.param([("a", None), ("b", None), ("a", None)], [{0, 2}, {1}], id="by account"),
+        pytest.param([(None, MANAGEMENT_KEY), (None, OTHER_MANAGEMENT_KEY), (None, MANAGEMENT_KEY)], [{0, 2}, {1}], id="by management key"),
+        pytest.param([("a", MANAGEMENT_KEY), ("a", None), (None, MANAGEMENT_KEY)], [{0, 1, 2}], id="by both, then either"),
+        pytest.param(
+            [("a", None), (None, MANAGEMENT_KEY), ("a", MANAGEMENT_KEY), ("b", OTHER_MANAGEMENT_KEY)],
+            [{0, 1, 2}, {3}],
+            id="by either, then both",
+        ),
+        pytest.param([("a", MANAGEMENT_KEY), ("b", MANAGEMENT_KEY)], [{0, 1}], id="two names"),
+        pytest.param([(None, None), ("a", None), (None, None)], [{0}, {1}, {2}], id="unknown"),
+    ],
+)
 @virtual
 async def test_a_wallet_is_counted_once(specs: list[tuple[str | None, str | None]], expected: list[set[int]]) -> None:
-    """However its keys name it, and in whatever order they come."""
-    keys = [KeySpec(made_up(number), account=account, management_key=boss) for number, (account, boss) in enumerate(specs)]
+    """`wallets()` lists each wallet once, however and in whatever order its keys name it."""
+    keys = [
+        KeySpec(made_up(number), account=account, management_key=management_key) for number, (account, management_key) in enumerate(specs)
+    ]
     async with client_of() as (client, _):
         report = await client.check_all(keys)
 
@@ -799,12 +787,16 @@ async def test_a_wallet_is_counted_once(specs: list[tuple[str | None, str | None
 
 @virtual
 async def test_a_wallet_has_the_name_that_was_declared() -> None:
-    """Else the mask of its management key, or none."""
-    keys = [KeySpec(made_up(1), account="acme", management_key=BOSS), KeySpec(made_up(2), management_key=OTHER_BOSS), made_up(3)]
+    """A wallet is named by its account, else by its masked management key, else not at all."""
+    keys = [
+        KeySpec(made_up(1), account="acme", management_key=MANAGEMENT_KEY),
+        KeySpec(made_up(2), management_key=OTHER_MANAGEMENT_KEY),
+        KeySpec(made_up(3)),
+    ]
     async with client_of() as (client, _):
         report = await client.check_all(keys)
 
-    assert [wallet.account for wallet in report.wallets()] == ["acme", str(ApiKey(OTHER_BOSS)), None]
+    assert [wallet.account for wallet in report.wallets()] == ["acme", str(ApiKey(OTHER_MANAGEMENT_KEY)), None]
 
 
 # How a batch ends.
@@ -812,14 +804,14 @@ async def test_a_wallet_has_the_name_that_was_declared() -> None:
 
 @virtual
 async def test_a_batch_ends_at_its_deadline() -> None:
-    """Keys under way, and the rest of a source with a length, are UNKNOWN; what was read before is kept."""
+    """At `deadline` all keys not yet read become UNKNOWN, and the outcomes read before are kept."""
     async with client_of(latency=2) as (client, wire):
-        began = now()
-        report = await client.check_all(made_up_keys(500), concurrency=8, deadline=7.5, read=CREDITS)
+        with lap() as taken:
+            report = await client.check_all(made_up_keys(500), concurrency=8, deadline=7.5, read=CREDITS)
 
-    assert now() - began == pytest.approx(7.5)
+    assert taken.elapsed == pytest.approx(7.5)
     assert [check.index for check in report.checks] == list(range(500))
-    assert levels_of(list(report.checks)) == {Level.OK: 24, Level.UNKNOWN: 476}
+    assert levels_of(report.checks) == {Level.OK: 24, Level.UNKNOWN: 476}
     assert len(wire.hits) == 32
     error = report.checks[-1].error
     assert isinstance(error, APITimeoutError)
@@ -829,16 +821,16 @@ async def test_a_batch_ends_at_its_deadline() -> None:
     assert all(isinstance(error, APITimeoutError) and error.sent for error in under_way)
 
 
-@pytest.mark.parametrize("of", [iter, lazily, lambda keys: lazily(keys, every=0.1)])
+@pytest.mark.parametrize("source_of", [iter, lazily])
 @virtual
-async def test_after_the_end_an_iterator_is_read_no_further(of: Callable[[list[str]], Any]) -> None:
-    """Each key that was taken has its outcome; nobody knows how many would follow."""
+async def test_after_the_end_an_iterator_is_read_no_further(source_of: Callable[[list[str]], Any]) -> None:
+    """After the deadline no key is taken from an iterator, and each key taken before has an outcome."""
     keys = made_up_keys(500)
     async with client_of(latency=2) as (client, _):
-        began = now()
-        checks = await gathered(client.check_keys(of(keys), concurrency=10, deadline=7, read=CREDITS))
+        with lap() as taken:
+            checks = await gathered(client.check_keys(source_of(keys), concurrency=10, deadline=7, read=CREDITS))
 
-    assert now() - began == pytest.approx(7)
+    assert taken.elapsed == pytest.approx(7)
     assert sorted(check.index for check in checks) == list(range(len(checks)))
     assert len(checks) <= 40
     assert levels_of(checks)[Level.UNKNOWN] <= 10
@@ -846,7 +838,7 @@ async def test_after_the_end_an_iterator_is_read_no_further(of: Callable[[list[s
 
 @virtual
 async def test_an_asynchronous_source_with_a_length_ends_with_the_batch() -> None:
-    """Whether its rest is read or not: there is no outcome for a key that it does not have."""
+    """After the deadline an asynchronous source with a length gives no more outcomes than it has keys."""
     source = Asynchronous(made_up_keys(100))
     async with client_of(latency=50) as (client, _):
         checks = []
@@ -860,39 +852,42 @@ async def test_an_asynchronous_source_with_a_length_ends_with_the_batch() -> Non
 
 @virtual
 async def test_a_source_that_never_gives_a_key_ends_at_the_deadline() -> None:
-    """There is nothing to tell."""
+    """A batch whose source never gives a key ends at the deadline with no outcome."""
 
     async def silent() -> AsyncGenerator[str, None]:
         await asyncio.Event().wait()
         yield ""
 
     async with client_of() as (client, _):
-        began = now()
-        checks = await gathered(client.check_keys(silent(), deadline=3))
+        with lap() as taken:
+            checks = await gathered(client.check_keys(silent(), deadline=3))
 
     assert checks == []
-    assert now() - began == pytest.approx(3)
+    assert taken.elapsed == pytest.approx(3)
 
 
 @virtual
 async def test_waiting_in_a_gate_is_not_charged_to_a_key() -> None:
-    """The edge asks for 45 s; no key's own 30 s are over when it goes on, but for the one that met the refusal."""
+    """A pause of 45 s is not charged to a key's own 30 s: only keys that met the refusal itself may fail."""
     edge = says(429, "slow down", Retry_After="45")
     async with client_of(lambda request, at: edge if 0.5 < at < 45 else healthy(request, at)) as (client, _):
-        began = now()
-        report = await client.check_all(made_up_keys(400), read=CREDITS, concurrency=10)
+        with lap() as taken:
+            report = await client.check_all(made_up_keys(400), read=CREDITS, concurrency=10)
 
-    assert now() - began > 45
+    assert taken.elapsed > 45
     assert set(errors_of(report.checks)) <= {"RateLimitError"}
     assert sum(errors_of(report.checks).values()) <= 10
 
 
 @virtual
 async def test_a_pause_longer_than_the_patience_does_not_end_the_batch() -> None:
-    """Answers that come after the refusal must not start the clock: the silence is ours."""
+    """Answers that arrive during a pause do not start the 30 s of patience: the host owes nothing then."""
     edge = says(429, "slow down", Retry_After="45")
     slow = {made_up(number) for number in range(0, 10, 2)}
-    latency: Callable[[Request], float] = lambda request: 0.4 if request.key.reveal() in slow else 0.1  # noqa: E731 - as long as it is
+
+    def latency(request: Request) -> float:
+        return 0.4 if request.key.reveal() in slow else 0.1
+
     async with client_of(lambda request, at: edge if 0 < at < 0.1 else healthy(request, at), latency) as (client, _):
         report = await client.check_all(made_up_keys(400), read=CREDITS, concurrency=10)
 
@@ -901,16 +896,16 @@ async def test_a_pause_longer_than_the_patience_does_not_end_the_batch() -> None
 
 @virtual
 async def test_a_slow_rate_does_not_end_the_batch() -> None:
-    """Between two requests the host owes nothing."""
+    """A `rate` slower than the patience does not end the batch: the host owes nothing meanwhile."""
     async with client_of(retry=RetryPolicy(deadline=5)) as (client, _):
         report = await client.check_all(made_up_keys(10), rate=0.1, read=CREDITS)
 
-    assert levels_of(list(report.checks)) == {Level.OK: 10}
+    assert levels_of(report.checks) == {Level.OK: 10}
 
 
 @virtual
 async def test_a_slow_consumer_does_not_end_the_batch() -> None:
-    """While he thinks, the host owes nothing; and the workers stop."""
+    """A consumer slower than the patience does not end the batch, and the workers wait for it."""
     async with client_of() as (client, wire):
         seen = []
         async for check in client.check_keys(map(made_up, range(40)), concurrency=4):
@@ -923,7 +918,7 @@ async def test_a_slow_consumer_does_not_end_the_batch() -> None:
 
 @virtual
 async def test_a_slow_source_does_not_end_the_batch() -> None:
-    """Nobody is asked while there is nothing to ask."""
+    """A source slower than the patience does not end the batch."""
     async with client_of() as (client, _):
         checks = await gathered(client.check_keys(lazily(made_up_keys(10), every=100)))
 
@@ -932,7 +927,7 @@ async def test_a_slow_source_does_not_end_the_batch() -> None:
 
 @virtual
 async def test_single_slow_keys_do_not_end_the_batch() -> None:
-    """A host that answers others is not silent."""
+    """A key that always loses its connection does not end a batch in which the host answers other keys."""
     keys = made_up_keys(2_000)
     async with client_of(by_key({keys[0]: APIConnectionError("Reset")}), latency=1) as (client, _):
         report = await client.check_all(keys, concurrency=20, read=CREDITS)
@@ -942,7 +937,7 @@ async def test_single_slow_keys_do_not_end_the_batch() -> None:
 
 @virtual
 async def test_a_host_that_refuses_everybody_for_ever_ends_the_batch() -> None:
-    """A refusal is no answer: with 429s alone, a batch of 300 keys must not take hours."""
+    """A host that answers every request with 429 ends a batch of 300 keys within an hour."""
     async with client_of(lambda *_: says(429, "blocked", Retry_After="60")) as (client, _):
         report = await asyncio.wait_for(client.check_all(made_up_keys(300), read=CREDITS), 3_600)
 
@@ -952,15 +947,15 @@ async def test_a_host_that_refuses_everybody_for_ever_ends_the_batch() -> None:
 # What is left behind.
 
 
-async def settle() -> None:
-    """Let callbacks of the same moment run, but no time pass."""
+async def let_callbacks_run() -> None:
+    """Let the callbacks of the same moment run; no time passes, so that a timer left behind does not end."""
     for _ in range(3):
         await asyncio.sleep(0)
 
 
 def others() -> set[asyncio.Task[Any]]:
-    """List all tasks but this one."""
-    return asyncio.all_tasks() - {asyncio.current_task()}  # type: ignore[arg-type]  # there is one
+    """List all tasks but the current one."""
+    return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
 
 
 class Source:
@@ -980,27 +975,28 @@ class Source:
             self.is_closed = True
 
 
-HELD_BACK: list[tuple[str, Host, dict[str, Any]]] = [
-    ("under way", healthy, {}),
-    ("without an answer", lambda *_: NO_ANSWER, {}),
-    ("sleeping", dead(until=3), {}),
-    ("behind an outage", dead(until=1e9), {"concurrency": 64}),
-    ("behind a pause", lambda *_: says(429, "slow down", Retry_After="60"), {}),
-    ("waiting for the pace", healthy, {"rate": 0.7}),
-    ("sharing", lambda request, _: NO_ANSWER if request.key.reveal() == BOSS else INFO, {}),
+HELD_BACK = [
+    pytest.param(healthy, {}, 0.01, id="first requests under way"),
+    pytest.param(healthy, {}, 0.5, id="later requests under way"),
+    pytest.param(lambda *_: NO_ANSWER, {}, 2.0, id="no answer"),
+    pytest.param(dead(until=3), {}, 0.5, id="sleeping before a retry"),
+    pytest.param(dead(until=1e9), {"concurrency": 64}, 2.0, id="outage"),
+    pytest.param(lambda *_: says(429, "slow down", Retry_After="60"), {}, 2.0, id="pause"),
+    pytest.param(healthy, {"rate": 0.7}, 2.0, id="waiting for the pace"),
+    pytest.param(
+        lambda request, _: NO_ANSWER if request.key.reveal() == MANAGEMENT_KEY else INFO, {}, 2.0, id="sharing a wallet's request"
+    ),
 ]
+"""Hosts, options and the second at which most keys of a batch wait for what the name says."""
 
 
-@pytest.mark.parametrize("when", [0.01, 0.5, 2.0])
-@pytest.mark.parametrize("is_lazy", [False, True])
-@pytest.mark.parametrize(("server", "options"), [pytest.param(server, options, id=name) for name, server, options in HELD_BACK])
+@pytest.mark.parametrize(("server", "options", "when"), HELD_BACK)
 @virtual
-async def test_a_cancelled_batch_leaves_nothing(server: Host, options: dict[str, Any], is_lazy: bool, when: float) -> None:
-    """No task, no request, no timer, wherever its keys are just then; its source is closed."""
-    source = Source()
-    specs = [KeySpec(made_up(number), management_key=BOSS) for number in range(200)]
+async def test_a_cancelled_batch_leaves_nothing(server: Host, options: dict[str, Any], when: float) -> None:
+    """A cancelled batch leaves no task, request or timer, whatever its keys wait for."""
+    specs = [KeySpec(made_up(number), management_key=MANAGEMENT_KEY) for number in range(200)]
     async with client_of(server, latency=0.2) as (client, wire):
-        task = asyncio.create_task(client.check_all(source if is_lazy else specs, **options))
+        task = asyncio.create_task(client.check_all(specs, **options))
         await asyncio.sleep(when)
 
         task.cancel()
@@ -1009,21 +1005,39 @@ async def test_a_cancelled_batch_leaves_nothing(server: Host, options: dict[str,
 
         assert others() == set()
         assert wire.under_way == 0
-        assert source.is_closed is is_lazy
         report = await asyncio.wait_for(client.check_all([], rate=1), 1)
         assert report.checks == ()
-    await settle()
+    await let_callbacks_run()
     assert timers() == []
 
 
-@pytest.mark.parametrize("is_lazy", [False, True])
-@pytest.mark.parametrize("how", ["break", "raise", "aclose"])
+@pytest.mark.parametrize("when", [pytest.param(0.005, id="before the first key"), pytest.param(0.5, id="with keys under way")])
 @virtual
-async def test_a_loop_that_is_left_leaves_nothing(how: str, is_lazy: bool) -> None:
-    """Under `aclosing`, whether by break, by an exception in its body, or by hand."""
+async def test_a_cancelled_batch_closes_its_source(when: float) -> None:
+    """A cancelled batch closes its asynchronous source, and leaves no task, request or timer."""
     source = Source()
     async with client_of(latency=0.2) as (client, wire):
-        checks = client.check_keys(source if is_lazy else made_up_keys(200), concurrency=8)
+        task = asyncio.create_task(client.check_all(source))
+        await asyncio.sleep(when)
+
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+        assert source.is_closed
+        assert others() == set()
+        assert wire.under_way == 0
+    await let_callbacks_run()
+    assert timers() == []
+
+
+@pytest.mark.parametrize("how", ["break", "raise", "aclose"])
+@virtual
+async def test_a_loop_that_is_left_leaves_nothing(how: str) -> None:
+    """A loop left under `aclosing` closes the source, and leaves no task, request or timer."""
+    source = Source()
+    async with client_of(latency=0.2) as (client, wire):
+        checks = client.check_keys(source, concurrency=8)
         if how == "aclose":
             await anext(checks)
             await checks.aclose()
@@ -1039,16 +1053,16 @@ async def test_a_loop_that_is_left_leaves_nothing(how: str, is_lazy: bool) -> No
 
         assert others() == set()
         assert wire.under_way == 0
-        assert source.is_closed is is_lazy
+        assert source.is_closed
         with pytest.raises(StopAsyncIteration):
             await anext(checks)
-    await settle()
+    await let_callbacks_run()
     assert timers() == []
 
 
 @virtual
 async def test_a_loop_that_is_left_early_ends_the_keys_under_way() -> None:
-    """Nothing more is asked."""
+    """A loop left under `aclosing` sends no request afterwards."""
     async with client_of(latency=0.2) as (client, wire):
         async with aclosing(client.check_keys(made_up_keys(500), concurrency=8)) as checks:
             await anext(checks)
@@ -1060,7 +1074,7 @@ async def test_a_loop_that_is_left_early_ends_the_keys_under_way() -> None:
 
 @virtual
 async def test_a_batch_that_is_never_begun_does_nothing() -> None:
-    """Neither request nor warning."""
+    """A batch that is never iterated over sends no request and warns of nothing."""
     async with client_of() as (client, wire):
         checks = client.check_keys(made_up_keys(3))
         del checks
@@ -1071,7 +1085,7 @@ async def test_a_batch_that_is_never_begun_does_nothing() -> None:
 
 @virtual
 async def test_cancellation_in_the_loops_body_is_the_callers_own() -> None:
-    """No scope of ours stands around a yield: `asyncio.timeout` works in the body and around it."""
+    """`asyncio.timeout` works in the loop's body and around the loop: no scope of ours encloses a yield."""
     async with client_of() as (client, _):
         async with aclosing(client.check_keys(made_up_keys(50), concurrency=2)) as checks:
             await anext(checks)
@@ -1087,14 +1101,23 @@ async def test_cancellation_in_the_loops_body_is_the_callers_own() -> None:
 
 
 class SourceError(Exception):
-    """What a source raises."""
+    """The exception that a source raises."""
 
 
-@pytest.mark.parametrize("error", [SourceError, TimeoutError, asyncio.QueueEmpty, RuntimeError, ClientClosedError, APIConnectionError])
-@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize(
+    ("is_async", "error"),
+    [
+        (False, SourceError),
+        (False, ClientClosedError),  # which ends a worker
+        (True, SourceError),
+        (True, ClientClosedError),
+        (True, TimeoutError),  # which ends a wait when the client is closed
+        (True, asyncio.QueueEmpty),  # which a queue between source and workers raises
+    ],
+)
 @virtual
 async def test_a_source_that_fails_ends_the_batch_after_what_is_finished(is_async: bool, error: type[Exception]) -> None:
-    """Its exception, whichever it is, comes out: a list that is not whole must not pass for one that is."""
+    """A source's exception reaches the caller after the outcomes of the keys before it."""
 
     def failing() -> Iterator[str]:
         yield from made_up_keys(40)
@@ -1114,7 +1137,7 @@ async def test_a_source_that_fails_ends_the_batch_after_what_is_finished(is_asyn
 
 @virtual
 async def test_a_source_under_a_timeout_of_its_own_fails_with_it() -> None:
-    """It is read by one task after the other, or by one alone: its scope must end nobody else."""
+    """A source's own `asyncio.timeout` raises in the caller, and cancels none of our tasks."""
 
     async def slow() -> AsyncGenerator[str, None]:
         async with asyncio.timeout(1):
@@ -1134,11 +1157,11 @@ async def test_a_source_under_a_timeout_of_its_own_fails_with_it() -> None:
 
 @virtual
 async def test_a_conflict_of_accounts_does_not_wait_for_a_slow_source() -> None:
-    """What is finished is handed over, and then the error: not when the next key comes."""
+    """A conflict of management keys is raised before a slow source gives its next key."""
 
     async def source() -> AsyncGenerator[KeySpec, None]:
-        yield KeySpec(made_up(1), account="acme", management_key=BOSS)
-        yield KeySpec(made_up(2), account="acme", management_key=OTHER_BOSS)
+        yield KeySpec(made_up(1), account="acme", management_key=MANAGEMENT_KEY)
+        yield KeySpec(made_up(2), account="acme", management_key=OTHER_MANAGEMENT_KEY)
         await asyncio.sleep(10_000)
 
     async with client_of() as (client, _):
@@ -1148,7 +1171,7 @@ async def test_a_conflict_of_accounts_does_not_wait_for_a_slow_source() -> None:
 
 @virtual
 async def test_closing_the_source_may_fail() -> None:
-    """That is told too."""
+    """An exception raised while the source is closed reaches the caller."""
 
     async def source() -> AsyncGenerator[str, None]:
         try:
@@ -1168,51 +1191,49 @@ async def test_closing_the_source_may_fail() -> None:
 # A client that is closed.
 
 
-@pytest.mark.parametrize("when", [0.01, 0.5, 2.0])
-@pytest.mark.parametrize("read", [CREDITS, ("credits", "key")])
-@pytest.mark.parametrize(("server", "options"), [pytest.param(server, options, id=name) for name, server, options in HELD_BACK])
+@pytest.mark.parametrize(
+    ("server", "options", "when"), [*HELD_BACK, pytest.param(healthy, {"read": CREDITS}, 0.5, id="reading only wallets")]
+)
 @virtual
-async def test_a_client_that_is_closed_ends_its_batches(
-    server: Host, options: dict[str, Any], read: tuple[Endpoint, ...], when: float
-) -> None:
-    """With ClientClosedError, at once, wherever the keys are just then, and with nothing left."""
-    boss = BOSS if len(read) == 2 else None  # with the wallet alone there would be one request in all
-    specs = [KeySpec(made_up(number), management_key=boss) for number in range(200)]
+async def test_a_client_that_is_closed_ends_its_batches(server: Host, options: dict[str, Any], when: float) -> None:
+    """close() ends a batch at once with ClientClosedError, whatever its keys wait for."""
+    management_key = None if "read" in options else MANAGEMENT_KEY  # a management key would read its wallet in one request
+    specs = [KeySpec(made_up(number), management_key=management_key) for number in range(200)]
     async with client_of(server, latency=0.2) as (client, wire):
-        task = asyncio.create_task(client.check_all(specs, read=read, **options))
+        task = asyncio.create_task(client.check_all(specs, **options))
         await asyncio.sleep(when)
-        began = now()
 
-        await client.close()
-        with pytest.raises(ClientClosedError):
-            await task
+        with lap() as taken:
+            await client.close()
+            with pytest.raises(ClientClosedError):
+                await task
 
-        assert now() == pytest.approx(began)
+        assert taken.elapsed == pytest.approx(0)
         assert others() == set()
         assert wire.under_way == 0
     gc.collect()
 
 
-@pytest.mark.parametrize("options", [{}, {"rate": 1}, {"read": CREDITS}, {"concurrency": 1}])
+@pytest.mark.parametrize("options", [{}, {"rate": 1}])
 @virtual
 async def test_a_closed_client_checks_nothing(options: dict[str, Any]) -> None:
-    """ClientClosedError, and no coroutine that is never awaited."""
+    """A closed client raises ClientClosedError, and leaves no coroutine that was never awaited."""
     async with client_of() as (client, _):
         pass
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         with pytest.raises(ClientClosedError):
             await client.check_all(made_up_keys(200), **options)
         gc.collect()
 
-    assert [str(warning.message) for warning in told] == []
+    assert [str(warning.message) for warning in warned] == []
     assert others() == set()
 
 
 @virtual
 async def test_a_client_closed_between_two_results_ends_the_batch() -> None:
-    """What is finished is handed over; nothing that waits for the pace is left unawaited."""
-    with warnings.catch_warnings(record=True) as told:
+    """close() between two outcomes ends the batch, and leaves no coroutine that was never awaited."""
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         async with client_of(latency=0.01) as (client, _):
             checks = client.check_keys(map(made_up, itertools.count()), concurrency=4, rate=50, read=CREDITS)
@@ -1223,13 +1244,13 @@ async def test_a_client_closed_between_two_results_ends_the_batch() -> None:
                 await gathered(checks)
         gc.collect()
 
-    assert [str(warning.message) for warning in told] == []
+    assert [str(warning.message) for warning in warned] == []
 
 
 @pytest.mark.parametrize("is_idle", [False, True])
 @virtual
 async def test_a_batch_that_waits_for_its_source_ends_with_the_client(is_idle: bool) -> None:
-    """Also if no key is under way just then: the source may never give another one."""
+    """close() ends a batch that waits for its source, whether keys are under way or not."""
     async with client_of(latency=0.1 if is_idle else 20) as (client, _):
         source = Source(every=0.01)
         task = asyncio.create_task(client.check_all(source, concurrency=8))
@@ -1246,7 +1267,7 @@ async def test_a_batch_that_waits_for_its_source_ends_with_the_client(is_idle: b
 
 @virtual
 async def test_a_closed_client_leaves_no_half_of_a_check() -> None:
-    """Of the two requests of a key, one may take longer to end than the other."""
+    """close() waits for both requests of a key, although one takes longer to end."""
 
     class Lingering(StandIn):
         async def _ask(self, request: Request) -> Any:
@@ -1274,11 +1295,12 @@ async def test_a_closed_client_leaves_no_half_of_a_check() -> None:
 
 @virtual
 async def test_an_outcome_travels_and_holds_no_key() -> None:
-    """It pickles, with its error or its status; neither that nor its repr shows the key, and no traceback pins memory."""
+    """An outcome can be pickled, shows no key, and its errors keep no traceback, cause or context."""
     keys = made_up_keys(6)
     answers = {keys[0]: UNAUTHORIZED, keys[1]: {"/credits": FORBIDDEN}, keys[2]: DAILY_CAP, keys[3]: APIConnectionError("Reset")}
     specs = [
-        KeySpec(key, name=f"key {number}", account="acme", management_key=BOSS if number > 4 else None) for number, key in enumerate(keys)
+        KeySpec(key, name=f"key {number}", account="acme", management_key=MANAGEMENT_KEY if number > 4 else None)
+        for number, key in enumerate(keys)
     ]
     async with client_of(by_key(answers)) as (client, _):
         report = await client.check_all([*specs, "sk-or-v1-\x01", None])
@@ -1286,7 +1308,7 @@ async def test_an_outcome_travels_and_holds_no_key() -> None:
     for known in (report, *report.checks, *report.wallets()):
         again = pickle.loads(pickle.dumps(known))
         assert repr(again) == repr(known)
-        for secret in (*keys, BOSS):
+        for secret in (*keys, MANAGEMENT_KEY):
             assert secret[12:-4].encode() not in pickle.dumps(known)
             assert secret[12:-4] not in repr(known)
     for check in report.checks:
@@ -1301,7 +1323,7 @@ async def test_an_outcome_travels_and_holds_no_key() -> None:
 
 @virtual
 async def test_retries_are_told_in_the_outcome() -> None:
-    """As those of a single call."""
+    """An outcome's error lists all attempts, as that of a single call does."""
     async with client_of(lambda *_: refuses(503)) as (client, wire):
         report = await client.check_all([made_up(1)], read=CREDITS)
 
@@ -1315,7 +1337,7 @@ async def test_retries_are_told_in_the_outcome() -> None:
 @pytest.mark.no_cover
 @virtual
 async def test_memory_does_not_grow_with_the_keys() -> None:
-    """6,000 keys from a generator: no more objects are alive at the end than after the first thousand."""
+    """A batch of 6,000 keys holds no more objects at its end than after 1,000 keys."""
     alive = {}
     gc.collect()
     async with client_of(latency=0.01) as (client, wire):
@@ -1333,25 +1355,24 @@ async def test_memory_does_not_grow_with_the_keys() -> None:
 
 @virtual
 async def test_two_batches_at_once_do_not_disturb_each_other() -> None:
-    """Each has a budget, gates and a pace of its own; one ends, the other goes on."""
+    """Two batches of one client have their own pace, and the end of one does not disturb the other."""
     async with client_of() as (client, wire):
         slow = asyncio.create_task(client.check_all(made_up_keys(30), rate=10, read=CREDITS))
-        began = now()
-        quick = await client.check_all(made_up_keys(300), read=CREDITS)
-        took = now() - began
+        with lap() as taken:
+            quick = await client.check_all(made_up_keys(300), read=CREDITS)
         async with aclosing(client.check_keys(made_up_keys(300))) as left_early:
             await anext(left_early)
         report = await slow
 
-    assert levels_of(list(quick.checks)) == {Level.OK: 300}
-    assert took < 3
-    assert levels_of(list(report.checks)) == {Level.OK: 30}
+    assert levels_of(quick.checks) == {Level.OK: 300}
+    assert taken.elapsed < 3
+    assert levels_of(report.checks) == {Level.OK: 30}
     assert wire.hits_of(made_up(0)) >= 2
 
 
 @virtual
 async def test_a_client_without_a_key_checks_many() -> None:
-    """Its own keys are not used, and another one's client shares its connections."""
+    """A client without a key checks other keys; a client made from it shares its connections."""
     client = CreditsClient(base_url="http://127.0.0.1/api/v1")
     client._transport = wire = StandIn(healthy)
     async with client:
@@ -1364,7 +1385,7 @@ async def test_a_client_without_a_key_checks_many() -> None:
 
 @virtual
 async def test_a_worker_that_fails_is_not_passed_over() -> None:
-    """A bug in what reads is raised at the end, after the other outcomes."""
+    """A bug while a key is read is raised after the outcomes of all other keys."""
     keys = made_up_keys(20)
 
     def serve(request: Request, at: float) -> Answer:
@@ -1384,11 +1405,10 @@ async def test_a_worker_that_fails_is_not_passed_over() -> None:
 
 @virtual
 async def test_a_management_key_belongs_to_its_own_account() -> None:
-    """Checked as a key, it has the wallet that it reads for others."""
-    boss = {"/key": key_of(is_management_key=True)}
-    async with client_of(by_key({BOSS: boss})) as (client, wire):
-        report = await client.check_all([KeySpec(made_up(1), management_key=BOSS), BOSS, OTHER_BOSS])
+    """A management key checked as a key belongs to the wallet that it reads for others."""
+    async with client_of(by_key({MANAGEMENT_KEY: {"/key": key_of(is_management_key=True)}})) as (client, wire):
+        report = await client.check_all([KeySpec(made_up(1), management_key=MANAGEMENT_KEY), MANAGEMENT_KEY, OTHER_MANAGEMENT_KEY])
 
-    assert wire.hits_of(BOSS, "/credits") == 1
+    assert wire.hits_of(MANAGEMENT_KEY, "/credits") == 1
     assert [[check.index for check in wallet.checks] for wallet in report.wallets()] == [[0, 1], [2]]
-    assert report.checks[1].account == str(ApiKey(BOSS))
+    assert report.checks[1].account == str(ApiKey(MANAGEMENT_KEY))

@@ -1,11 +1,10 @@
-"""The client: whose key goes where, what is asked, and what wrong arguments are told."""
+"""The client: its keys, its calls, and the errors for wrong arguments."""
 
 from __future__ import annotations
 
 import asyncio
 import copy
 import json
-import logging
 import pickle
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,6 @@ from openrouter_credits import (
     AuthenticationError,
     ClientClosedError,
     ConfigurationError,
-    Credits,
     CreditsClient,
     InvalidKeyError,
     InvalidResponseError,
@@ -32,7 +30,7 @@ from openrouter_credits import (
     UnconfirmedCreditsError,
 )
 from tests.kit.clock import FakeTime, lap
-from tests.kit.values import KEY, MASK, OTHER_KEY, OTHER_MASK, THIRD_KEY, outcome, sample
+from tests.kit.values import KEY, MASK, OTHER_KEY, OTHER_MASK, THIRD_KEY, WALLET, ZERO, outcome, sample
 from tests.kit.wire import FUNDED, HANG, KEY_INFO, NOTHING, reply
 
 if TYPE_CHECKING:
@@ -41,7 +39,8 @@ if TYPE_CHECKING:
 
 def keys_of(client: CreditsClient) -> tuple[str | None, str | None]:
     """Reveal a client's key and management key."""
-    return tuple(key and key.reveal() for key in (client._api_key, client._management_key))  # type: ignore[return-value]
+    own, management = (None if key is None else key.reveal() for key in (client._api_key, client._management_key))
+    return own, management
 
 
 def key_info(**fields: Any) -> bytes:
@@ -55,15 +54,10 @@ def key_info(**fields: Any) -> bytes:
 @pytest.mark.parametrize(
     ("environ", "expected"),
     [
-        ({}, (None, None)),
-        ({"OPENROUTER_API_KEY": "a"}, ("a", None)),
-        ({"OPENROUTER_KEY": "b"}, ("b", None)),
         ({"OPENROUTER_API_KEY": "a", "OPENROUTER_KEY": "b"}, ("a", None)),
         ({"OPENROUTER_API_KEY": " ", "OPENROUTER_KEY": "b"}, ("b", None)),
         ({"OPENROUTER_API_KEY": "\n", "OPENROUTER_KEY": ""}, (None, None)),
         ({"OPENROUTER_API_KEY": "a", "OPENROUTER_MANAGEMENT_KEY": "m"}, ("a", "m")),
-        ({"OPENROUTER_MANAGEMENT_API_KEY": "m"}, (None, "m")),
-        ({"OPENROUTER_PROVISIONING_KEY": "m"}, (None, "m")),
         ({"OPENROUTER_PROVISIONING_API_KEY": "m"}, (None, "m")),
         ({"OPENROUTER_MANAGEMENT_KEY": "1", "OPENROUTER_MANAGEMENT_API_KEY": "2", "OPENROUTER_PROVISIONING_KEY": "3"}, (None, "1")),
         ({"OPENROUTER_MANAGEMENT_KEY": "", "OPENROUTER_MANAGEMENT_API_KEY": "2", "OPENROUTER_PROVISIONING_KEY": "3"}, (None, "2")),
@@ -74,7 +68,7 @@ def key_info(**fields: Any) -> bytes:
 def test_keys_come_from_the_environment(
     environ: dict[str, str], expected: tuple[str | None, str | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Under the names that users know, in the documented order; a blank variable is unset."""
+    """Keys are read from the first variable of the documented order that is not blank."""
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
 
@@ -92,25 +86,24 @@ def test_keys_come_from_the_environment(
 def test_an_explicit_key_switches_the_environment_off_for_both(
     arguments: dict[str, Any], expected: tuple[str | None, str | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody else's key is never paired with this process's management key."""
+    """An explicit key is never paired with a key from the environment, which may be of another account."""
     monkeypatch.setenv("OPENROUTER_API_KEY", "env-key")
     monkeypatch.setenv("OPENROUTER_MANAGEMENT_KEY", "env-management-key")
 
     assert keys_of(CreditsClient(**arguments)) == expected
 
 
-@pytest.mark.parametrize("name", ["api_key", "management_key"])
-@pytest.mark.parametrize("blank", ["", " \n", '""'])
-def test_an_explicit_blank_key_is_an_error(name: str, blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is a mistake, and the environment does not hide it."""
+@pytest.mark.parametrize("arguments", [{"api_key": ""}, {"management_key": ""}, {"api_key": " \n"}])
+def test_an_explicit_blank_key_is_an_error(arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An explicit blank key raises InvalidKeyError, even if the environment has a key."""
     monkeypatch.setenv("OPENROUTER_API_KEY", KEY)
 
     with pytest.raises(InvalidKeyError, match="blank"):
-        CreditsClient(**{name: blank})
+        CreditsClient(**arguments)
 
 
 def test_an_impossible_key_in_the_environment_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At construction, where keys are read."""
+    """An impossible key in the environment raises InvalidKeyError with the variable's name."""
     monkeypatch.setenv("OPENROUTER_API_KEY", KEY)
     monkeypatch.setenv("OPENROUTER_PROVISIONING_KEY", "sk or")
 
@@ -119,7 +112,7 @@ def test_an_impossible_key_in_the_environment_names_its_variable(monkeypatch: py
 
 
 async def test_the_environment_is_read_once(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At construction; what changes later does not change a client."""
+    """The environment is read when the client is made: later changes do not change the client."""
     server = await serve(FUNDED)
     monkeypatch.setenv("OPENROUTER_API_KEY", KEY)
     monkeypatch.setenv("OPENROUTER_BASE_URL", f" {server.url}/ ")
@@ -133,19 +126,19 @@ async def test_the_environment_is_read_once(serve: Serve, monkeypatch: pytest.Mo
 
 
 async def test_a_client_without_keys_says_so_when_it_needs_one(serve: Serve, connect: Connect) -> None:
-    """It can be made, and serve other keys; its own calls name the variables, and send nothing."""
+    """A client without a key serves other keys; its own calls name the variable to set, and send nothing."""
     server = await serve(FUNDED)
     client = connect(server, None)
 
     for call in (client.credits(), client.key(), client.status(), client.request("GET", "/keys", into=dict[str, Any])):
         with pytest.raises(MissingKeyError, match=r"OPENROUTER_API_KEY.*load_dotenv"):
             await call
-    assert await client.with_key(KEY).credits() == Credits(Decimal("100.5"), Decimal("25.75"))
+    assert await client.with_key(KEY).credits() == WALLET
     assert server.keys == [KEY]
 
 
 async def test_each_call_goes_with_its_key(serve: Serve, connect: Connect) -> None:
-    """The wallet and the open call with the management key, `/key` with the own one."""
+    """credits() and request() send the management key, and key() sends the ordinary key."""
     server = await serve(FUNDED, KEY_INFO, reply(200, {}))
     client = connect(server, KEY, management_key=OTHER_KEY)
 
@@ -160,11 +153,11 @@ async def test_each_call_goes_with_its_key(serve: Serve, connect: Connect) -> No
     ]
 
 
-@pytest.mark.parametrize("name", ["api_key", "management_key"])
-async def test_one_key_serves_all_calls(name: str, serve: Serve, connect: Connect) -> None:
-    """Also if it is a management key alone."""
+@pytest.mark.parametrize("keys", [{"key": KEY}, {"key": None, "management_key": KEY}])
+async def test_one_key_serves_all_calls(keys: dict[str, Any], serve: Serve, connect: Connect) -> None:
+    """A single key, ordinary or management, serves all calls."""
     server = await serve(FUNDED, KEY_INFO, reply(200, {}))
-    client = connect(server, None, **{name: KEY}) if name != "api_key" else connect(server, KEY)
+    client = connect(server, **keys)
 
     await client.credits()
     await client.key()
@@ -177,7 +170,7 @@ async def test_one_key_serves_all_calls(name: str, serve: Serve, connect: Connec
 
 
 async def test_credits_are_one_request(serve: Serve, connect: Connect) -> None:
-    """`GET /credits`, exactly once."""
+    """credits() sends `GET /credits` exactly once and returns the exact amounts."""
     server = await serve(reply(200, sample("credits-noise")))
 
     credits_ = await connect(server).credits()
@@ -187,7 +180,7 @@ async def test_credits_are_one_request(serve: Serve, connect: Connect) -> None:
 
 
 async def test_key_is_one_request(serve: Serve, connect: Connect) -> None:
-    """`GET /key`, exactly once."""
+    """key() sends `GET /key` exactly once and returns the exact amounts."""
     server = await serve(reply(200, sample("key-over-limit")))
 
     key = await connect(server).key()
@@ -200,40 +193,28 @@ async def test_key_is_one_request(serve: Serve, connect: Connect) -> None:
     ("info", "confirmed"),
     [
         (key_info(is_management_key=True), True),
-        (key_info(is_provisioning_key=True), True),
         (key_info(is_free_tier=True), True),
         (key_info(is_free_tier=True, usage_daily=0, byok_usage="0.000000001"), False),
         (key_info(is_free_tier=False), False),
-        (key_info(), False),
-        (KEY_INFO, False),
-        (
-            key_info(
-                is_free_tier=True,
-                **dict.fromkeys(
-                    [f"{kind}{period}" for kind in ("usage", "byok_usage") for period in ("", "_daily", "_weekly", "_monthly")], 0
-                ),
-            ),
-            True,
-        ),
     ],
 )
 async def test_a_zero_is_not_believed(info: bytes, confirmed: bool, serve: Serve, connect: Connect) -> None:
-    """One more request, to `/key`, confirms a 0/0, or it is an error that holds what was said."""
+    """credits() returns a 0/0 only if one request to `/key` confirms it, and else raises an error that has it."""
     server = await serve(NOTHING, info)
 
-    said = await outcome(connect(server, KEY).credits())
+    result = await outcome(connect(server, KEY).credits())
 
     assert server.lines == ["GET /api/v1/credits", "GET /api/v1/key"]
     if confirmed:
-        assert said == Credits(Decimal(0), Decimal(0))
+        assert result == ZERO
     else:
-        assert isinstance(said, UnconfirmedCreditsError)
-        assert said.credits == Credits(Decimal(0), Decimal(0))
-        assert said.problems == ()
+        assert isinstance(result, UnconfirmedCreditsError)
+        assert result.credits == ZERO
+        assert result.problems == ()
 
 
 async def test_a_zero_is_confirmed_by_the_key_that_read_it(serve: Serve, connect: Connect) -> None:
-    """Not by the other one."""
+    """A 0/0 read with the management key is confirmed by that key's own `/key`, not by the ordinary key's."""
     server = await serve(NOTHING, key_info(is_management_key=True))
 
     await connect(server, KEY, management_key=OTHER_KEY).credits()
@@ -242,7 +223,7 @@ async def test_a_zero_is_confirmed_by_the_key_that_read_it(serve: Serve, connect
 
 
 async def test_why_a_zero_could_not_be_confirmed_is_told(serve: Serve, connect: Connect) -> None:
-    """`/key`'s own error is in `problems`."""
+    """If `/key` fails too, UnconfirmedCreditsError has that failure in its `problems`."""
     server = await serve(NOTHING, reply(503))
 
     error = await outcome(connect(server).credits())
@@ -253,7 +234,7 @@ async def test_why_a_zero_could_not_be_confirmed_is_told(serve: Serve, connect: 
 
 
 async def test_a_client_closed_while_confirming_is_closed(serve: Serve, connect: Connect) -> None:
-    """A closed client's call ends as such."""
+    """A client closed while a 0/0 is being confirmed raises ClientClosedError."""
     server = await serve(NOTHING, HANG)
     client = connect(server)
     call = asyncio.ensure_future(outcome(client.credits()))
@@ -264,7 +245,7 @@ async def test_a_client_closed_while_confirming_is_closed(serve: Serve, connect:
 
 
 async def test_one_deadline_bounds_both_requests_of_a_zero(serve: Serve, connect: Connect) -> None:
-    """`credits()` is one call, whatever it takes."""
+    """One deadline bounds both requests of credits(): to `/credits`, and to `/key` for a 0/0."""
     server = await serve(NOTHING, HANG)
 
     with lap() as taken:
@@ -276,7 +257,7 @@ async def test_one_deadline_bounds_both_requests_of_a_zero(serve: Serve, connect
 
 @frozen
 class Row:
-    """What a user's own code wants of `/activity`."""
+    """The fields of `/activity` that a user's own code reads."""
 
     model: str
     usage: Decimal
@@ -284,13 +265,13 @@ class Row:
 
 @frozen
 class Activity:
-    """The whole body."""
+    """The whole body of `/activity`."""
 
     data: list[Row]
 
 
 async def test_request_reaches_any_other_endpoint(serve: Serve, connect: Connect) -> None:
-    """The whole body becomes the caller's class, exactly; with the same retries."""
+    """request() retries like every call, and structures the whole body into the caller's class, exactly."""
     server = await serve(reply(502), reply(200, b'{"data": [{"model": "m", "usage": 1.10, "new": 1}], "page": 2}'))
 
     activity = await connect(server).request("get", "/activity", into=Activity, params={"date": "2026-10-20"})
@@ -300,16 +281,16 @@ async def test_request_reaches_any_other_endpoint(serve: Serve, connect: Connect
 
 
 async def test_request_names_the_path_of_what_is_wrong(serve: Serve, connect: Connect) -> None:
-    """From the top of the body."""
+    """request() names the JSON path of a missing field, counted from the top of the body."""
     server = await serve(reply(200, {"data": [{"model": "m"}]}))
 
     with pytest.raises(InvalidResponseError, match=r"\$\.data\[0\]\.usage: required, but missing"):
         await connect(server).request("GET", "/activity", into=Activity)
 
 
-@pytest.mark.parametrize("method", ["POST", "patch", "DELETE", "PUT"])
+@pytest.mark.parametrize("method", ["POST", "patch"])
 async def test_a_write_is_sent_once(method: str, serve: Serve, connect: Connect) -> None:
-    """Its failure may hide its success."""
+    """A request other than GET is sent once, because its failure may hide its success."""
     server = await serve(reply(500))
 
     with pytest.raises(AmbiguousWriteError, match="500"):
@@ -318,12 +299,9 @@ async def test_a_write_is_sent_once(method: str, serve: Serve, connect: Connect)
     assert server.lines == [f"{method.upper()} /api/v1/keys/x"]
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["credits", "//evil.example/x", "@evil.example/x", "/../x", "/a/../../x", "/x?y", "/x#y", "/x\\y", "", "/%2e%2e/x", "/x y"],
-)
+@pytest.mark.parametrize("path", ["", "@evil.example/x", "//evil.example/x", "/../x", "/%2e%2e/x", "/x?y"])
 async def test_a_path_that_leads_elsewhere_is_a_value_error(path: str, serve: Serve, connect: Connect) -> None:
-    """And nothing is sent."""
+    """A path that would leave the base URL raises ValueError, and no request is sent."""
     server = await serve(FUNDED)
 
     with pytest.raises(ValueError, match="path"):
@@ -337,20 +315,18 @@ async def test_a_path_that_leads_elsewhere_is_a_value_error(path: str, serve: Se
     [
         ("GET", "/x", {"into": object()}, TypeError),
         ("GET", "/x", {"into": dict, "params": {"a": 1.5}}, TypeError),
-        ("GET", "/x", {"into": dict, "params": "a=1"}, TypeError),
         ("GET", "/x", {"into": dict, "params": [("a", "1")]}, TypeError),
         ("POST", "/x", {"into": dict, "json": float("nan")}, ValueError),
         ("POST", "/x", {"into": dict, "json": {1, 2}}, TypeError),
         ("GET x", "/x", {"into": dict}, ValueError),
         (None, "/x", {"into": dict}, TypeError),
-        ("GET", None, {"into": dict}, TypeError),
         ("GET", b"/x", {"into": dict}, TypeError),
     ],
 )
 async def test_wrong_arguments_of_request_are_told(
     method: Any, path: Any, options: dict[str, Any], kind: type[Exception], serve: Serve, connect: Connect
 ) -> None:
-    """By Python's own errors, and nothing is sent."""
+    """Wrong arguments of request() raise Python's own TypeError or ValueError, and no request is sent."""
     server = await serve(FUNDED)
 
     with pytest.raises(kind):
@@ -361,13 +337,13 @@ async def test_wrong_arguments_of_request_are_told(
 
 @frozen
 class Unstructurable:
-    """A class whose field no JSON becomes."""
+    """A class with a field that no JSON can become."""
 
     field: asyncio.Event
 
 
 async def test_a_type_that_cannot_be_structured_inside_is_told_too(serve: Serve, connect: Connect) -> None:
-    """It is the program that is wrong, not the answer; nothing is sent."""
+    """A class with a field that cattrs cannot structure raises TypeError, and no request is sent."""
     server = await serve(reply(200, {"field": 1}))
 
     with pytest.raises(TypeError):
@@ -380,7 +356,7 @@ async def test_a_type_that_cannot_be_structured_inside_is_told_too(serve: Serve,
 
 
 async def test_with_key_shares_the_connections(serve: Serve, connect: Connect) -> None:
-    """One session, however many keys; each request carries its own."""
+    """A client made by with_key() sends its own key over the connections of its parent."""
     server = await serve(FUNDED)
     parent = connect(server)
     child = parent.with_key(OTHER_KEY)
@@ -390,12 +366,12 @@ async def test_with_key_shares_the_connections(serve: Serve, connect: Connect) -
     await child.with_key(ApiKey(THIRD_KEY)).credits()
 
     assert server.keys == [KEY, OTHER_KEY, THIRD_KEY]
-    assert child._transport is parent._transport
+    assert server.connections == 1
     assert child._retry is parent._retry
 
 
 async def test_closing_a_child_closes_nothing(serve: Serve, connect: Connect) -> None:
-    """Neither for itself nor for its parent; closing the parent closes all."""
+    """Closing a client made by with_key() closes nothing; closing its parent closes both."""
     server = await serve(FUNDED)
     parent = connect(server)
     async with parent.with_key(OTHER_KEY) as child:
@@ -411,7 +387,7 @@ async def test_closing_a_child_closes_nothing(serve: Serve, connect: Connect) ->
 
 
 def test_with_key_takes_nothing_from_the_environment_or_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key alone is that key alone."""
+    """with_key() takes no management key from the environment or from its parent."""
     monkeypatch.setenv("OPENROUTER_MANAGEMENT_KEY", "env")
     parent = CreditsClient(KEY, management_key=OTHER_KEY)
 
@@ -422,39 +398,36 @@ def test_with_key_takes_nothing_from_the_environment_or_its_parent(monkeypatch: 
 @pytest.mark.parametrize(
     ("arguments", "kind"),
     [
-        (("",), InvalidKeyError),
-        ((None,), TypeError),
-        ((7,), TypeError),
-        (("x y",), InvalidKeyError),
-        (("x", ""), InvalidKeyError),
-        (("x", 7), TypeError),
+        ({"api_key": ""}, InvalidKeyError),
+        ({"api_key": None}, TypeError),
+        ({"api_key": "x", "management_key": ""}, InvalidKeyError),
+        ({"api_key": "x", "management_key": 7}, TypeError),
     ],
 )
-def test_with_key_refuses_what_is_no_key(arguments: tuple[Any, ...], kind: type[Exception]) -> None:
-    """As the constructor does."""
+def test_with_key_refuses_what_is_no_key(arguments: dict[str, Any], kind: type[Exception]) -> None:
+    """with_key() refuses what the constructor refuses, and None for a key."""
     parent = CreditsClient(KEY)
 
     with pytest.raises(kind):
-        parent.with_key(arguments[0], **({"management_key": arguments[1]} if len(arguments) > 1 else {}))
+        parent.with_key(**arguments)
 
 
 # Arguments
 
-BASE_URLS = [
-    (None, None, "https://openrouter.ai/api/v1"),
-    (None, "", "https://openrouter.ai/api/v1"),
-    (None, "  ", "https://openrouter.ai/api/v1"),
-    (None, "https://eu.example/v1/", "https://eu.example/v1"),
-    ("https://own.example/v1", "https://eu.example/v1", "https://own.example/v1"),
-    ("http://[::1]:8080/", None, "http://[::1]:8080"),
-]
 
-
-@pytest.mark.parametrize(("argument", "variable", "expected"), BASE_URLS)
+@pytest.mark.parametrize(
+    ("argument", "variable", "expected"),
+    [
+        (None, None, "https://openrouter.ai/api/v1"),
+        (None, "  ", "https://openrouter.ai/api/v1"),
+        (None, "https://eu.example/v1/", "https://eu.example/v1"),
+        ("https://own.example/v1/", "https://eu.example/v1", "https://own.example/v1"),
+    ],
+)
 def test_the_base_url_is_the_argument_or_the_variable_or_openrouter(
     argument: str | None, variable: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In this order; a blank variable is unset."""
+    """The base URL is the argument, else the variable unless it is blank, else OpenRouter's."""
     if variable is not None:
         monkeypatch.setenv("OPENROUTER_BASE_URL", variable)
 
@@ -464,16 +437,24 @@ def test_the_base_url_is_the_argument_or_the_variable_or_openrouter(
 
 
 @pytest.mark.parametrize(
-    "url", ["http://openrouter.ai", "ftp://x", "https://me:secret@x", "https://x?secret", "https://x#secret", "x", "https://"]
+    ("argument", "variable"),
+    [
+        ("http://openrouter.ai", None),
+        ("https://me:secret@x", None),
+        ("https://x?secret", None),
+        ("x", None),
+        (None, "https://me:secret@x"),
+    ],
 )
-@pytest.mark.parametrize("how", ["argument", "variable"])
-def test_a_base_url_that_no_key_should_go_to_is_refused(url: str, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At construction, without quoting what may hold a password."""
-    if how == "variable":
-        monkeypatch.setenv("OPENROUTER_BASE_URL", url)
+def test_a_base_url_that_no_key_should_go_to_is_refused(
+    argument: str | None, variable: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unsafe base URL raises ConfigurationError, which does not quote it: it may hold a password."""
+    if variable is not None:
+        monkeypatch.setenv("OPENROUTER_BASE_URL", variable)
 
     with pytest.raises(ConfigurationError) as caught:
-        CreditsClient(KEY, base_url=url if how == "argument" else None)
+        CreditsClient(KEY, base_url=argument)
 
     assert "base_url" in str(caught.value)
     assert "secret" not in str(caught.value)
@@ -482,16 +463,16 @@ def test_a_base_url_that_no_key_should_go_to_is_refused(url: str, how: str, monk
 @pytest.mark.parametrize(
     ("arguments", "kind"),
     [
-        *(({"api_key": value}, TypeError) for value in (7, b"x", ["x"], {"x": 1})),
-        *(({"management_key": value}, TypeError) for value in (7, b"x")),
-        *(({"timeout": value}, TypeError) for value in (None, "10", True, Decimal(10))),
+        ({"api_key": 7}, TypeError),
+        ({"management_key": b"x"}, TypeError),
+        *(({"timeout": value}, TypeError) for value in (None, "10", True)),
         *(({"timeout": value}, ValueError) for value in (0, -1, float("nan"), float("inf"))),
-        *(({"max_connections": value}, TypeError) for value in (None, "10", True, 10.0)),
-        *(({"max_connections": value}, ValueError) for value in (0, -1)),
-        *(({"base_url": value}, TypeError) for value in (7, b"https://openrouter.ai", ["https://openrouter.ai"])),
-        *(({"retry": value}, TypeError) for value in (None, 3, {"attempts": 3})),
-        *(({"session": value}, TypeError) for value in (7, "session")),
-        *(({"proxy": value}, TypeError) for value in (7, b"http://proxy")),
+        *(({"max_connections": value}, TypeError) for value in (None, True, 10.0)),
+        ({"max_connections": 0}, ValueError),
+        ({"base_url": b"https://openrouter.ai"}, TypeError),
+        ({"retry": None}, TypeError),
+        ({"session": "session"}, TypeError),
+        ({"proxy": b"http://proxy"}, TypeError),
         ({"session": "any", "timeout": 0}, ValueError),
         ({"session": "any", "max_connections": 10}, TypeError),
         ({"session": "any", "proxy": "http://proxy:1"}, TypeError),
@@ -500,7 +481,7 @@ def test_a_base_url_that_no_key_should_go_to_is_refused(url: str, how: str, monk
     ids=repr,
 )
 async def test_wrong_arguments_are_told_at_construction(arguments: dict[str, Any], kind: type[Exception]) -> None:
-    """Wrong types are a TypeError, impossible numbers a ValueError; no secret is in either."""
+    """The constructor raises TypeError for wrong types, ValueError for impossible numbers, and shows no secret."""
     async with aiohttp.ClientSession() as session:
         if arguments.get("session") == "any":
             arguments = arguments | {"session": session}
@@ -513,7 +494,7 @@ async def test_wrong_arguments_are_told_at_construction(arguments: dict[str, Any
 
 
 def test_a_client_shows_masked_keys() -> None:
-    """Its `repr` says which keys, and shows none."""
+    """A client's `repr` shows its base URL and its keys, masked."""
     both = CreditsClient(KEY, management_key=OTHER_KEY)
 
     assert repr(both) == str(both) == f"<CreditsClient https://openrouter.ai/api/v1 key={MASK} management_key={OTHER_MASK}>"
@@ -521,34 +502,33 @@ def test_a_client_shows_masked_keys() -> None:
 
 
 def test_a_client_that_was_not_made_has_a_repr_too() -> None:
-    """Debuggers and traceback printers ask for it within a constructor that failed."""
+    """A client whose constructor failed has a `repr`, for debuggers and traceback printers."""
     assert repr(CreditsClient.__new__(CreditsClient)) == "<CreditsClient, not made>"
 
 
-@pytest.mark.parametrize("through", [copy.copy, copy.deepcopy, pickle.dumps, json.dumps])
+@pytest.mark.parametrize("through", [copy.copy, copy.deepcopy, pickle.dumps])
 def test_a_client_is_neither_copied_nor_pickled(through: Any) -> None:
-    """It holds connections and keys."""
-    with pytest.raises(TypeError):
+    """Copying or pickling a client raises TypeError: it holds connections and keys."""
+    with pytest.raises(TypeError, match="neither copied nor pickled"):
         through(CreditsClient(KEY))
 
 
-async def test_many_tasks_share_one_client(serve: Serve, connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
-    """More calls than connections: all are answered, each exactly once."""
+async def test_many_tasks_share_one_client(serve: Serve, connect: Connect) -> None:
+    """50 tasks that share 4 connections are all answered, each by exactly one request."""
     server = await serve(FUNDED)
     client = connect(server, max_connections=4)
 
-    with caplog.at_level(logging.CRITICAL):
-        said = await asyncio.gather(*(client.with_key(f"key-{number}").credits() for number in range(50)))
+    wallets = await asyncio.gather(*(client.with_key(f"key-{number}").credits() for number in range(50)))
 
-    assert len(said) == server.hits == 50
+    assert wallets == [WALLET] * 50
     assert sorted(server.keys) == sorted(f"key-{number}" for number in range(50))
 
 
-# status() and the pieces it shares with the rest
+# Status and retries
 
 
 async def test_status_reads_both_at_once(serve: Serve, connect: Connect) -> None:
-    """With each its own key; what is left is the smallest bound."""
+    """status() reads the wallet and the key with one request each, and reports the smallest bound."""
     wallet, info = json.loads(sample("credits-spec")), json.loads(sample("key-2026-10"))
     server = await serve(reply(200, {"data": wallet["data"] | info["data"]}))
 
@@ -560,7 +540,7 @@ async def test_status_reads_both_at_once(serve: Serve, connect: Connect) -> None
 
 
 async def test_status_without_anything_readable_is_the_key_s_error(serve: Serve, connect: Connect) -> None:
-    """With the wallet's in its problems."""
+    """status() raises the key's error, with the wallet's in its `problems`, if neither can be read."""
     server = await serve(reply(401, sample("error-user-not-found")))
 
     error = await outcome(connect(server).status())
@@ -570,7 +550,7 @@ async def test_status_without_anything_readable_is_the_key_s_error(serve: Serve,
 
 
 async def test_an_attempt_s_waits_are_the_policy_s(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client hands its policy, its deadline and its transport's sleep to the loop."""
+    """A client waits between attempts as its RetryPolicy says, and its error lists those waits."""
     server, slept = await serve(reply(503)), FakeTime()
     async with CreditsClient(KEY, base_url=server.url, retry=RetryPolicy(attempts=4)) as client:
         monkeypatch.setattr(client._transport, "sleep", slept.sleep)

@@ -1,24 +1,25 @@
-"""Many deadlines on one timer, each to the moment; in virtual time."""
+"""Many deadlines on one timer: each ends its own block at its own moment."""
 
 from __future__ import annotations
 
 import asyncio
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openrouter_credits._deadlines import Deadlines
-from tests.kit.clock import VirtualLoop, now
+from tests.kit.clock import VirtualLoop, now, timers
 
 TICKS = st.integers(0, 1600).map(lambda number: number / 16)
-"""Seconds that add up exactly."""
+"""Multiples of 1/16 s, whose sums are exact in binary."""
 
 
 @pytest.fixture
 async def deadlines() -> Deadlines:
-    """Deadlines on the test's loop, whose clock is set to 0."""
+    """Make deadlines on the test's loop, and set its clock to 0."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
     loop.now = 0.0
@@ -26,7 +27,7 @@ async def deadlines() -> Deadlines:
 
 
 async def hold(deadlines: Deadlines, when: float, seconds: float = math.inf) -> float | None:
-    """Sleep under a deadline; return when it ended the sleep, or None if it did not."""
+    """Sleep under a deadline; return the time at which it ended the sleep, or None if it did not."""
     try:
         with deadlines.at(when):
             await (asyncio.Future() if seconds == math.inf else asyncio.sleep(seconds))
@@ -36,12 +37,12 @@ async def hold(deadlines: Deadlines, when: float, seconds: float = math.inf) -> 
 
 
 async def test_a_block_is_left_at_its_moment(deadlines: Deadlines) -> None:
-    """With TimeoutError, neither before nor after: also over 5 s, where aiohttp's timers are rounded."""
+    """A deadline over 5 s ends its block exactly on time, although aiohttp would round such a timer."""
     assert await hold(deadlines, 5.3) == 5.3
 
 
 async def test_a_block_that_ends_in_time_is_left_alone(deadlines: Deadlines) -> None:
-    """And its task is not cancelled later."""
+    """A block that ends before its deadline is not interrupted, and its task is not cancelled later."""
     assert await hold(deadlines, 1.0, seconds=0.5) is None
 
     await asyncio.sleep(5)
@@ -50,7 +51,7 @@ async def test_a_block_that_ends_in_time_is_left_alone(deadlines: Deadlines) -> 
 
 
 async def test_a_moment_that_is_past_ends_the_block_at_its_first_wait(deadlines: Deadlines) -> None:
-    """Nothing is left, so nothing is waited for."""
+    """A deadline in the past ends its block at the first await."""
     await asyncio.sleep(10)
 
     assert await hold(deadlines, 9.0) == pytest.approx(10.0)
@@ -59,7 +60,7 @@ async def test_a_moment_that_is_past_ends_the_block_at_its_first_wait(deadlines:
 @settings(max_examples=50)
 @given(st.lists(st.tuples(TICKS, TICKS), max_size=20))
 async def test_each_of_many_deadlines_is_met(plan: list[tuple[float, float]]) -> None:
-    """In whatever order they are set and come; each ends its own block alone."""
+    """Each of many deadlines ends its own block on time, in whatever order they are set and reached."""
     deadlines = Deadlines(asyncio.get_running_loop())
 
     async def one(after: float, length: float) -> bool:
@@ -71,7 +72,7 @@ async def test_each_of_many_deadlines_is_met(plan: list[tuple[float, float]]) ->
 
 
 async def test_blocks_nest(deadlines: Deadlines) -> None:
-    """The earlier deadline ends its own block, inside or outside."""
+    """Of two nested blocks, the one with the earlier deadline ends first."""
     with deadlines.at(3.0):
         assert await hold(deadlines, 1.0) == 1.0
     with pytest.raises(TimeoutError), deadlines.at(4.0):
@@ -81,7 +82,7 @@ async def test_blocks_nest(deadlines: Deadlines) -> None:
 
 
 async def test_a_deadline_can_be_moved(deadlines: Deadlines) -> None:
-    """Later or earlier, any number of times."""
+    """A deadline can be moved later and earlier while its block runs."""
     with pytest.raises(TimeoutError), deadlines.at(1.0) as deadline:
         await asyncio.sleep(0.5)
         deadline.move(8.0)
@@ -94,7 +95,7 @@ async def test_a_deadline_can_be_moved(deadlines: Deadlines) -> None:
 
 
 async def test_somebody_else_s_cancellation_goes_on(deadlines: Deadlines) -> None:
-    """A task that is cancelled from outside is cancelled, whatever deadlines it is under."""
+    """Cancelling a task that is under a deadline raises CancelledError at once, not TimeoutError."""
     task = asyncio.ensure_future(hold(deadlines, 5.0))
     await asyncio.sleep(1)
     task.cancel()
@@ -106,7 +107,7 @@ async def test_somebody_else_s_cancellation_goes_on(deadlines: Deadlines) -> Non
 
 @pytest.mark.parametrize("order", [("cancel", "call"), ("call", "cancel")])
 async def test_a_cancellation_at_the_deadline_wins(order: tuple[str, str], deadlines: Deadlines) -> None:
-    """Both at the same moment: the task is cancelled, and not told of a time-out instead."""
+    """If a cancellation and the deadline meet, the task raises CancelledError, not TimeoutError."""
     task = asyncio.ensure_future(hold(deadlines, 5.0))
     await asyncio.sleep(1)
     for step in order:
@@ -120,7 +121,7 @@ async def test_a_cancellation_at_the_deadline_wins(order: tuple[str, str], deadl
 
 
 async def test_a_task_that_was_cancelled_before_still_has_deadlines(deadlines: Deadlines) -> None:
-    """Clean-up after a cancellation may be bounded too."""
+    """A deadline works in a task that has caught a cancellation, so that clean-up can be bounded."""
 
     async def cleaning(deadlines: Deadlines) -> float | None:
         try:
@@ -137,7 +138,7 @@ async def test_a_task_that_was_cancelled_before_still_has_deadlines(deadlines: D
 
 
 async def test_the_block_s_own_exception_goes_on(deadlines: Deadlines) -> None:
-    """Also if it comes of the deadline's cancellation."""
+    """A block's own exception is raised unchanged, even if the block raises it when its deadline ends it."""
     task = asyncio.current_task()
     assert task is not None
     with pytest.raises(ZeroDivisionError), deadlines.at(1.0):
@@ -153,7 +154,7 @@ async def test_the_block_s_own_exception_goes_on(deadlines: Deadlines) -> None:
 
 
 async def test_call_all_ends_every_block_now(deadlines: Deadlines) -> None:
-    """That is how `close()` ends what is under way; later blocks are not concerned."""
+    """call_all() ends every open block at once, as close() needs it, and does not touch later blocks."""
     tasks = [asyncio.ensure_future(hold(deadlines, when)) for when in (5.0, 50.0, math.inf)]
     await asyncio.sleep(1)
     deadlines.call_all()
@@ -163,49 +164,60 @@ async def test_call_all_ends_every_block_now(deadlines: Deadlines) -> None:
 
 
 async def test_call_all_without_blocks_does_nothing(deadlines: Deadlines) -> None:
-    """Closing an idle client is quiet."""
+    """call_all() may be called again and without open blocks; nothing happens."""
     deadlines.call_all()
     deadlines.call_all()
 
 
 async def test_infinity_sets_no_timer(deadlines: Deadlines) -> None:
-    """Such a block waits for `call_all` alone."""
-    assert await hold(deadlines, math.inf, seconds=1000) is None
+    """A deadline at infinity sets no timer and never ends its block by itself."""
+    with deadlines.at(math.inf):
+        assert timers() == []
+
+        await asyncio.sleep(1000)
+
+    assert now() == 1000.0
 
 
 async def test_one_timer_serves_all(monkeypatch: pytest.MonkeyPatch, deadlines: Deadlines) -> None:
-    """Calls with like time-outs make no timer each: that is what the class is for."""
-    made = []
+    """A hundred deadlines, none earlier than the one before it, set one timer."""
+    set_for: list[float] = []
     loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
     call_at = loop.call_at
-    with monkeypatch.context() as patch:
-        patch.setattr(loop, "call_at", lambda when, callback, *args: made.append(when) or call_at(when, callback, *args))
-        for _ in range(100):
-            with deadlines.at(now() + 10):
-                await asyncio.sleep(0)
 
-    assert made == [10.0]
+    def noted(when: float, *args: Any, **options: Any) -> asyncio.TimerHandle:
+        set_for.append(when)
+        return call_at(when, *args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "call_at", noted)
+        for number in range(100):
+            with deadlines.at(now() + 10):
+                loop.now += 0.05 * (number % 2)
+
+    assert set_for == [10.0]
 
 
 async def test_the_timer_looks_again_after_blocks_that_ended(deadlines: Deadlines) -> None:
-    """A timer that comes for nobody sets itself for the next."""
+    """A timer that fires after its block has ended is set again for the next deadline."""
     assert await hold(deadlines, 1.0, seconds=0.5) is None
 
     assert await hold(deadlines, 20.0) == 20.0
-    assert await hold(deadlines, 30.0, seconds=25) == 30.0 or now() == 45.0
+    assert await hold(deadlines, 30.0, seconds=25) == 30.0
 
 
 async def test_outside_of_a_task_is_an_error_that_says_so(deadlines: Deadlines) -> None:
-    """A plain callback cannot be cancelled."""
+    """A deadline entered in a plain callback, which cannot be cancelled, raises RuntimeError with advice."""
     loop = asyncio.get_running_loop()
-    told: asyncio.Future[str] = loop.create_future()
+    message: asyncio.Future[str] = loop.create_future()
 
     def callback() -> None:
         try:
             deadlines.at(1.0).__enter__()
         except RuntimeError as error:
-            told.set_result(str(error))
+            message.set_result(str(error))
 
     loop.call_soon(callback)
 
-    assert "from a task" in await told
+    assert "from a task" in await message

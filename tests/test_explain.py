@@ -1,4 +1,4 @@
-"""One plain sentence, right in every situation, and nothing of the server's in it that cannot be printed."""
+"""explain() makes one plain sentence of a status, and shows no text of the server unfiltered."""
 
 from __future__ import annotations
 
@@ -24,66 +24,50 @@ from openrouter_credits import (
 )
 from openrouter_credits._explain import moment
 from openrouter_credits._spendable import assess
+from tests.kit.values import ZERO
 
 NOW = datetime(2026, 10, 21, 13, 5, tzinfo=UTC)  # a Wednesday
 MONDAY = datetime(2026, 10, 26, tzinfo=UTC)
 
-ZERO = Credits(Decimal(0), Decimal(0))
 FORBIDDEN = ManagementKeyRequiredError("Only management keys can perform this operation", status=403)
 UNAUTHORIZED = AuthenticationError("User not found.", status=401)
 DOWN = ServerError("Service temporarily unavailable", status=503)
 
 
 def wallet(remaining: str) -> Credits:
-    """Make a wallet with so much in it."""
+    """Make a wallet in which this amount is left."""
     return Credits(Decimal(100), Decimal(100) - Decimal(remaining))
 
 
 def budget(scope: str, remaining: str, resets_at: datetime | None = None) -> Budget:
-    """Make a budget of which so much is left."""
+    """Make a budget of which this amount is left."""
     return Budget(scope, remaining_usd=Decimal(remaining), resets_at=resets_at)
 
 
 def key(remaining: str | None = None, *budgets: Budget, **fields: Any) -> KeyInfo:
-    """Make a key with a cap of which so much is left, or without a cap."""
+    """Make a key with a limit of which this amount is left; `None` makes a key without a limit."""
     cap = {"limit": None} if remaining is None else {"limit": Decimal(500), "limit_remaining": Decimal(remaining)}
     return KeyInfo(**{"label": "k", "usage": Decimal(1), "budgets": budgets or None, **cap, **fields})
 
 
-def say(credits_: Credits | OpenRouterError | None, info: KeyInfo | OpenRouterError | None, now: datetime = NOW) -> str:
-    """Say what was read, or not read, of a wallet and a key."""
-    return assess(credits_, info, reader=info, now=now).explain()
+def say(credits_: Credits | OpenRouterError | None, info: KeyInfo | OpenRouterError | None) -> str:
+    """Explain the status of a wallet and a key, of which either may be an error or not asked for."""
+    return assess(credits_, info, reader=info, now=NOW).explain()
 
 
 SENTENCES = {
-    "the design's own": (
+    "budget below cap below wallet": (
         wallet("74.75"),
         key("454.54", budget("key_limit", "454.54"), budget("workspace", "11.75", MONDAY)),
         "$11.75 left until Monday 00:00 UTC: the workspace budget binds (wallet: $74.75).",
     ),
     "wallet": (wallet("74.75"), key(), "$74.75 left: the wallet binds."),
-    "wallet of a management key": (wallet("74.75"), key("5", is_management_key=True), "$74.75 left: the wallet binds."),
-    "cap, daily": (
-        wallet("74.75"),
-        key("26.83", limit_reset="daily"),
-        "$26.83 left until Thursday 00:00 UTC: the key's limit binds (wallet: $74.75).",
-    ),
     "cap, monthly": (
         wallet("74.75"),
         key("26.83", limit_reset="monthly"),
         "$26.83 left until 1 November 00:00 UTC: the key's limit binds (wallet: $74.75).",
     ),
     "cap for ever": (wallet("74.75"), key("26.83"), "$26.83 left: the key's limit binds (wallet: $74.75)."),
-    "cap with an unknown window": (
-        wallet("74.75"),
-        key("26.83", limit_reset="fortnightly"),
-        "$26.83 left: the key's limit binds (wallet: $74.75).",
-    ),
-    "budget without a reset": (
-        wallet("74.75"),
-        key(None, budget("member", "11.75")),
-        "$11.75 left: the member budget binds (wallet: $74.75).",
-    ),
     "budget whose reset is over": (
         wallet("74.75"),
         key(None, budget("member", "11.75", NOW)),
@@ -96,17 +80,10 @@ SENTENCES = {
     ),
     "wallet not asked for": (None, key("26.83"), "At most $26.83 left: the key's limit binds."),
     "wallet unreadable": (FORBIDDEN, key("26.83"), "At most $26.83 left: the key's limit binds (wallet: unknown)."),
-    "wallet not believed": (ZERO, key("26.83"), "At most $26.83 left: the key's limit binds (wallet: unknown)."),
     "key not asked for": (wallet("74.75"), None, "At most $74.75 left: the wallet binds."),
     "key unreadable": (wallet("74.75"), DOWN, "At most $74.75 left: the wallet binds (key: unknown)."),
     "wallet empty": (wallet("0"), key(), "Nothing left ($0.00): the wallet binds."),
-    "new account": (
-        ZERO,
-        key(usage=Decimal(0), is_free_tier=True),
-        "Nothing left ($0.00): the wallet binds.",
-    ),
     "wallet overdrawn": (wallet("-2.75"), key("5"), "Nothing left (-$2.75): the wallet binds."),
-    "wallet overdrawn, key unreadable": (wallet("-2.75"), DOWN, "Nothing left (-$2.75): the wallet binds (key: unknown)."),
     "cap overdrawn": (
         wallet("74.75"),
         key("-0.204117", limit_reset="daily"),
@@ -118,7 +95,6 @@ SENTENCES = {
         key(None, budget("workspace", "-3", MONDAY)),
         "Nothing left (-$3.00) until Monday 00:00 UTC: the workspace budget binds (wallet: -$1.00).",
     ),
-    "rounded down": (wallet("9.999"), key(), "$9.99 left: the wallet binds."),
     "less than a cent": (wallet("0.009"), key(), "$0.00 left: the wallet binds."),
     "a debt of less than a cent": (wallet("-0.001"), key(), "Nothing left (-$0.01): the wallet binds."),
     "rounded down twice": (
@@ -143,13 +119,7 @@ SENTENCES = {
         "Unknown: the wallet was not read (503 Service temporarily unavailable).",
     ),
     "key refused, wallet read by another": (wallet("74.75"), UNAUTHORIZED, "The key is not valid: 401 User not found."),
-    "key refused without a word": (wallet("74.75"), AuthenticationError(status=401), "The key is not valid: 401 Unauthorized."),
     "expired today": (wallet("74.75"), key(expires_at=NOW), "The key has expired: Wednesday 13:05 UTC."),
-    "expired a moment ago": (
-        wallet("74.75"),
-        key(expires_at=NOW - timedelta(minutes=1)),
-        "The key has expired: 21 October 13:04 UTC.",
-    ),
     "expired last year": (
         FORBIDDEN,
         key(expires_at=datetime(2025, 12, 31, 23, 59, 59, tzinfo=UTC)),
@@ -170,18 +140,13 @@ SENTENCES = {
         key(expires_at=NOW + timedelta(days=3)),
         "Unknown: the wallet was not read, and the key has no limit; the key expires Saturday 13:05 UTC.",
     ),
-    "expires in a second": (
-        wallet("74.75"),
-        key(expires_at=NOW + timedelta(seconds=1)),
-        "$74.75 left: the wallet binds; the key expires Wednesday 13:05 UTC.",
-    ),
     "expires in a week": (wallet("74.75"), key(expires_at=NOW + timedelta(days=7)), "$74.75 left: the wallet binds."),
 }
 
 
 @pytest.mark.parametrize(("credits_", "info", "sentence"), SENTENCES.values(), ids=SENTENCES)
 def test_a_sentence_says_it(credits_: Credits | OpenRouterError | None, info: KeyInfo | OpenRouterError | None, sentence: str) -> None:
-    """What is left, until when, what binds, what is unknown, and what ends soon."""
+    """The sentence names the amount, its reset, the bound, an unread half and an expiry within a week."""
     assert say(credits_, info) == sentence
 
 
@@ -189,31 +154,37 @@ def test_a_sentence_says_it(credits_: Credits | OpenRouterError | None, info: Ke
     ("now", "when", "name"),
     [
         ("2026-10-21T13:05", "2026-10-21T13:05", "Wednesday 13:05 UTC"),
-        ("2026-10-21T13:05", "2026-10-22T00:00", "Thursday 00:00 UTC"),
         ("2026-10-21T13:05", "2026-10-28T13:04", "Wednesday 13:04 UTC"),
         ("2026-10-21T13:05", "2026-10-28T13:05", "28 October 13:05 UTC"),
-        ("2026-10-26T00:00", "2026-11-02T00:00", "2 November 00:00 UTC"),
         ("2026-10-21T13:05", "2026-10-21T13:04", "21 October 13:04 UTC"),
         ("2026-12-30T12:00", "2027-01-01T00:00", "Friday 00:00 UTC"),
         ("2026-12-01T12:00", "2027-01-01T00:00", "1 January 2027 00:00 UTC"),
         ("2027-01-01T12:00", "2026-12-31T23:59", "31 December 2026 23:59 UTC"),
-        ("2026-12-31T12:00", "2027-02-01T00:00", "1 February 2027 00:00 UTC"),
-        ("2027-01-01T06:00", "2027-02-01T00:00", "1 February 00:00 UTC"),
-        ("2028-02-23T12:00", "2028-02-29T08:30", "Tuesday 08:30 UTC"),
-        ("2028-02-01T12:00", "2028-02-29T08:30", "29 February 08:30 UTC"),
         ("2026-10-21T13:05", "9999-12-31T23:59", "31 December 9999 23:59 UTC"),
     ],
 )
-@pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))], ids=str)
-def test_a_moment_is_named_in_utc(now: str, when: str, name: str, zone: timezone) -> None:
-    """By its weekday as long as there is one such day only, else by its date, and with its year if that is another one."""
-    here = datetime.fromisoformat(f"{now}+00:00").astimezone(zone)
+def test_a_moment_is_named_in_utc(now: str, when: str, name: str) -> None:
+    """A moment within a week is named by its weekday, others by date, with the year if it differs."""
+    assert moment(datetime.fromisoformat(f"{when}+00:00"), datetime.fromisoformat(f"{now}+00:00")) == name
 
-    assert moment(datetime.fromisoformat(f"{when}+00:00"), here) == name
+
+@pytest.mark.parametrize(
+    ("now", "name", "hours"),
+    [
+        ("2026-12-31T12:00", "1 February 2027 00:00 UTC", 14),  # it is 2027 there already
+        ("2027-01-01T06:00", "1 February 00:00 UTC", -12),  # it is still 2026 there
+    ],
+)
+def test_local_times_are_converted_first(now: str, name: str, hours: int) -> None:
+    """The day, year and hour of a moment are those of UTC, whatever the zones of the two times."""
+    zone = timezone(timedelta(hours=hours))
+    when = datetime(2027, 2, 1, tzinfo=UTC).astimezone(zone)
+
+    assert moment(when, datetime.fromisoformat(f"{now}+00:00").astimezone(zone)) == name
 
 
 def test_no_month_and_no_day_is_missing() -> None:
-    """A year, named day by day."""
+    """Each of the seven weekdays and of the 365 dates of a year has its English name."""
     first = datetime(2027, 1, 1, tzinfo=UTC)
     days = [first + timedelta(days=number) for number in range(365)]
 
@@ -225,7 +196,6 @@ def test_no_month_and_no_day_is_missing() -> None:
 
 
 HOSTILE = [
-    ("galaxy", "the galaxy budget"),
     ("[bold red]", "the [bold red] budget"),
     ("\x1b[2J\x07work\x9bspace\r\n", "the [2Jworkspace budget"),
     ("\u202eecapskrow\u2066\u200b\ufeff", "the ecapskrow budget"),
@@ -237,37 +207,35 @@ HOSTILE = [
     ("équipe-団体", "the équipe-団体 budget"),
     ("\ud800", "the budget"),
     ("", "the budget"),
-    (" ", "the budget"),
-    ("\x00\u200b", "the budget"),
 ]
 
 
 @pytest.mark.parametrize(("scope", "name"), HOSTILE, ids=[f"{scope[:20]!a}" for scope, _ in HOSTILE])
 def test_a_scope_is_shown_as_far_as_it_can_be_printed(scope: str, name: str) -> None:
-    """It is the server's word: on one line, without control or direction characters, and short."""
-    said = say(wallet("74.75"), key(None, budget(scope, "1.5")))
+    """A scope is shown on one line, without control or direction characters, up to 40 characters."""
+    sentence = say(wallet("74.75"), key(None, budget(scope, "1.5")))
 
-    assert said == f"$1.50 left: {name} binds (wallet: $74.75)."
+    assert sentence == f"$1.50 left: {name} binds (wallet: $74.75)."
 
 
 @given(st.text(max_size=60))
 def test_any_scope_makes_one_sentence(scope: str) -> None:
-    """One line that can be printed and encoded, of a bounded length, without gaps."""
-    said = say(wallet("74.75"), key(None, budget(scope, "1.5")))
+    """Any scope makes a sentence that is printable, encodable, short and without double spaces."""
+    sentence = say(wallet("74.75"), key(None, budget(scope, "1.5")))
 
-    assert said.isprintable()
-    assert said.encode().decode() == said
-    assert len(said) < 100
-    assert "  " not in said
+    assert sentence.isprintable()
+    assert sentence.encode().decode() == sentence
+    assert len(sentence) < 100
+    assert "  " not in sentence
 
 
 def test_a_label_is_not_a_part_of_it() -> None:
-    """Whatever the key is called, the sentence is the same."""
+    """The label of the key does not appear in the sentence."""
     assert say(wallet("74.75"), key(label="[bold red]\x1b[31m")) == say(wallet("74.75"), key())
 
 
 def test_a_status_put_together_by_hand_is_explained_too() -> None:
-    """As the tests of a program do: nothing but an amount, or not even that."""
+    """A status that a program makes for its own tests, of an amount alone or of nothing, is explained too."""
     empty = KeyStatus(None, None, Spendable(None, None, None, "unknown"), (), NOW)
     bound = attrs.evolve(empty, spendable=Spendable(Decimal(3), "workspace", MONDAY, "at_most"))
 
@@ -280,7 +248,7 @@ AMOUNTS = st.decimals(-1000, 1000, places=4)
 
 @given(AMOUNTS, AMOUNTS, AMOUNTS)
 def test_the_sentence_never_promises_more_than_there_is(in_wallet: Decimal, in_cap: Decimal, in_budget: Decimal) -> None:
-    """The first figure in it is at most the amount, by less than a cent."""
+    """The first figure of the sentence is the amount, or less than a cent below it."""
     status = assess(
         Credits(Decimal(10_000), Decimal(10_000) - in_wallet), key(str(in_cap), budget("workspace", str(in_budget))), reader=None, now=NOW
     )

@@ -1,4 +1,4 @@
-"""What the requests of a batch share: a retry budget, gates and a pace, decided by a clock that the tests hold."""
+"""The retry budget, the gates and the pace that the requests of a batch share; the tests set the clock."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from openrouter_credits import (
 )
 from openrouter_credits._flow import CAPACITY, FAILURES_TO_CLOSE, PER_ANSWER, START, Flow, Ticket
 from openrouter_credits._pace import LONGEST_PAUSE, NO_WAVE, Wave, is_own_limit
-from tests.kit.clock import VirtualLoop, now, timers, virtual
-from tests.kit.values import made_up
+from tests.kit.clock import VirtualLoop, lap, now, timers, virtual
+from tests.kit.values import made_up_keys
 
 
 def down() -> APIConnectionError:
@@ -42,13 +42,13 @@ def down() -> APIConnectionError:
 def limited(
     retry_after: float | None = 1.0, message: str = "Rate limit exceeded", code: int | None = 429, **metadata: Any
 ) -> RateLimitError:
-    """Make the error of a 429; without a code it is not OpenRouter's own."""
+    """Make the error of a 429; one whose code is None was not made by OpenRouter itself."""
     return RateLimitError(message, status=429, code=code, retry_after=retry_after, metadata=metadata)
 
 
 @define(eq=False)
 class Desk:
-    """A flow whose clock the test sets."""
+    """A flow whose clock is set by the test."""
 
     rate: float | None = None
     wave: Wave = NO_WAVE
@@ -59,18 +59,22 @@ class Desk:
         self.flow = Flow(rate=self.rate, wave=self.wave, clock=lambda: self.now, draw=lambda: 0.5)
 
     def go(self, *, is_retry: bool = False) -> Ticket:
-        """Take a ticket that must be there."""
+        """Return the ticket of a request, which must be allowed to go now."""
         ticket = self.flow.take(is_retry=is_retry)
         assert ticket is not None
         return ticket
 
     def is_free(self) -> bool:
-        """Tell whether a request could go, without sending it."""
+        """Return whether a request could go now, without sending it."""
         return self.flow._delay(self.now) <= 0
 
     def is_probe(self, ticket: Ticket) -> bool:
-        """Tell whether a request under way is a probe."""
+        """Return whether a request in flight is the probe."""
         return self.flow._probe is ticket
+
+    def silent_since(self) -> float | None:
+        """Return the start of the host's current silence, or None if it owes no answer."""
+        return self.flow.silent_since
 
     def answer(self, times: int = 1) -> None:
         """Send requests that are answered."""
@@ -78,20 +82,20 @@ class Desk:
             self.flow.answered(self.go())
 
     def fail(self, times: int = 1, error: Callable[[], OpenRouterError] = down, key: str = "a") -> list[bool]:
-        """Send requests that fail; tell which of them closed a gate."""
+        """Send requests that fail; return for each whether it closed a gate."""
         return [self.flow.failed(self.go(), error(), key) for _ in range(times)]
 
     def lose_host(self) -> None:
-        """Fail until the outage gate closes."""
+        """Let requests fail until the outage gate closes."""
         assert self.fail(FAILURES_TO_CLOSE)[-1]
 
     def meet_limit(self, **options: Any) -> bool:
-        """Let two keys meet a 429 at the same time; tell whether that closed a gate."""
+        """Let two keys meet a 429 at the same time; return whether that closed a gate."""
         first, second = self.go(), self.go()
         return any([self.flow.failed(first, limited(**options), "a"), self.flow.failed(second, limited(**options), "b")])
 
 
-# What a 429 is about.
+# Whose limit a 429 reports, and how a batch begins.
 
 
 @pytest.mark.parametrize(
@@ -101,32 +105,27 @@ class Desk:
         (limited(retry_after=None), False),
         (limited(retry_after=60), False),
         (limited(retry_after=60.5), True),
-        (limited(retry_after=54_000), True),
-        (limited(message="Rate limit exceeded: free-models-per-day"), True),
         (limited(message="Rate limit exceeded: free-models-per-min"), True),
         (limited(message="Daily limit reached"), True),
         (limited(message="This key has a limit of 10 requests a minute"), True),
         (limited(message="Too many requests from the monkey house"), False),
         (limited(limit_source="openrouter_key_limit"), True),
         (limited(limit_source="openrouter_credits"), False),
-        (limited(limit_source=None), False),
     ],
 )
 def test_a_limit_of_the_key_itself_is_told_by_its_length_or_its_words(error: RateLimitError, expected: bool) -> None:
-    """Over 60 s, or a key's, daily or free-tier limit: pacing the others would not help."""
+    """A 429 is about the key alone if its hint is over 60 s or it names a key, daily or free-tier limit."""
     assert is_own_limit(error) is expected
 
 
-@pytest.mark.parametrize(
-    ("size", "expected"), [(0, math.inf), (100, math.inf), (101, 8), (1_000, 8), (5_000, 88), (100_000, 1_988), (None, 8)]
-)
+@pytest.mark.parametrize(("size", "expected"), [(0, math.inf), (100, math.inf), (101, 8), (5_000, 88), (None, 8)])
 def test_the_first_wave_costs_two_keys_in_a_hundred_at_most(size: int | None, expected: float) -> None:
-    """Less a dozen, for what comes later; a small batch has nothing to lose, and of an iterator nothing is known."""
+    """A batch of over 100 keys, or of unknown size, begins with a wave: 2 % of the keys less 12, or 8."""
     assert Wave.of(size).size == expected
 
 
 def test_nothing_is_held_back_for_long_before_the_host_has_spoken() -> None:
-    """64 requests without any answer are enough to know that something is wrong."""
+    """Until the host has answered once, 64 requests may be in flight; then there is no such bound."""
     desk = Desk()
     tickets = [desk.go() for _ in range(64)]
 
@@ -136,7 +135,7 @@ def test_nothing_is_held_back_for_long_before_the_host_has_spoken() -> None:
 
 
 def test_a_wave_grows_with_the_answers() -> None:
-    """After 150 of them, so that a limit of a hundred is met by a small one."""
+    """A wave keeps its size for 150 answers, and each later answer makes it larger."""
     desk = Desk(wave=Wave(2, 0.5))
 
     desk.answer(150)
@@ -149,7 +148,7 @@ def test_a_wave_grows_with_the_answers() -> None:
 
 
 def test_a_wave_is_over_when_a_limit_is_met() -> None:
-    """Then the pace takes its place."""
+    """After a limit is met, the pace alone holds requests back: the wave no longer counts."""
     desk = Desk(wave=Wave(2, 0.5))
 
     assert desk.meet_limit()
@@ -163,7 +162,7 @@ def test_a_wave_is_over_when_a_limit_is_met() -> None:
 
 
 def test_a_retry_costs_a_token_and_an_answer_earns_a_fifth() -> None:
-    """50 to start with, 100 at most, never below 0."""
+    """A retry costs one token and an answer earns a fifth; there are 50 at first, 100 at most, 0 at least."""
     desk = Desk()
     assert desk.flow.tokens == START == 50
 
@@ -181,7 +180,7 @@ def test_a_retry_costs_a_token_and_an_answer_earns_a_fifth() -> None:
 
 
 def test_a_first_try_costs_nothing() -> None:
-    """An empty budget holds retries back, not keys."""
+    """The first try of a key goes although the retry budget is empty, and costs no token."""
     desk = Desk()
     desk.flow.tokens = 0.0
 
@@ -194,21 +193,18 @@ def test_a_first_try_costs_nothing() -> None:
     ("error", "is_answer"),
     [
         (AuthenticationError("No", status=401), True),
-        (APIStatusError("Conflict", status=409), True),
         (InvalidResponseError("Odd"), True),
-        (InvalidResponseError("Empty", is_retryable=True), True),
         (APIStatusError("Timed out", status=408), False),
         (ServerError("Down", status=503), False),
-        (ServerError("Down", status=200, code=503), False),
         (limited(), False),
         (down(), False),
         (TLSError("Expired", sent=False), False),
-        (LocalResourceError("Too many open files", sent=False), False),
         (ClientClosedError("Closed"), False),
     ],
+    ids=repr,
 )
 def test_any_reply_but_408_429_and_5xx_is_an_answer(error: OpenRouterError, is_answer: bool) -> None:
-    """Whatever it says: the host is alive."""
+    """Every reply but 408, 429 and 5xx earns a fifth of a token and ends a row of failures."""
     desk = Desk()
     desk.fail(5)
 
@@ -223,7 +219,7 @@ def test_any_reply_but_408_429_and_5xx_is_an_answer(error: OpenRouterError, is_a
 
 
 def test_twenty_failures_in_a_row_close_the_host() -> None:
-    """Nineteen do not, nor do more with an answer between them."""
+    """Twenty failures in a row close the outage gate; nineteen do not, and an answer ends the row."""
     desk = Desk()
 
     assert not any(desk.fail(19))
@@ -235,15 +231,15 @@ def test_twenty_failures_in_a_row_close_the_host() -> None:
     assert desk.flow.take(is_retry=True) is None
 
 
-@pytest.mark.parametrize("error", [down, lambda: ServerError("Down", status=503), lambda: APIStatusError("Timed out", status=408)])
-def test_a_host_that_answers_5xx_or_408_is_as_good_as_dead(error: Callable[[], OpenRouterError]) -> None:
-    """They count as its failures."""
-    assert Desk().fail(FAILURES_TO_CLOSE, error)[-1]
+@pytest.mark.parametrize("error", [ServerError("Down", status=503), APIStatusError("Timed out", status=408)], ids=repr)
+def test_a_host_that_answers_5xx_or_408_is_as_good_as_dead(error: OpenRouterError) -> None:
+    """Twenty answers of 5xx or 408 in a row close the outage gate like lost connections."""
+    assert Desk().fail(FAILURES_TO_CLOSE, lambda: error)[-1]
 
 
 @pytest.mark.parametrize("error", [TLSError("Expired"), LocalResourceError("Too many open files"), ClientClosedError("Closed")])
 def test_what_is_not_the_hosts_fault_closes_no_gate(error: OpenRouterError) -> None:
-    """A certificate, this process's files, or a closed client."""
+    """A wrong certificate, too many open files or a closed client never closes a gate."""
     desk = Desk()
 
     assert not any(desk.fail(100, lambda: error))
@@ -251,7 +247,7 @@ def test_what_is_not_the_hosts_fault_closes_no_gate(error: OpenRouterError) -> N
 
 
 def test_one_probe_at_a_time_goes_to_a_dead_host() -> None:
-    """At 0.5 s to 8 s, with jitter between half and all of it; none while another one is under way."""
+    """A dead host gets one probe at a time; waits double from 0.5 s to 8 s, and up to half is taken off."""
     desk = Desk()
     desk.lose_host()
     waited = []
@@ -272,7 +268,7 @@ def test_one_probe_at_a_time_goes_to_a_dead_host() -> None:
 
 @pytest.mark.parametrize("is_probe", [True, False])
 def test_the_first_answer_reopens_the_host(is_probe: bool) -> None:
-    """Whether it was a probe's or that of a request from before; and the next outage starts anew."""
+    """The answer to a probe or to an older request ends an outage; the next outage waits 0.5 s again."""
     desk = Desk()
     from_before = desk.go()
     desk.lose_host()
@@ -290,7 +286,7 @@ def test_the_first_answer_reopens_the_host(is_probe: bool) -> None:
 
 
 def test_a_probe_that_ends_without_a_word_makes_room_for_the_next() -> None:
-    """Such as one that was cancelled, or had no file left: the host stays closed, but not for ever."""
+    """After a probe that is cancelled, the host stays closed and the next request is the next probe."""
     desk = Desk()
     desk.lose_host()
     desk.now += 0.5
@@ -302,7 +298,7 @@ def test_a_probe_that_ends_without_a_word_makes_room_for_the_next() -> None:
 
 
 def test_a_probe_from_an_earlier_outage_does_not_make_room_for_a_second_one() -> None:
-    """It may hang until its time-out, while the host is back and gone again."""
+    """A probe that outlives its outage does not let a second probe go in the next outage when it ends."""
     desk = Desk()
     from_before = desk.go()
     desk.lose_host()
@@ -319,7 +315,7 @@ def test_a_probe_from_an_earlier_outage_does_not_make_room_for_a_second_one() ->
 
 
 def test_a_probe_that_fails_after_the_host_is_back_closes_nothing() -> None:
-    """It is one failure, not twenty in a row."""
+    """A probe that fails after the host has answered again counts as one failure and closes no gate."""
     desk = Desk()
     from_before = desk.go()
     desk.lose_host()
@@ -336,7 +332,7 @@ def test_a_probe_that_fails_after_the_host_is_back_closes_nothing() -> None:
 
 
 def test_a_keys_own_limit_is_final_and_slows_nobody() -> None:
-    """Asking again within the batch could not help."""
+    """A 429 about the key's own limit is not retried, and does not slow down the other keys."""
     desk = Desk()
     errors = [limited(retry_after=3, message="free-models-per-day") for _ in range(50)]
 
@@ -349,7 +345,7 @@ def test_a_keys_own_limit_is_final_and_slows_nobody() -> None:
 
 
 def test_one_keys_short_429_holds_back_that_key_alone() -> None:
-    """However often it meets one; its own call waits for the hint."""
+    """Short 429s of one key, however many, close no gate for the other keys."""
     desk = Desk()
 
     assert desk.fail(5, limited, "a") == [False] * 5
@@ -358,7 +354,7 @@ def test_one_keys_short_429_holds_back_that_key_alone() -> None:
 
 
 def test_two_keys_with_a_short_429_within_a_second_hold_back_all() -> None:
-    """For as long as the hint says; more than a second apart they do not."""
+    """Short 429s of two keys pause the whole batch for the hint only if they are at most a second apart."""
     apart, together = Desk(), Desk()
 
     assert apart.fail(1, limited, "a") == [False]
@@ -376,7 +372,7 @@ def test_two_keys_with_a_short_429_within_a_second_hold_back_all() -> None:
 
 
 def test_a_429_that_is_not_openrouters_holds_back_all_at_once() -> None:
-    """It comes from what stands before it, and is about this machine."""
+    """One 429 without OpenRouter's code pauses the whole batch: a proxy limits this machine, not a key."""
     desk = Desk()
 
     assert desk.fail(1, lambda: limited(code=None, retry_after=5)) == [True]
@@ -387,9 +383,9 @@ def test_a_429_that_is_not_openrouters_holds_back_all_at_once() -> None:
     assert desk.is_free()
 
 
-@pytest.mark.parametrize(("hint", "pause"), [(None, 1.0), (0.25, 0.25), (59.0, 59.0), (LONGEST_PAUSE, 60.0)])
+@pytest.mark.parametrize(("hint", "pause"), [(None, 1.0), (0.25, 0.25), (LONGEST_PAUSE, 60.0)])
 def test_a_pause_lasts_as_long_as_the_hint(hint: float | None, pause: float) -> None:
-    """A minute at most, and a second without a hint."""
+    """A pause lasts as long as the hint, which is 60 s at most, and one second if there is no hint."""
     desk = Desk()
 
     assert desk.meet_limit(retry_after=hint)
@@ -401,7 +397,7 @@ def test_a_pause_lasts_as_long_as_the_hint(hint: float | None, pause: float) -> 
 
 
 def test_refusals_of_requests_from_before_the_pause_are_no_news() -> None:
-    """They lengthen the pause if their hint does, and slow down nothing more."""
+    """Later 429s to requests sent before the pause can lengthen it, but do not lower the pace again."""
     desk = Desk()
     late = [desk.go() for _ in range(3)]
     assert desk.meet_limit(retry_after=1)
@@ -415,7 +411,7 @@ def test_refusals_of_requests_from_before_the_pause_are_no_news() -> None:
 
 
 def test_after_a_pause_requests_go_slower_and_speed_up_again() -> None:
-    """The second refusal marks the pace above which only little is added."""
+    """The pace drops after a pause and rises with answers; after a second pause it hardly rises any more."""
     desk = Desk()
     desk.answer(100)
     assert desk.meet_limit()
@@ -441,12 +437,14 @@ def test_after_a_pause_requests_go_slower_and_speed_up_again() -> None:
 
     desk.now += 2
     desk.answer()
-    assert slower < desk.flow.pace.per_second < slower + 0.1
+    crept = desk.flow.pace.per_second
+    assert crept is not None
+    assert slower < crept < slower + 0.1
 
 
-@pytest.mark.parametrize("rate", [5.0, 20.0, 50.0, 200.0])
+@pytest.mark.parametrize("rate", [5.0, 200.0])
 def test_after_a_pause_a_given_rate_goes_down_too(rate: float) -> None:
-    """Or the same refusals would come again; and it never goes above what the caller said."""
+    """After a pause the pace is below the caller's rate, and never rises above it again."""
     desk = Desk(rate=rate)
     for _ in range(20):
         desk.now += 2 / rate
@@ -467,8 +465,16 @@ def test_after_a_pause_a_given_rate_goes_down_too(rate: float) -> None:
     assert desk.flow.pace.per_second <= rate
 
 
+def test_a_pause_takes_at_most_two_fifths_of_the_pace() -> None:
+    """After a pause the pace is still three fifths of what it was, even if no request was answered before."""
+    desk = Desk(rate=5.0)
+    assert desk.fail(1, lambda: limited(code=None)) == [True]
+
+    assert desk.flow.pace.per_second == pytest.approx(3)
+
+
 def test_an_outage_does_not_cut_a_pause_short() -> None:
-    """A probe is a request like others: the server asked to be left alone."""
+    """If an outage begins during a pause, the first probe waits for the end of the pause."""
     desk = Desk()
     from_before = [desk.go() for _ in range(FAILURES_TO_CLOSE)]
     assert desk.fail(1, lambda: limited(code=None, retry_after=30)) == [True]
@@ -482,50 +488,49 @@ def test_an_outage_does_not_cut_a_pause_short() -> None:
     assert desk.is_probe(desk.go())
 
 
-# What the host owes.
+# Silence: how long the host has owed an answer.
 
 
 def test_a_host_that_is_asked_nothing_owes_nothing() -> None:
-    """Its silence counts from the first request after its last answer, and failures do not end it."""
+    """A silence begins with the first request after an answer; failures do not end it, an answer does."""
     desk = Desk()
     desk.flow._calls = 3  # as from three calls of `retry()`
-    assert desk.flow.silent_since is None
+    assert desk.silent_since() is None
 
-    first = desk.go()
-    since = desk.flow.silent_since
-    assert since == desk.now
+    first, since = desk.go(), desk.now
+    assert desk.silent_since() == since
     desk.now += 5
     desk.fail(3)
-    assert desk.flow.silent_since == since
+    assert desk.silent_since() == since
 
     desk.flow.answered(first)
-    assert desk.flow.silent_since in {None, desk.now}
+    assert desk.silent_since() is None
 
 
 def test_a_pause_is_no_silence() -> None:
-    """Answers to requests from before the pause do not bring back what it had put off."""
+    """During a pause no silence begins, even if requests from before the pause are answered or refused."""
     desk = Desk()
     desk.flow._calls = 32
     from_before = [desk.go() for _ in range(3)]
     assert desk.meet_limit(retry_after=60)
-    ends = desk.now + 60
+    pause_ends = desk.now + 60
 
     desk.now += 0.1
     desk.flow.failed(from_before.pop(), limited(message="free-models-per-day"), "capped")
-    assert desk.flow.silent_since in {None, ends}
-    desk.flow.answered(from_before.pop())
+    assert desk.silent_since() == pause_ends
 
-    assert desk.flow.silent_since in {None, ends}
+    desk.flow.answered(from_before.pop())
+    assert desk.silent_since() == pause_ends
 
 
 def test_waiting_for_the_pace_is_no_silence() -> None:
-    """With nothing under way, the host owes nothing, however many calls wait."""
+    """A host owes no answer while no request is in flight, however many calls wait for the pace."""
     desk = Desk(rate=0.01)
     desk.flow._calls = 32
 
     desk.answer()
 
-    assert desk.flow.silent_since is None
+    assert desk.silent_since() is None
 
 
 # Turns.
@@ -533,7 +538,7 @@ def test_waiting_for_the_pace_is_no_silence() -> None:
 
 @virtual
 async def test_who_waits_goes_in_order() -> None:
-    """As soon as it may, and not before; a turn given up is passed on."""
+    """Waiting requests go in their order, one each second at a rate of 1; a cancelled one leaves no gap."""
     flow = Flow(rate=1.0, clock=now)
     first = flow.take(is_retry=False)
     assert first is not None
@@ -557,14 +562,14 @@ async def test_who_waits_goes_in_order() -> None:
 
 
 def cancel_as_the_turn_comes(task: asyncio.Task[Any]) -> None:
-    """Cancel a task between the moment in which its turn comes and the moment in which it hears of that."""
+    """Cancel a task after its turn has come, but before it runs."""
     (timer,) = timers()
-    asyncio.get_running_loop().call_at(timer.when() + 1e-10, task.cancel)  # both in one run of the loop, one after the other
+    asyncio.get_running_loop().call_at(timer.when() + 1e-10, task.cancel)  # both timers fire in one run of the loop
 
 
 @virtual
 async def test_a_turn_that_comes_to_a_cancelled_call_is_given_back() -> None:
-    """The ticket must not stay under way for ever, and whoever is next goes."""
+    """A call that is cancelled as its turn comes gives its ticket back, and the next call goes."""
     flow = Flow(rate=1.0, clock=now)
     for _ in range(2):
         flow.end(flow.take(is_retry=False) or await flow.turn(is_retry=False))
@@ -582,34 +587,34 @@ async def test_a_turn_that_comes_to_a_cancelled_call_is_given_back() -> None:
     assert flow.in_flight == 0
 
 
+@pytest.mark.parametrize("comes_its_turn", [False, True])
 @virtual
-async def test_a_probe_that_is_given_up_lets_the_next_one_go() -> None:
-    """Whether it was cancelled while it waited, or as its turn came."""
-    for comes_its_turn in (False, True):
-        flow = Flow(clock=now, draw=lambda: 0.5)
-        for _ in range(FAILURES_TO_CLOSE):
-            ticket = flow.take(is_retry=False)
-            assert ticket is not None
-            flow.failed(ticket, down(), "a")
-        first, second = (asyncio.create_task(flow.turn(is_retry=False)) for _ in range(2))
-        await asyncio.sleep(0.1)
-        if comes_its_turn:
-            cancel_as_the_turn_comes(first)
-        else:
-            first.cancel()
+async def test_a_probe_that_is_given_up_lets_the_next_one_go(comes_its_turn: bool) -> None:
+    """If the call next in line is cancelled in an outage, even as its turn comes, the one after it probes."""
+    flow = Flow(clock=now, draw=lambda: 0.5)
+    for _ in range(FAILURES_TO_CLOSE):
+        ticket = flow.take(is_retry=False)
+        assert ticket is not None
+        flow.failed(ticket, down(), "a")
+    first, second = (asyncio.create_task(flow.turn(is_retry=False)) for _ in range(2))
+    await asyncio.sleep(0.1)
+    if comes_its_turn:
+        cancel_as_the_turn_comes(first)
+    else:
+        first.cancel()
 
-        await asyncio.wait([first])
-        ticket = await asyncio.wait_for(second, 5)
+    await asyncio.wait([first])
+    ticket = await asyncio.wait_for(second, 5)
 
-        assert first.cancelled()
-        assert flow._probe is ticket
-        flow.answered(ticket)
-        assert flow.in_flight == 0
+    assert first.cancelled()
+    assert flow._probe is ticket
+    flow.answered(ticket)
+    assert flow.in_flight == 0
 
 
 @virtual
 async def test_a_parked_retry_goes_when_a_token_is_there() -> None:
-    """Five answers pay for it; fresh keys go before it meanwhile."""
+    """A retry without a token waits for five answers, and fresh keys go before it."""
     flow = Flow(clock=now)
     flow.tokens = 0.0
     under_way = [flow.take(is_retry=False) for _ in range(7)]
@@ -631,7 +636,7 @@ async def test_a_parked_retry_goes_when_a_token_is_there() -> None:
 
 @virtual
 async def test_a_parked_retry_goes_when_nothing_else_is_under_way() -> None:
-    """With nobody left to earn it a token, it would wait for ever; and one at a time."""
+    """Retries without a token go one at a time if nothing is in flight: no answer could earn a token."""
     flow = Flow(clock=now)
     flow.tokens = 0.0
     last = flow.take(is_retry=False)
@@ -653,19 +658,18 @@ async def test_a_parked_retry_goes_when_nothing_else_is_under_way() -> None:
 
 
 async def plainly(wait: Callable[[], Awaitable[Any]]) -> Any:
-    """Wait for something, as a client does that is not closed."""
+    """Await the result of a function, as an open client does."""
     return await wait()
 
 
 @virtual
 async def test_waiting_in_a_gate_is_not_charged_to_the_call() -> None:
-    """Its deadline is about the call, not about the others."""
+    """Time spent waiting in a closed gate does not count against the call's deadline."""
     flow = Flow(clock=now)
     ticket = flow.take(is_retry=False)
     assert ticket is not None
     flow.failed(ticket, limited(code=None, retry_after=60), "a")
     left: list[float] = []
-    began = now()
 
     async def attempt(seconds: float) -> str:
         left.append(seconds)
@@ -674,16 +678,17 @@ async def test_waiting_in_a_gate_is_not_charged_to_the_call() -> None:
             raise down()
         return "value"
 
-    value = await flow.retry(attempt, RetryPolicy(wait_initial=0, deadline=5), "b", wait=plainly)
+    with lap() as taken:
+        value = await flow.retry(attempt, RetryPolicy(wait_initial=0, deadline=5), "b", wait=plainly)
 
     assert value == "value"
     assert left == pytest.approx([5, 4.5, 4])
-    assert now() - began >= 61.5
+    assert taken.elapsed == pytest.approx(61.5)
 
 
 @virtual
 async def test_a_wait_in_the_middle_of_a_call_is_not_charged_either() -> None:
-    """The gate closes between two of its tries."""
+    """The deadline of a call does not count the time in a gate that closes between two of its tries."""
     flow = Flow(clock=now)
     tries: list[float] = []
 
@@ -706,7 +711,7 @@ async def test_a_wait_in_the_middle_of_a_call_is_not_charged_either() -> None:
 
 @virtual
 async def test_a_call_that_is_cancelled_leaves_nothing_under_way() -> None:
-    """In a try, in the wait after it, and in a gate."""
+    """A call cancelled in a try, in the wait after a try or in a gate leaves no request in flight."""
     flow = Flow(rate=1.0, clock=now)
     calls = []
 
@@ -730,7 +735,7 @@ async def test_a_call_that_is_cancelled_leaves_nothing_under_way() -> None:
 
 @virtual
 async def test_calls_that_are_given_up_leave_no_timer() -> None:
-    """A pause of a minute would keep the batch's memory for as long."""
+    """Cancelled calls leave no timer on the loop, which would keep the batch in memory for a minute."""
     flow = Flow(rate=0.1, clock=now)
     tasks = [
         asyncio.create_task(flow.retry(lambda _: asyncio.sleep(1), RetryPolicy(), f"key {number}", wait=plainly)) for number in range(4)
@@ -744,34 +749,24 @@ async def test_calls_that_are_given_up_leave_no_timer() -> None:
 
 
 @virtual
-async def test_a_gate_that_closes_is_a_warning_once() -> None:
-    """One line for all keys, without any of them."""
-    records: list[logging.LogRecord] = []
-    handler = logging.Handler()
-    handler.emit = records.append  # type: ignore[method-assign]  # a handler for one test
-    logger = logging.getLogger("openrouter_credits")
-    logger.addHandler(handler)
+async def test_a_gate_that_closes_is_a_warning_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A gate that closes logs one warning for the whole batch, which contains no key."""
     flow = Flow(clock=now)
 
     async def attempt(_: float) -> None:
         await asyncio.sleep(0.1)
         raise limited(code=None, retry_after=0.5)
 
-    try:
-        await asyncio.gather(
-            *(flow.retry(attempt, RetryPolicy(attempts=1), made_up(number), wait=plainly) for number in range(5)), return_exceptions=True
-        )
-    finally:
-        logger.removeHandler(handler)
+    calls = [flow.retry(attempt, RetryPolicy(attempts=1), key, wait=plainly) for key in made_up_keys(5)]
+    await asyncio.gather(*calls, return_exceptions=True)
 
-    (record,) = records
-    assert record.levelname == "WARNING"
-    assert record.getMessage() == "requests of this batch are held back: 429 Rate limit exceeded"
+    message = "requests of this batch are held back: 429 Rate limit exceeded"
+    assert caplog.record_tuples == [("openrouter_credits", logging.WARNING, message)]
 
 
 @virtual
 async def test_what_is_none_of_our_errors_passes_through() -> None:
-    """And the request is over."""
+    """An exception of another kind, such as a bug, passes through unchanged and ends its request."""
     flow = Flow(clock=now)
 
     async def attempt(_: float) -> None:
@@ -787,7 +782,7 @@ async def test_what_is_none_of_our_errors_passes_through() -> None:
 
 
 class Watched(Flow):
-    """A flow that tells of every grant, before it is made and after, and of every end."""
+    """A flow that calls a function before each grant, after each grant, and before each end."""
 
     on_grant: Callable[[bool], None]
     on_granted: Callable[[Ticket], None]
@@ -800,13 +795,13 @@ class Watched(Flow):
         return ticket
 
     def end(self, ticket: Ticket) -> None:
-        """Tell of it before others may go."""
+        """Call `on_end`, then end the request, which may let others go."""
         self.on_end(ticket)
         super().end(ticket)
 
 
 class FlowRules(RuleBasedStateMachine):
-    """Requests that ask, go, are answered, fail, and are given up, in any order; held against a model that counts by itself."""
+    """The flow obeys its rules and agrees with an independent model for any sequence of events."""
 
     @initialize(rate=st.sampled_from([None, 2.0, 50.0]), wave=st.sampled_from([NO_WAVE, Wave(3, 0.1)]), jitter=st.floats(0, 1))
     def begin(self, rate: float | None, wave: Wave, jitter: float) -> None:
@@ -817,16 +812,16 @@ class FlowRules(RuleBasedStateMachine):
         self.waiting: list[asyncio.Task[Ticket]] = []
         self.under_way: list[Ticket] = []
         self.granted: dict[int, Ticket] = {}
-        """Tickets that are not over, by identity: equal ones are not the same."""
+        """Tickets of requests in flight, by identity."""
         self.since_outage: set[int] = set()
-        """Those of them that were granted in the outage that still lasts."""
+        """Identities of the tickets that were granted during the current outage."""
         self.answers = self.paid = self.failures = 0
         self.paused_until = -math.inf
         self.is_out = False
         self.last_limit: tuple[int, float] | None = None
 
     def check_grant(self, is_retry: bool) -> None:
-        """Hold a grant against the rules."""
+        """Check that the rules allow a grant."""
         assert self.loop.time() >= self.paused_until - 1e-6, "granted in a pause"
         assert not (self.is_out and self.since_outage), "a second probe"
         if is_retry and self.flow.tokens >= 1:
@@ -837,18 +832,18 @@ class FlowRules(RuleBasedStateMachine):
         assert self.paid <= START + PER_ANSWER * self.answers + 1e-6
 
     def note_grant(self, ticket: Ticket) -> None:
-        """Count a request as under way."""
+        """Count a request as in flight."""
         self.granted[id(ticket)] = ticket
         if self.is_out:
             self.since_outage.add(id(ticket))
 
     def note_end(self, ticket: Ticket) -> None:
-        """Count it no more; each ends once."""
+        """Stop counting a request; a second end of one request is a KeyError here."""
         del self.granted[id(ticket)]
         self.since_outage.discard(id(ticket))
 
     def step(self, action: Callable[[], object] = lambda: None, seconds: float = 0.0) -> None:
-        """Do something inside the loop, and let it settle."""
+        """Run an action inside the loop, let some seconds pass, and collect the tickets that were granted."""
 
         async def act() -> None:
             action()
@@ -870,7 +865,7 @@ class FlowRules(RuleBasedStateMachine):
         self.flow.answered(self.under_way.pop(place % len(self.under_way)))
 
     def lose_one(self, place: int) -> None:
-        """Let one request fail; the twentieth in a row closes the host, and nothing else does."""
+        """Let one request fail; check that only the twentieth failure in a row closes the gate."""
         self.failures += 1
         if self.failures == FAILURES_TO_CLOSE:
             self.is_out = True
@@ -878,7 +873,7 @@ class FlowRules(RuleBasedStateMachine):
         assert is_closed == (self.failures == FAILURES_TO_CLOSE)
 
     def times(self, count: int, action: Callable[[int], None], place: int) -> None:
-        """Do something with so many of the requests under way."""
+        """Repeat an action with `count` of the requests in flight, or with all if there are fewer."""
 
         def act() -> None:
             for _ in range(min(count, len(self.under_way))):
@@ -888,7 +883,7 @@ class FlowRules(RuleBasedStateMachine):
 
     @rule(is_retry=st.booleans(), count=st.sampled_from([1, 3, 25]))
     def ask(self, is_retry: bool, count: int) -> None:
-        """Ask for leave, as `retry()` does."""
+        """Ask for turns, as `retry()` does."""
 
         def act() -> None:
             for _ in range(count):
@@ -909,7 +904,7 @@ class FlowRules(RuleBasedStateMachine):
     @precondition(lambda self: self.under_way)
     @rule(place=st.integers(0, 50), count=st.sampled_from([1, 3, 25]))
     def lose(self, place: int, count: int) -> None:
-        """Let some requests fail on the host."""
+        """Let some requests fail as if the host were down."""
         self.times(count, self.lose_one, place)
 
     @precondition(lambda self: self.under_way)
@@ -917,7 +912,7 @@ class FlowRules(RuleBasedStateMachine):
     def limit(self, place: int, key: int, hint: float | None, is_edge: bool) -> None:
         """Let a request meet a 429."""
         at = self.loop.time()
-        if hint != 90:  # which is the key's own
+        if hint != 90:  # a limit over 60 s is the key's own
             before, self.last_limit = self.last_limit, (key, at)
             if is_edge or (before is not None and before[0] != key and at - before[1] <= 1):
                 self.paused_until = max(self.paused_until, at + (hint or 1))
@@ -927,7 +922,7 @@ class FlowRules(RuleBasedStateMachine):
     @precondition(lambda self: self.under_way)
     @rule(place=st.integers(0, 50))
     def give_up(self, place: int) -> None:
-        """Cancel a request under way."""
+        """Cancel a request in flight."""
         self.times(1, lambda place: self.flow.end(self.under_way.pop(place % len(self.under_way))), place)
 
     @precondition(lambda self: self.waiting)
@@ -939,7 +934,7 @@ class FlowRules(RuleBasedStateMachine):
     @precondition(lambda self: self.waiting and self.under_way)
     @rule(place=st.integers(0, 50))
     def stop_waiting_as_the_turn_comes(self, place: int) -> None:
-        """Cancel all that wait, in the moment in which the first of them may go."""
+        """Cancel all waiting requests just as the turn of the first one comes."""
 
         def act() -> None:
             self.flow.end(self.under_way.pop(place % len(self.under_way)))
@@ -955,14 +950,14 @@ class FlowRules(RuleBasedStateMachine):
 
     @invariant()
     def counts_agree(self) -> None:
-        """Tokens and pace stay within bounds; what is under way is what was granted and is not over."""
+        """Tokens and pace stay within bounds; flow and model count the same requests in flight."""
         if hasattr(self, "flow"):
             assert 0 <= self.flow.tokens <= CAPACITY
             assert len(self.granted) == self.flow.in_flight == len(self.under_way)
             assert self.flow.pace.per_second is None or 0 < self.flow.pace.per_second <= (self.flow.rate or math.inf)
 
     def teardown(self) -> None:
-        """Answer everything: nobody waits for ever, and nothing stays under way."""
+        """Answer everything, and check that no request waits for ever or stays in flight."""
         if not hasattr(self, "flow"):
             return
         try:
@@ -978,8 +973,5 @@ class FlowRules(RuleBasedStateMachine):
             self.loop.close()
 
 
-FlowRules.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
-
-
-class TestAllTogether(FlowRules.TestCase):
-    """Whatever happens in whatever order, the rules hold."""
+TestAllTogether = FlowRules.TestCase
+TestAllTogether.settings = settings(max_examples=60, stateful_step_count=30)

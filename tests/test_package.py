@@ -1,4 +1,4 @@
-"""What is published: the wheel holds the package, says what it needs, and works where nothing else of this repository is."""
+"""The wheel holds the package, declares its requirements, and works without this repository."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import openrouter_credits
+
+pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).parents[1]
 
@@ -27,7 +29,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
-    """Its types and its licence too."""
+    """The wheel holds the package's modules, `py.typed` and the licence, and nothing else."""
     names = set(wheel.namelist())
     version = openrouter_credits.__version__
 
@@ -38,7 +40,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) ->
 
 
 def test_the_core_needs_three_packages(wheel: zipfile.ZipFile) -> None:
-    """Everything else is an extra; there are no upper bounds."""
+    """The wheel requires aiohttp, attrs and cattrs, and two for the extra `cli`, without upper bounds."""
     (name,) = (name for name in wheel.namelist() if name.endswith("METADATA"))
     metadata = Parser().parsestr(wheel.read(name).decode())
     needed = metadata.get_all("Requires-Dist") or []
@@ -50,7 +52,7 @@ def test_the_core_needs_three_packages(wheel: zipfile.ZipFile) -> None:
 
 
 def test_the_wheel_works_by_itself(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
-    """A whole round trip, with the package from the wheel."""
+    """A program that uses the package from the unpacked wheel reads a wallet from a fake server."""
     wheel.extractall(tmp_path)
     program = f"""
 import asyncio, sys

@@ -1,4 +1,4 @@
-"""What is sent, and what the bytes that come back mean, without a network."""
+"""Requests are put together and replies are decoded, without a network."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from openrouter_credits import (
     ApiKey,
     APIStatusError,
     AuthenticationError,
+    BadRequestError,
     ConfigurationError,
     Credits,
     InvalidResponseError,
@@ -41,37 +42,37 @@ from openrouter_credits._protocol import (
     make_request,
     parse_base_url,
     parse_json,
-    quote,
 )
+from openrouter_credits._secrets import quote
 from tests.kit.values import KEY, MASK, OTHER_KEY, sample
 
 WALL_CLOCK = datetime(2026, 8, 31, 9, 0, tzinfo=UTC)
 
 
 def refused(reply: Reply, key: ApiKey | None = None) -> APIStatusError:
-    """Decode what a server refuses."""
+    """Decode a reply that must be a refusal, and return the error."""
     with pytest.raises(APIStatusError) as caught:
         decode(reply, Credits, key=key, wall_clock=WALL_CLOCK)
     return caught.value
 
 
 def refusal(status: int, **error: Any) -> APIStatusError:
-    """Decode an error as OpenRouter documents it."""
+    """Decode an error object as OpenRouter documents it, and return the error."""
     return refused(Reply(status, {}, json.dumps({"error": error}).encode()))
 
 
 def invalid(body: bytes, status: int = 200, into: Any = Credits) -> InvalidResponseError:
-    """Decode what is not as documented."""
+    """Decode a body that must be invalid, and return the error."""
     with pytest.raises(InvalidResponseError) as caught:
         decode(Reply(status, {}, body), into)
     return caught.value
 
 
-# What is sent
+# Requests
 
 
 def test_a_request_says_who_asks_and_what_for() -> None:
-    """Key, user agent and accepted format; a content type only with a body."""
+    """A request sends key, user agent and accepted format as headers, and a content type if it has a body."""
     bare = make_request("get", "/credits", ApiKey(KEY))
     full = make_request("POST", "/keys", ApiKey(KEY), {"a": 1}, {"name": "ü"})
 
@@ -86,7 +87,7 @@ def test_a_request_says_who_asks_and_what_for() -> None:
 
 
 def test_a_request_and_a_reply_show_no_secrets() -> None:
-    """Neither key nor bodies nor headers are in a `repr`."""
+    """The `repr` of a request or a reply has no key, no body and no headers."""
     request = make_request("POST", "/keys", ApiKey(KEY), None, {"secret": "x"})
     reply = Reply(200, {"Set-Cookie": "secret"}, b"secret")
 
@@ -100,98 +101,79 @@ def test_a_request_and_a_reply_show_no_secrets() -> None:
     ("params", "query"),
     [
         (None, ""),
-        ({}, ""),
         ({"offset": 100, "include_disabled": True, "x": False}, "?offset=100&include_disabled=true&x=false"),
         ({"date": "2026-10-20", "name": "a b&c=d/ü"}, "?date=2026-10-20&name=a+b%26c%3Dd%2F%C3%BC"),
         ({"empty": ""}, "?empty="),
     ],
 )
 def test_a_query_is_quoted(params: Any, query: str) -> None:
-    """Booleans are written as OpenRouter writes them."""
+    """Query parameters are URL-encoded, and booleans are written `true` and `false`."""
     assert make_request("GET", "/keys", ApiKey(KEY), params).target == f"/keys{query}"
 
 
-@pytest.mark.parametrize("value", [None, 1.5, Decimal(1), b"x", ["a"], {}])
+@pytest.mark.parametrize("value", [None, 1.5, b"x", ["a"]])
 def test_a_query_is_made_of_texts_and_whole_numbers(value: Any) -> None:
-    """A float or a None in a query is a mistake, and none that could be guessed right."""
+    """A query parameter that is not a str, an int or a bool raises TypeError: its text would be a guess."""
     with pytest.raises(TypeError, match="query parameter"):
         make_request("GET", "/keys", ApiKey(KEY), {"a": value})
 
 
-GOOD_PATHS = ["/", "/credits", "/keys/abc-123", "/a/b/", "/a//b", "/a;b=c", "/a%20b", "/~a!$&'()*+,=:@", "/a.b"]
-BAD_PATHS = [
-    "",
-    "credits",
-    "//evil.example/x",
-    "///x",
-    "@evil.example/x",
-    ":443/x",
-    ".evil.example/x",
-    "https://evil.example/x",
-    "\\evil.example",
-    "/\\evil.example",
-    "/../x",
-    "/..",
-    "/a/../../x",
-    "/a..b",
-    "/%2e%2e/x",
-    "/%2E%2E/x",
-    "/.%2e/x",
-    "/%2e./x",
-    "/a%2f..",
-    "/%2fevil",
-    "/%5cevil",
-    "/x?a=b",
-    "/x#a",
-    "/a b",
-    "/a\tb",
-    "/a\r\nX: y",
-    "/a\x00",
-    "/a\n",
-    "/ü",
-    " /x",
-]
-
-
-@pytest.mark.parametrize("path", GOOD_PATHS)
+@pytest.mark.parametrize("path", ["/", "/keys/abc-123", "/a//b/", "/a%20b", "/~a!$&'()*+,;=:@", "/a.b"])
 def test_a_path_under_the_base_url_is_taken(path: str) -> None:
-    """Whatever OpenRouter may yet invent."""
+    """A path of any printable ASCII that stays under the base URL is sent unchanged."""
     assert make_request("GET", path, ApiKey(KEY)).target == path
 
 
-@pytest.mark.parametrize("path", BAD_PATHS)
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "credits",
+        "//evil.example/x",
+        "@evil.example/x",
+        ":443/x",
+        "https://evil.example/x",
+        "/\\evil.example",
+        "/../x",
+        "/a..b",
+        "/%2e%2e/x",
+        "/%2E%2E/x",
+        "/.%2e/x",
+        "/%2fevil",
+        "/%5cevil",
+        "/x?a=b",
+        "/x#a",
+        "/a b",
+        "/a\r\nX: y",
+        "/a\x00",
+        "/a\n",
+        "/ü",
+        " /x",
+    ],
+)
 def test_a_path_that_could_lead_elsewhere_is_refused(path: str) -> None:
-    """The key goes to nobody but the base URL."""
+    """A path that could lead outside of the base URL raises ValueError: the key goes to no other server."""
     with pytest.raises(ValueError, match="path"):
         make_request("GET", path, ApiKey(KEY))
 
 
-@pytest.mark.parametrize("path", [None, 7, b"/credits"])
-def test_a_path_is_a_text(path: Any) -> None:
-    """Anything else is a TypeError."""
-    with pytest.raises(TypeError):
-        make_request("GET", path, ApiKey(KEY))
-
-
-@pytest.mark.parametrize("method", ["", "GET /x", "GE\r\nT", "get1", "G-T", "ÜBER"])
+@pytest.mark.parametrize("method", ["", "GET /x", "GE\r\nT", "G-T", "ÜBER"])
 def test_a_method_is_a_word(method: str) -> None:
-    """Nothing else can stand before a path."""
+    """A method that is not a word of ASCII letters raises ValueError."""
     with pytest.raises(ValueError, match="method"):
         make_request(method, "/credits", ApiKey(KEY))
 
 
-@pytest.mark.parametrize("method", [None, 7, b"GET"])
-def test_a_method_is_a_text(method: Any) -> None:
-    """Anything else is a TypeError, as for every argument."""
-    with pytest.raises(TypeError):
-        make_request(method, "/credits", ApiKey(KEY))
+@pytest.mark.parametrize(("method", "path"), [(None, "/credits"), (b"GET", "/credits"), ("GET", None), ("GET", b"/credits")])
+def test_a_method_and_a_path_are_texts(method: Any, path: Any) -> None:
+    """A method or a path that is not a text raises TypeError."""
+    with pytest.raises(TypeError, match="are texts"):
+        make_request(method, path, ApiKey(KEY))
 
 
-@pytest.mark.parametrize(
-    ("body", "kind"), [(float("nan"), ValueError), ([float("inf")], ValueError), (object(), TypeError), ({1, 2}, TypeError)]
-)
+@pytest.mark.parametrize(("body", "kind"), [([float("inf")], ValueError), (float("nan"), ValueError), ({1, 2}, TypeError)])
 def test_a_body_is_json(body: Any, kind: type[Exception]) -> None:
-    """What no JSON parser would read is not sent."""
+    """A body that JSON cannot hold raises ValueError (NaN, infinity) or TypeError (other types)."""
     with pytest.raises(kind):
         make_request("POST", "/keys", ApiKey(KEY), None, body)
 
@@ -200,20 +182,17 @@ def test_a_body_is_json(body: Any, kind: type[Exception]) -> None:
     ("text", "expected"),
     [
         (DEFAULT_BASE_URL, DEFAULT_BASE_URL),
-        ("https://openrouter.ai/api/v1/", "https://openrouter.ai/api/v1"),
         ("https://eu.openrouter.ai/api/v1//", "https://eu.openrouter.ai/api/v1"),
         ("HTTPS://Proxy.Example:8443", "HTTPS://Proxy.Example:8443"),
         ("https://[2001:db8::1]/api", "https://[2001:db8::1]/api"),
-        ("https://192.0.2.1", "https://192.0.2.1"),
         ("http://localhost:8080/api/v1", "http://localhost:8080/api/v1"),
         ("http://LOCALHOST", "http://LOCALHOST"),
-        ("http://127.0.0.1:1", "http://127.0.0.1:1"),
         ("http://127.8.9.10/", "http://127.8.9.10"),
         ("http://[::1]:8080/v1", "http://[::1]:8080/v1"),
     ],
 )
 def test_a_base_url_is_https_or_loopback(text: str, expected: str) -> None:
-    """A trailing slash is fine; the rest stays as it was written."""
+    """A base URL is https, or http on loopback; it stays as written, apart from slashes at its end."""
     assert parse_base_url(text) == expected
 
 
@@ -221,40 +200,31 @@ def test_a_base_url_is_https_or_loopback(text: str, expected: str) -> None:
     "text",
     [
         "http://openrouter.ai/api/v1",
-        "http://10.0.0.1",
         "http://0.0.0.0",
-        "http://[::]",
         "http://128.0.0.1",
         "http://localhost.evil.example",
         "http://127.0.0.1.evil.example",
         "http://2130706433",
-        "http://0x7f.1",
         "ftp://openrouter.ai",
-        "file:///etc/passwd",
         "openrouter.ai/api/v1",
         "//openrouter.ai",
-        "https://",
         "https:///api",
-        "https:openrouter.ai",
-        "https://user@openrouter.ai",
         "https://user:secret@openrouter.ai",
         "http://localhost@evil.example",
         "https://openrouter.ai?x=secret",
         "https://openrouter.ai/api?",
-        "https://openrouter.ai/#",
         "https://openrouter.ai#secret",
         "https://openrouter.ai:port",
         "https://openrouter.ai:99999999",
         "https://[::1",
         "https://open router.ai",
-        "https://openrouter.ai/\x00",
         "https://openrouter.ai/\r\nX: y",
         "https://openrouter.ai\\@evil.example",
         " https://openrouter.ai",
     ],
 )
 def test_any_other_base_url_is_an_error_that_quotes_nothing(text: str) -> None:
-    """There may be a password inside."""
+    """Any other base URL gives a ConfigurationError that does not quote it: it may hold a password."""
     error = parse_base_url(text)
 
     assert isinstance(error, ConfigurationError)
@@ -263,30 +233,33 @@ def test_any_other_base_url_is_an_error_that_quotes_nothing(text: str) -> None:
 
 
 def test_a_type_that_no_json_becomes_is_refused_beforehand() -> None:
-    """A TypeError before anything is sent; what cattrs knows passes."""
-    for into in (Credits, dict[str, Any], list[int], int, Any):
+    """check_structurable() raises TypeError for a type that cattrs cannot structure, and only for these."""
+    known: list[Any] = [Credits, dict[str, Any], list[int], int, Any]
+    unknown: list[Any] = [re.Pattern, object()]
+
+    for into in known:
         check_structurable(into)
-    for into in (re.Pattern, object()):
+    for into in unknown:
         with pytest.raises(TypeError, match="cattrs cannot structure"):
             check_structurable(into)
 
 
-# What comes back
+# Replies
 
 
-@pytest.mark.parametrize("status", [200, 201, 202, 299])
+@pytest.mark.parametrize("status", [200, 201, 299])
 def test_any_2xx_is_a_value(status: int) -> None:
-    """Creating a key answers 201."""
+    """A reply of any status from 200 to 299 is decoded to its value; creating a key answers 201."""
     assert decode(Reply(status, {}, sample("credits-spec")), Credits) == Credits(Decimal("100.5"), Decimal("25.75"))
 
 
 def test_the_whole_body_is_structured_on_demand() -> None:
-    """`request()` gives what stands beside `data` too."""
+    """decode(whole=True) structures the whole body, which may have fields beside `data` or be no object."""
     body = b'{"data": {"hash": "x"}, "key": "sk"}'
 
     assert decode(Reply(201, {}, body), dict[str, Any], whole=True) == {"data": {"hash": "x"}, "key": "sk"}
     assert decode(Reply(200, {}, b"[1, 2]"), list[int], whole=True) == [1, 2]
-    assert decode(Reply(200, {}, b"null"), Any, whole=True) is None  # type: ignore[arg-type]
+    assert decode(Reply(200, {}, b"null"), Any, whole=True) is None
 
 
 @pytest.mark.parametrize(
@@ -299,7 +272,7 @@ def test_the_whole_body_is_structured_on_demand() -> None:
     ],
 )
 def test_recorded_refusals_decode(name: str, status: int, kind: type[APIStatusError], message: str) -> None:
-    """Each recorded error, with its status and, as OpenRouter sometimes does, inside a 200."""
+    """Each recorded error decodes alike under its own status and, as OpenRouter may send it, inside a 200."""
     plain = refused(Reply(status, {}, sample(name)))
     inside = refused(Reply(200, {}, sample(name)))
 
@@ -311,7 +284,7 @@ def test_recorded_refusals_decode(name: str, status: int, kind: type[APIStatusEr
 
 
 def test_a_reset_that_is_only_in_the_body_is_read() -> None:
-    """The recorded 429 names midnight UTC."""
+    """A reset that stands only in the body of a 429 is read: the recorded one names midnight UTC."""
     error = refused(Reply(429, {}, sample("error-rate-limit-reset-in-body")))
 
     assert error.resets_at == datetime(2026, 9, 1, tzinfo=UTC)
@@ -321,14 +294,14 @@ def test_a_reset_that_is_only_in_the_body_is_read() -> None:
 
 
 def test_hints_are_read_inside_a_200_too() -> None:
-    """The code decides whether a reset counts, as it decides the class."""
+    """The reset of an error of code 429 inside a 200 counts, as it does under the status 429."""
     error = refused(Reply(200, {}, sample("error-rate-limit-reset-in-body")))
 
     assert error.retry_after == 15 * 3600
 
 
 def test_headers_are_found_in_any_case_and_number() -> None:
-    """A multidict's repeated headers count, and so does a plain dictionary's."""
+    """Headers are found in any case, in a multidict with repeated names and in a plain dictionary."""
     many = CIMultiDict([("retry-after", "1"), ("Retry-After", "3"), ("X-Request-ID", "req-7")])
 
     error = refused(Reply(503, many, b""))
@@ -339,7 +312,7 @@ def test_headers_are_found_in_any_case_and_number() -> None:
 
 
 def test_without_a_clock_hints_are_measured_from_now() -> None:
-    """The wall clock is the default."""
+    """A reply that is decoded without a given time measures its hints from the current time."""
     with pytest.raises(RateLimitError) as caught:
         decode(Reply(429, {"Retry-After": "60"}, b""), Credits)
 
@@ -350,23 +323,21 @@ def test_without_a_clock_hints_are_measured_from_now() -> None:
 @pytest.mark.parametrize(
     ("code", "kind", "is_retryable"),
     [
-        (400, APIStatusError, False),
-        (401, AuthenticationError, False),
+        (400, BadRequestError, False),
         ("401", AuthenticationError, False),
         (402, PaymentRequiredError, False),
         (429, RateLimitError, True),
-        (500, ServerError, True),
         ("503", ServerError, True),
         (501, ServerError, False),
         (599, ServerError, False),
     ],
 )
-def test_an_error_inside_a_200_is_what_its_code_says(code: object, kind: type[APIStatusError], is_retryable: bool) -> None:
-    """Class and retries by the code; the status stays what it was."""
+def test_an_error_inside_a_200_is_what_its_code_says(code: int | str, kind: type[APIStatusError], is_retryable: bool) -> None:
+    """The code of an error inside a 200 decides its class and whether to retry; its `status` stays 200."""
     error = refusal(200, code=code, message="Said")
 
-    assert isinstance(error, kind)
-    assert (error.status, error.code, error.message, error.is_retryable) == (200, int(code), "Said", is_retryable)  # type: ignore[call-overload]
+    assert type(error) is kind
+    assert (error.status, error.code, error.message, error.is_retryable) == (200, int(code), "Said", is_retryable)
 
 
 @pytest.mark.parametrize(
@@ -374,20 +345,22 @@ def test_an_error_inside_a_200_is_what_its_code_says(code: object, kind: type[AP
     [
         '"x"',
         '""',
-        "{}",
         "[]",
-        "true",
         "false",
-        "0",
-        '{"message": "x"}',
-        *(
-            f'{{"code": {code}}}'
-            for code in ("null", "200", "399", "600", "0", "-401", "true", "401.0", '"4011"', '" 401"', '"٤٠١"', '"abc"', "[401]")
-        ),
+        "{}",
+        '{"code": null}',
+        '{"code": true}',
+        '{"code": 399}',
+        '{"code": 600}',
+        '{"code": 401.0}',
+        '{"code": "401 "}',
+        '{"code": " 401"}',
+        '{"code": "٤٠١"}',
+        '{"code": [401]}',
     ],
 )
 def test_an_error_inside_a_200_without_a_code_is_no_answer(said: str) -> None:
-    """It is certain only that something is wrong; it is not tried again."""
+    """An error inside a 200 that has no code from 400 to 599 is an invalid response, and is not retried."""
     error = invalid(f'{{"error": {said}, "data": {{"total_credits": 1, "total_usage": 0}}}}'.encode())
 
     assert "error without a code" in str(error)
@@ -395,12 +368,12 @@ def test_an_error_inside_a_200_without_a_code_is_no_answer(said: str) -> None:
 
 
 def test_a_null_error_is_no_error() -> None:
-    """Some servers always send the field."""
+    """A body with `"error": null` is not an error: some servers always send the field."""
     assert decode(Reply(200, {}, b'{"error": null, "data": {"total_credits": 1, "total_usage": 0}}'), Credits).remaining == 1
 
 
 def test_an_error_code_is_ignored_where_the_status_refuses() -> None:
-    """The HTTP status decides."""
+    """The HTTP status of a refusal decides its class and whether to retry, not the code in its body."""
     error = refusal(403, code=500, message="Key limit exceeded (total limit)")
 
     assert type(error) is KeyLimitExceededError
@@ -408,30 +381,26 @@ def test_an_error_code_is_ignored_where_the_status_refuses() -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("status", "kind", "body"),
     [
-        b"",
-        b"<html><body>Bad gateway</body></html>",
-        b"\xff\xfe",
-        b"null",
-        b"[]",
-        b"{}",
-        b'"error"',
-        b'{"error": null}',
-        b'{"error": []}',
-        b'{"error": 7}',
-        b'{"error": {"message": 7, "metadata": "x", "code": "y"}}',
-        b'{"error": {"message": null, "metadata": []}}',
-        b'{"error": {"code": 503',
-        b"NaN",
-        b'{"error": {"code": 1e400}}',
-        b"[" * 100_000,
-        b"9" * 5000,
+        (503, ServerError, b""),
+        (503, ServerError, b"<html><body>Bad gateway</body></html>"),
+        (503, ServerError, b"\xff\xfe"),
+        (503, ServerError, b"[" * 100_000),
+        (503, ServerError, b"9" * 5000),
+        (503, ServerError, b"[]"),
+        (503, ServerError, b"{}"),
+        (503, ServerError, b'{"error": null}'),
+        (503, ServerError, b'{"error": 7}'),
+        (503, ServerError, b'{"error": {"message": 7, "metadata": "x", "code": "y"}}'),
+        (503, ServerError, b'{"error": {"code": 1e400}}'),
+        (401, AuthenticationError, b"<html><body>Unauthorized</body></html>"),
+        (418, APIStatusError, b'{"error": {"code": 503'),
+        (300, RedirectError, b"<html><body>Found</body></html>"),
     ],
 )
-@pytest.mark.parametrize(("status", "kind"), [(503, ServerError), (401, AuthenticationError), (418, APIStatusError), (302, RedirectError)])
-def test_the_body_of_a_refusal_never_becomes_the_error(body: bytes, status: int, kind: type[APIStatusError]) -> None:
-    """An HTML page of whatever stands before the server tells nothing; the status does."""
+def test_the_body_of_a_refusal_never_becomes_the_error(status: int, kind: type[APIStatusError], body: bytes) -> None:
+    """A refusal whose body has no documented error is the error of its status, with an empty message."""
     error = refused(Reply(status, {}, body))
 
     assert type(error) is kind
@@ -439,7 +408,7 @@ def test_the_body_of_a_refusal_never_becomes_the_error(body: bytes, status: int,
 
 
 def test_an_error_that_is_a_text_is_its_message() -> None:
-    """Proxies word their refusals so."""
+    """An `error` that is a text becomes the message of a refusal: some proxies send it so."""
     error = refused(Reply(502, {}, b'{"error": "upstream is away"}'))
 
     assert (error.message, error.code) == ("upstream is away", None)
@@ -455,26 +424,21 @@ def test_an_error_that_is_a_text_is_its_message() -> None:
         (b"<html><body>Hel", "was cut", True),
         (b"<html><body>Hello</body></html>", "HTML page", False),
         (b"\n <!DOCTYPE html>\n<HTML></HTML> \n", "HTML page", False),
-        ('{"data": {"total_credits": 1, "total_usage": 2}}'.encode("utf-16"), "UTF-8", True),
         (b'{"data": "\xe9"}', "UTF-8", True),
         (b'\xef\xbb\xbf{"data": {}}', "is not JSON", True),
-        (b"null", "no data", False),
         (b"[]", "no data", False),
-        (b"{}", "no data", False),
         (b'"data"', "no data", False),
         (b'{"Data": {}}', "no data", False),
         (b'{"data": null}', "$.data", False),
         (b'{"data": NaN}', "number", False),
-        (b'{"data": -Infinity}', "number", False),
         (b'{"data": ' + b"9" * 5000 + b"}", "number", False),
-        (b'{"data": 1e99999999999999999999}', "", False),
+        (b'{"data": 1e99999999999999999999}', "number", False),
         (b"[" * 100_000, "nested too deeply", False),
-        (b'{"a":' * 100_000, "nested too deeply", False),
         (b'{"data": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply", False),
     ],
 )
 def test_a_200_that_is_no_answer_is_an_error(body: bytes, words: str, is_retryable: bool) -> None:
-    """It is tried again where a cut or garbled transfer may be the reason, and nowhere else."""
+    """A 200 with an invalid body is an error, retryable only if a bad transfer may be the reason."""
     error = invalid(body)
 
     assert words in str(error)
@@ -482,9 +446,9 @@ def test_a_200_that_is_no_answer_is_an_error(body: bytes, words: str, is_retryab
     assert len(str(error)) < 500
 
 
-@pytest.mark.parametrize("context", [Context(prec=28), Context(prec=4, traps=[]), Context(prec=4)], ids=["default", "untrapped", "short"])
+@pytest.mark.parametrize("context", [Context(prec=4), Context(prec=4, traps=[])], ids=["trapping", "untrapped"])
 def test_numbers_are_parsed_in_any_decimal_context(context: Context) -> None:
-    """A number that is too large for any context is an error, and NaN in none."""
+    """Numbers are read exactly, and a number too large for Decimal is an error, in any decimal context."""
     with localcontext(context):
         assert parse_json(b'{"a": 56.671895005}') == {"a": Decimal("56.671895005")}
         for text in (b"1e99999999999999999999", b"[-1e99999999999999999999]"):
@@ -494,7 +458,7 @@ def test_numbers_are_parsed_in_any_decimal_context(context: Context) -> None:
 
 @pytest.mark.parametrize("status", [200, 429])
 def test_nesting_at_the_parser_s_limit_is_survived(status: int) -> None:
-    """A depth that the parser just takes is not too deep for what comes after it."""
+    """A body nested about as deeply as the parser takes gives a value or an OpenRouterError."""
     limit = sys.getrecursionlimit()
 
     for depth in range(limit - 150, limit + 10):
@@ -511,7 +475,7 @@ def test_nesting_at_the_parser_s_limit_is_survived(status: int) -> None:
                 assert len(str(error)) < 500  # noqa: PT017 - a value would be as good
 
 
-# What is quoted of strangers
+# Quoted texts of a server
 
 ESCAPES = "\x1b[31mred\x1b[0m\x07\x00 \u202egnp\u2066\u200b\ufeff\u009b1m\x7f"
 
@@ -529,19 +493,17 @@ ESCAPES = "\x1b[31mred\x1b[0m\x07\x00 \u202egnp\u2066\u200b\ufeff\u009b1m\x7f"
         (f"Bearer {KEY}{KEY}", f"Bearer {MASK}{MASK}"),
         (f"\x1b{KEY[:20]}\x00{KEY[20:]}", MASK),
         (f"{'x' * 180}{KEY}", "x" * 180 + MASK),
-        (f"{'x' * 190}{KEY}", "x" * 190 + "sk-or-v..."),
         (f"another's {OTHER_KEY}!", "another's sk-or-***!"),
         ("label sk-or-v1-0e6...1c96", "label sk-or-v1-0e6...1c96"),
-        ("", ""),
     ],
 )
 def test_a_stranger_s_words_are_made_fit_to_be_shown(text: str, shown: str) -> None:
-    """No key, no control characters, at most 200 characters."""
+    """A quoted text has no key, no control characters and no more than 200 characters."""
     assert quote(text, ApiKey(KEY)) == shown
 
 
 def test_nothing_a_server_says_carries_a_key_or_an_escape() -> None:
-    """Message, metadata at any depth and under any name, request id: all are scrubbed, and the error pickles so."""
+    """An error has no key and no escapes in its message, metadata, request id and pickle."""
     nest: Any = f"{KEY}{ESCAPES}"
     for _ in range(4):
         nest = {f"{KEY}\x1b": [nest, None, True, 1.5, nest]}
@@ -560,7 +522,7 @@ def test_nothing_a_server_says_carries_a_key_or_an_escape() -> None:
 
 
 def test_metadata_is_cut_where_it_is_too_deep() -> None:
-    """Five levels are more than anybody documents."""
+    """Metadata is kept to a depth of five levels; deeper objects are replaced by `...`."""
     error = refusal(402, code=402, message="m", metadata={"a": {"b": {"c": {"d": {"e": {"f": 1}}}}}, "limit_source": "openrouter_credits"})
 
     assert error.metadata == {"a": {"b": {"c": {"d": {"e": "..."}}}}, "limit_source": "openrouter_credits"}
@@ -569,7 +531,7 @@ def test_metadata_is_cut_where_it_is_too_deep() -> None:
 
 
 def test_an_invalid_answer_quotes_no_key() -> None:
-    """Also what a user's own class says of a value is scrubbed."""
+    """An error about a wrong value does not quote the key that the value contains, and chains nothing."""
     with pytest.raises(InvalidResponseError) as caught:
         decode(Reply(200, {}, json.dumps({"data": {f"x{KEY}": KEY}}).encode()), dict[str, int], key=ApiKey(KEY))
 
@@ -579,7 +541,7 @@ def test_an_invalid_answer_quotes_no_key() -> None:
 
 @frozen
 class Picky:
-    """A user's class that refuses in its own way."""
+    """A class of the caller's own whose constructor raises the exception that `a` names."""
 
     a: Any
 
@@ -588,19 +550,21 @@ class Picky:
 
 
 def _raise(name: str) -> NoReturn:
-    raise {"lookup": LookupError, "attribute": AttributeError, "arithmetic": ArithmeticError, "value": ValueError, "type": TypeError}[name](
-        name
-    )
+    kinds = {"lookup": LookupError, "attribute": AttributeError, "arithmetic": ArithmeticError, "value": ValueError, "type": TypeError}
+    raise kinds[name](name)
 
 
-@pytest.mark.parametrize("name", ["lookup", "attribute", "arithmetic", "value", "type"])
-@pytest.mark.parametrize("into", [Picky, list[Picky], dict[str, Picky]])
-def test_what_a_user_s_class_raises_is_an_invalid_response(name: str, into: Any) -> None:
-    """With the answer, not the program, at fault."""
-    item = {"a": name}
-    body = {Picky: item, list[Picky]: [item], dict[str, Picky]: {"x": item}}[into]
-
-    error = invalid(json.dumps({"data": body}).encode(), into=into)
+@pytest.mark.parametrize(
+    ("into", "data"),
+    [
+        *((Picky, {"a": name}) for name in ("lookup", "attribute", "arithmetic", "value", "type")),
+        (list[Picky], [{"a": "lookup"}]),
+        (dict[str, Picky], {"x": {"a": "lookup"}}),
+    ],
+)
+def test_what_a_user_s_class_raises_is_an_invalid_response(into: Any, data: Any) -> None:
+    """An exception that a caller's own class raises in its constructor becomes an InvalidResponseError."""
+    error = invalid(json.dumps({"data": data}).encode(), into=into)
 
     assert "$.data" in str(error)
 
@@ -609,7 +573,7 @@ def test_what_a_user_s_class_raises_is_an_invalid_response(name: str, into: Any)
     "reply", [Reply(401, {}, sample("error-user-not-found")), Reply(200, {}, b"{}"), Reply(200, {}, b"{"), Reply(200, {}, b"\xff")]
 )
 def test_nothing_is_chained(reply: Reply) -> None:
-    """A chained exception would carry what the server sent."""
+    """An error of decode() chains no other exception, which would carry the text that the server sent."""
     with pytest.raises(OpenRouterError) as caught:
         decode(reply, Credits)
 
@@ -617,12 +581,12 @@ def test_nothing_is_chained(reply: Reply) -> None:
     assert caught.value.__context__ is None
 
 
-# Anything at all
+# Random bodies
 
 NUMBERS = (
     st.integers()
     | st.floats()
-    | st.from_regex(r"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,12})?", fullmatch=True).map(lambda text: Raw(text))  # noqa: PLW0108 - the class stands below
+    | st.from_regex(r"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,12})?", fullmatch=True).map(lambda text: Raw(text))  # noqa: PLW0108 - the class is defined below
 )
 TEXTS = st.text(max_size=20) | st.sampled_from(["0", "-1.5", "1e5", "2026-10-21T00:00:00Z", "401", KEY])
 SCALARS = st.none() | st.booleans() | NUMBERS | TEXTS
@@ -640,13 +604,13 @@ DOCUMENTS = JSON | st.fixed_dictionaries({}, optional={"data": KEYS | WALLETS | 
 
 
 class Raw(str):
-    """A number as it is written in JSON."""
+    """The text of a JSON number."""
 
     __slots__ = ()
 
 
 def dumps(document: Any) -> bytes:
-    """Write JSON with the numbers that no Python value has."""
+    """Write JSON, with each Raw number as it stands: a float could not hold it."""
     if isinstance(document, Raw):
         return document.encode()
     if isinstance(document, dict):
@@ -657,10 +621,10 @@ def dumps(document: Any) -> bytes:
 
 
 def check(status: int, body: bytes) -> None:
-    """Decode a body as both values: each is a value whose figures are finite and print plainly, or an error of ours."""
+    """Require that a body gives finite amounts that print plainly, or an OpenRouterError, in both models."""
     for into in (Credits, KeyInfo):
         try:
-            value = decode(Reply(status, {}, body), into, key=ApiKey(KEY))
+            value: Any = decode(Reply(status, {}, body), into, key=ApiKey(KEY))
         except OpenRouterError as error:
             assert KEY not in f"{error} {vars(error)}"  # noqa: PT017 - a value would be as good
         else:
@@ -675,12 +639,12 @@ def check(status: int, body: bytes) -> None:
 
 @given(st.sampled_from([200, 201, 403, 429, 503]), DOCUMENTS)
 def test_any_json_is_a_value_or_an_error_of_ours(status: int, document: Any) -> None:
-    """Nothing a server can say makes anything else of it."""
+    """Any JSON body decodes to a value or raises an OpenRouterError."""
     check(status, dumps(document))
 
 
 @given(st.sampled_from([200, 503]), st.binary() | st.text().map(str.encode))
 def test_any_bytes_are_a_value_or_an_error_of_ours(status: int, body: bytes) -> None:
-    """Nor do bytes that are no JSON."""
+    """Any bytes as a body, JSON or not, decode to a value or raise an OpenRouterError."""
     check(status, body)
     check(status, b'{"data": ' + body + b"}")

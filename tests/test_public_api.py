@@ -1,4 +1,4 @@
-"""The public surface: names, documentation, types, and what an import costs."""
+"""The public surface: names, documentation, types, and imports between modules."""
 
 from __future__ import annotations
 
@@ -76,9 +76,9 @@ ALLOWED: dict[str, set[str]] = {
         "_batch",
     },
 }
-"""What each module may import of the package when it runs: one noun each, and imports point one way.
+"""The modules that each module may import when it runs: one noun each, and imports point one way.
 
-What is imported for annotations alone does not count. `_structure` and `_hints` are parts of `_protocol`, `_deadlines` of `_transport`,
+Imports for annotations alone do not count. `_structure` and `_hints` are parts of `_protocol`, `_deadlines` of `_transport`,
 `_explain` of `_spendable`, `_pace` of `_flow`, `_batch`, `_source` and `_together` of `_check`; the client offers the batches, and so
 stands above them.
 """
@@ -94,7 +94,7 @@ CORE = sorted(name for name in MODULES if "." not in name and not name.startswit
 
 
 def imports(path: Path) -> Iterator[str]:
-    """List the modules that a file imports when it runs, at its top or inside of functions; not those for annotations alone."""
+    """List the modules that a file imports, at its top or in functions, but not for annotations alone."""
 
     def walk(node: ast.AST) -> Iterator[ast.AST]:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
@@ -113,31 +113,31 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def run(program: str) -> str:
-    """Run a program in an interpreter of its own, with warnings as errors."""
+    """Run a program in a new interpreter, with warnings as errors, and return its output."""
     done = subprocess.run([sys.executable, "-I", "-W", "error", "-c", program], check=True, capture_output=True, text=True, timeout=60)
     return done.stdout
 
 
 def test_all_lists_the_public_names() -> None:
-    """Nothing appears or disappears unnoticed; the list is sorted, and each name is there."""
+    """`__all__` lists the public names, sorted, and the package has each of them."""
     assert sorted(PUBLIC) == sorted(openrouter_credits.__all__)
     assert openrouter_credits.__all__ == sorted(openrouter_credits.__all__)
-    assert all(hasattr(openrouter_credits, name) for name in openrouter_credits.__all__)
+    assert [name for name in openrouter_credits.__all__ if not hasattr(openrouter_credits, name)] == []
 
 
 def test_dir_shows_the_public_names() -> None:
-    """Users are shown what is theirs."""
+    """dir() shows the public names and no others."""
     assert sorted(dir(openrouter_credits)) == sorted(PUBLIC)
 
 
 def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
-    """As in any module, although names are found when they are asked for."""
+    """A name that the package does not have raises AttributeError, although names are loaded on demand."""
     with pytest.raises(AttributeError, match="'openrouter_credits' has no attribute 'Nothing'"):
-        openrouter_credits.Nothing  # noqa: B018 - the point
+        openrouter_credits.Nothing  # noqa: B018 - the access itself raises
 
 
 def test_every_error_is_public() -> None:
-    """Whatever is raised can be named by who catches it."""
+    """Every error class is public, so that callers can catch it by name."""
     errors = {
         name
         for name, item in vars(openrouter_credits._errors).items()
@@ -147,44 +147,50 @@ def test_every_error_is_public() -> None:
     assert errors <= set(openrouter_credits.__all__)
 
 
-@pytest.mark.parametrize("name", [name for name in PUBLIC if not name.startswith("_")])
-def test_every_public_name_is_documented(name: str) -> None:
-    """With a docstring of its own, and so are the methods and properties of the classes."""
+def undocumented(name: str) -> Iterator[str]:
+    """List a public name, and the public members of a class, that have no docstring of their own."""
     item = getattr(openrouter_credits, name)
-    members = vars(item).items() if inspect.isclass(item) else ()
+    is_class = inspect.isclass(item)
+    if not inspect.getdoc(item) or (is_class and item.__doc__ is item.__mro__[1].__doc__):
+        yield name
+    for member, value in vars(item).items() if is_class else ():
+        is_function = callable(value) or isinstance(value, property | staticmethod | classmethod)
+        if is_function and not member.startswith("_") and not inspect.getdoc(value):
+            yield f"{name}.{member}"
 
-    assert inspect.getdoc(item)
-    assert not inspect.isclass(item) or item.__doc__ is not item.__mro__[1].__doc__
-    for member, value in members:
-        if not member.startswith("_") and (callable(value) or isinstance(value, property | staticmethod | classmethod)):
-            assert inspect.getdoc(value), f"{name}.{member}"
+
+def test_every_public_name_is_documented() -> None:
+    """Every public name has a docstring of its own, and so have the methods and properties of the classes."""
+    names = [name for name in PUBLIC if not name.startswith("_")]
+
+    assert [offender for name in names for offender in undocumented(name)] == []
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_every_module_says_what_it_is_for(name: str) -> None:
-    """In a docstring that ends its first line with a full stop."""
-    docstring = ast.get_docstring(ast.parse(MODULES[name].read_text(encoding="utf-8")))
+def test_every_module_says_what_it_is_for() -> None:
+    """Every module has a docstring whose first line ends a sentence."""
+    docstrings = {name: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "" for name, path in MODULES.items()}
 
-    assert docstring
-    assert docstring.splitlines()[0].endswith((".", ":", "`"))
+    assert [name for name, text in docstrings.items() if not text.partition("\n")[0].endswith((".", ":", "`"))] == []
 
 
 def test_every_module_has_its_place() -> None:
-    """A new module is entered into the table of allowed imports."""
+    """The table of allowed imports has an entry for each module, and no other."""
     assert set(CORE) == set(ALLOWED)
 
 
-@pytest.mark.parametrize("name", CORE)
-def test_imports_point_one_way(name: str) -> None:
-    """Each module knows only what stands below it."""
+def test_imports_point_one_way() -> None:
+    """Each module imports only the modules that the table allows it."""
     prefix = "openrouter_credits."
-    imported = {module.removeprefix(prefix).split(".")[0] for module in imports(MODULES[name]) if module.startswith(prefix)}
+    imported = {
+        (name, module.removeprefix(prefix).split(".")[0]) for name in CORE for module in imports(MODULES[name]) if module.startswith(prefix)
+    }
 
-    assert imported <= ALLOWED[name]
+    assert {("_client", "_transport"), ("_protocol", "_errors")} <= imported
+    assert [f"{name} imports {other}" for name, other in sorted(imported) if other not in ALLOWED[name]] == []
 
 
 def test_the_table_has_no_cycles() -> None:
-    """Or it would allow what it is there to forbid."""
+    """The table of allowed imports has no cycle, which would allow imports to point both ways."""
     order: list[str] = []
     while len(order) < len(ALLOWED):
         ready = [name for name in ALLOWED if name not in order and ALLOWED[name] <= set(order)]
@@ -192,24 +198,27 @@ def test_the_table_has_no_cycles() -> None:
         order += ready
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_only_the_transport_and_the_testing_kit_import_aiohttp(name: str) -> None:
-    """Whatever decides is free of I/O."""
-    uses = any(module.split(".")[0] in {"aiohttp", "yarl", "multidict"} for module in imports(MODULES[name]))
+def test_only_the_transport_and_the_testing_kit_import_aiohttp() -> None:
+    """Only `_transport` and the testing kit import aiohttp, so that all other modules are free of I/O."""
+    users = {name for name in MODULES for module in imports(MODULES[name]) if module.split(".")[0] in {"aiohttp", "yarl", "multidict"}}
 
-    assert not uses or name == "_transport" or name.startswith("testing.")
-
-
-@pytest.mark.parametrize("name", [name for name in MODULES if name.split(".")[0] not in {"testing", "cli", "__main__"}])
-def test_the_core_imports_its_dependencies_and_nothing_else(name: str) -> None:
-    """Aiohttp (with its yarl), attrs, cattrs, and the standard library."""
-    others = {module.split(".")[0] for module in imports(MODULES[name])} - set(sys.stdlib_module_names)
-
-    assert others <= {"openrouter_credits", "aiohttp", "yarl", "attrs", "cattrs"}
+    assert "_transport" in users
+    assert [name for name in sorted(users - {"_transport"}) if not name.startswith("testing.")] == []
 
 
+def test_the_core_imports_its_dependencies_and_nothing_else() -> None:
+    """The core imports aiohttp (with its yarl), attrs, cattrs and the standard library, and nothing else."""
+    names = [name for name in MODULES if name.split(".")[0] not in {"testing", "cli", "__main__"}]
+    imported = {(name, module.split(".")[0]) for name in names for module in imports(MODULES[name])}
+    allowed = {*sys.stdlib_module_names, "openrouter_credits", "aiohttp", "yarl", "attrs", "cattrs"}
+
+    assert {"aiohttp", "attrs", "cattrs"} <= {package for _, package in imported}
+    assert [f"{name} imports {package}" for name, package in sorted(imported) if package not in allowed] == []
+
+
+@pytest.mark.process
 def test_an_import_brings_no_extras() -> None:
-    """What a person looks at stays unimported, and so does the testing kit."""
+    """Importing every public name loads neither the command line nor the testing kit."""
     unwanted = ["rich", "cyclopts", "openrouter_credits.cli", "openrouter_credits.testing", "aiohttp.web", "pytest"]
 
     loaded = run("import sys; from openrouter_credits import *; CreditsClient(); print(*sys.modules)").split()
@@ -218,18 +227,19 @@ def test_an_import_brings_no_extras() -> None:
     assert [name for name in unwanted if name in loaded] == []
 
 
+@pytest.mark.process
 def test_an_import_makes_no_event_loop_and_prints_nothing() -> None:
-    """It may stand in any program."""
+    """Importing the package makes no event loop, warns of nothing and prints nothing."""
     assert run("import asyncio; asyncio.new_event_loop = None; import openrouter_credits") == ""
 
 
 def test_the_types_are_announced() -> None:
-    """`py.typed` lies in the package, or type checkers would not look."""
+    """The package holds `py.typed`, without which type checkers ignore its types."""
     assert (PACKAGE / "py.typed").is_file()
 
 
 def test_the_core_needs_three_packages() -> None:
-    """aiohttp, attrs, cattrs: each with a lowest version, none with a highest."""
+    """The core needs aiohttp, attrs and cattrs, each from a lowest version on, and Python 3.11 or later."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needed = [re.fullmatch(r"([a-z]+)>=([0-9.]+)", line) for line in project["dependencies"]]
 
@@ -240,13 +250,13 @@ def test_the_core_needs_three_packages() -> None:
 
 
 def test_the_version_is_one() -> None:
-    """Of three numbers, and what the User-Agent says."""
+    """The version is three numbers, and the User-Agent header shows the same."""
     assert re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", openrouter_credits.__version__)
     assert f"openrouter-credits/{openrouter_credits.__version__}" == openrouter_credits._protocol.USER_AGENT
 
 
 def test_the_typed_user_program_runs() -> None:
-    """What type checkers accept is also true: its assertions hold when it runs."""
+    """The program that type checkers accept (tests/typing) also runs, and reads what it should."""
     names = runpy.run_path(str(Path(__file__).parent / "typing" / "user_program.py"), run_name="__main__")
 
     assert names["seen"] == ["74.75", "74.5", "1", "an error", "closed"]

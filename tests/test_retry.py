@@ -1,9 +1,10 @@
-"""The policy decides, one loop obeys; time is virtual here."""
+"""The retry policy decides, one loop obeys; these tests inject a clock that only sleeping moves."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import pickle
 import weakref
 from decimal import Decimal
@@ -21,19 +22,12 @@ from openrouter_credits import (
     AuthenticationError,
     BadRequestError,
     ClientClosedError,
-    ConfigurationError,
-    Credits,
     InvalidResponseError,
-    LocalResourceError,
-    NotFoundError,
     OpenRouterError,
     RateLimitError,
-    RedirectError,
-    ResponseTooLargeError,
     RetryPolicy,
     ServerError,
     TLSError,
-    UnconfirmedCreditsError,
 )
 from openrouter_credits._retry import after_write, retry
 from tests.kit.clock import FakeTime
@@ -44,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def busy(hint: float | None = None, status: int = 503) -> ServerError:
-    """Make a refusal that passes."""
+    """Make a refusal that is worth another try."""
     return ServerError("Busy", status=status, retry_after=hint)
 
 
@@ -54,7 +48,7 @@ def limited(hint: float | None = None) -> RateLimitError:
 
 
 class Script:
-    """An attempt that does what it is told, and takes as long as it is told."""
+    """An attempt that returns or raises the next of its outcomes, and takes `takes` seconds each time."""
 
     def __init__(self, time: FakeTime, *outcomes: object, takes: float = 0.0) -> None:
         self._time = time
@@ -64,7 +58,7 @@ class Script:
         """The seconds that each attempt was given."""
 
     async def __call__(self, left: float) -> object:
-        """Do the next."""
+        """Return or raise the next outcome."""
         self.left.append(left)
         self._time.now += self._takes
         if isinstance(self._outcomes[0], BaseException):
@@ -73,14 +67,14 @@ class Script:
 
 
 async def failure(script: Script, time: FakeTime, policy: RetryPolicy, **options: Any) -> OpenRouterError:
-    """Retry until the error that ends it."""
+    """Return the error that `retry()` raises in the end."""
     with pytest.raises(OpenRouterError) as caught:
         await retry(script, policy, **time.injected(), **options)
     return caught.value
 
 
 async def test_the_first_answer_is_the_value() -> None:
-    """Nothing waits where nothing fails."""
+    """A call whose first attempt succeeds returns its value without any wait."""
     time = FakeTime()
     script = Script(time, "value")
 
@@ -89,7 +83,7 @@ async def test_the_first_answer_is_the_value() -> None:
 
 
 async def test_what_passes_is_tried_again() -> None:
-    """Two failures, then the value; each try is told what is left of the deadline."""
+    """A retryable error leads to another try, which gets the seconds that are left before the deadline."""
     time = FakeTime(draw=1.0)
     script = Script(time, busy(), APIConnectionError("Lost"), "value", takes=2.0)
 
@@ -98,9 +92,9 @@ async def test_what_passes_is_tried_again() -> None:
     assert script.left == [30.0, 27.5, 24.5]
 
 
-@pytest.mark.parametrize("attempts", [1, 2, 3, 7])
+@pytest.mark.parametrize("attempts", [1, 3])
 async def test_attempts_counts_the_first_try(attempts: int) -> None:
-    """One means no retries; the last error is raised as it is."""
+    """`attempts` is the number of all tries, the first one included; the last error is raised unchanged."""
     time = FakeTime()
     errors = [busy() for _ in range(attempts + 1)]
     script = Script(time, *errors)
@@ -112,26 +106,9 @@ async def test_attempts_counts_the_first_try(attempts: int) -> None:
     assert len(time.slept) == attempts - 1
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        AuthenticationError(status=401),
-        NotFoundError(status=404),
-        ServerError(status=501),
-        RedirectError(status=302),
-        APIStatusError(status=422),
-        TLSError("Wrong"),
-        LocalResourceError("Full"),
-        InvalidResponseError("Odd"),
-        ResponseTooLargeError("Big"),
-        ClientClosedError("Closed"),
-        ConfigurationError("Wrong"),
-        UnconfirmedCreditsError(Credits(Decimal(0), Decimal(0))),
-    ],
-    ids=lambda error: type(error).__name__,
-)
+@pytest.mark.parametrize("error", [AuthenticationError(status=401), ServerError(status=501), TLSError("Wrong")], ids=repr)
 async def test_what_does_not_pass_is_raised_at_once(error: OpenRouterError) -> None:
-    """A refusal, a wrong certificate and a closed client stay what they are."""
+    """An error that is not retryable is raised unchanged after one try, with its status in `attempts`."""
     time = FakeTime()
 
     assert await failure(Script(time, error), time, RetryPolicy()) is error
@@ -139,9 +116,9 @@ async def test_what_does_not_pass_is_raised_at_once(error: OpenRouterError) -> N
     assert [attempt.status for attempt in error.attempts] == [getattr(error, "status", None)]
 
 
-@pytest.mark.parametrize("kind", [asyncio.CancelledError, KeyboardInterrupt, SystemExit, ZeroDivisionError])
+@pytest.mark.parametrize("kind", [asyncio.CancelledError, ZeroDivisionError])
 async def test_other_exceptions_pass_untouched(kind: type[BaseException]) -> None:
-    """A cancellation is nobody's failure, and a bug is not tried again."""
+    """A cancellation or a bug in an attempt is raised unchanged and is not tried again."""
     time = FakeTime()
     problem = kind()
 
@@ -152,10 +129,9 @@ async def test_other_exceptions_pass_untouched(kind: type[BaseException]) -> Non
     assert caught.value.__cause__ is caught.value.__context__ is None
 
 
-@pytest.mark.parametrize("draw", [0.0, 0.25, 1.0])
-@pytest.mark.parametrize(("make", "factor"), [(busy, 1), (APIConnectionError, 1), (limited, 2)])
-async def test_the_wait_is_full_jitter_and_doubled_for_429(draw: float, make: Callable[[], OpenRouterError], factor: int) -> None:
-    """From 0 to `min(wait_max, wait_initial * 2**(n - 1))`; a 429 without a hint twice that."""
+@pytest.mark.parametrize(("make", "draw", "factor"), [(busy, 1.0, 1), (busy, 0.25, 1), (limited, 0.25, 2)])
+async def test_the_wait_is_full_jitter_and_doubled_for_429(make: Callable[[], OpenRouterError], draw: float, factor: int) -> None:
+    """The n-th wait is drawn from 0 to `min(wait_max, wait_initial * 2**(n - 1))`; a 429 doubles it."""
     time = FakeTime(draw)
     script = Script(time, *(make() for _ in range(8)))
 
@@ -165,7 +141,7 @@ async def test_the_wait_is_full_jitter_and_doubled_for_429(draw: float, make: Ca
 
 
 def test_the_wait_stays_finite_after_any_number_of_tries() -> None:
-    """No power of two overflows."""
+    """The wait after a thousand million tries is `wait_max`: the power of two does not overflow."""
     policy = RetryPolicy(attempts=10**9)
 
     assert policy.wait(busy(), 10**9, lambda: 1.0) == 8.0
@@ -173,27 +149,26 @@ def test_the_wait_stays_finite_after_any_number_of_tries() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hint", "attempt", "draw", "expected"),
+    ("error", "attempt", "draw", "expected"),
     [
-        (10.0, 1, 0.0, 10.0),
-        (10.0, 1, 1.0, 11.0),  # a hint's own jitter is a second at most
-        (2.0, 1, 1.0, 2.5),  # and a quarter of the hint
-        (0.0, 1, 1.0, 0.5),  # `Retry-After: 0` leaves the back-off
-        (0.0, 1, 0.0, 0.0),
-        (1.0, 5, 1.0, 8.0),  # the back-off may be longer
-        (1.0, 5, 0.0, 1.0),
-        (100000.0, 1, 0.5, 100000.5),
+        (busy(10.0), 1, 0.0, 10.0),
+        (busy(10.0), 1, 1.0, 11.0),  # the jitter of a hint is a second at most,
+        (busy(2.0), 1, 1.0, 2.5),  # and a quarter of the hint at most
+        (busy(1.0), 5, 1.0, 8.0),  # the back-off is longer than the hint
+        (busy(100000.0), 1, 0.5, 100000.5),  # `wait_max` does not cut a hint
+        (limited(0.0), 1, 1.0, 0.5),  # `Retry-After: 0` is a hint too: the back-off is not doubled
+        (limited(1.0), 5, 1.0, 8.0),
     ],
+    ids=lambda value: f"{type(value).__name__}({value.retry_after})" if isinstance(value, OpenRouterError) else None,
 )
-@pytest.mark.parametrize("make", [busy, limited])
-def test_a_hint_is_a_minimum(make: Callable[[float], OpenRouterError], hint: float, attempt: int, draw: float, expected: float) -> None:
-    """The longer of back-off and hint, with a little jitter on the hint, so that not all come back at once."""
-    assert RetryPolicy().wait(make(hint), attempt, lambda: draw) == expected
+def test_a_hint_is_a_minimum(error: OpenRouterError, attempt: int, draw: float, expected: float) -> None:
+    """The wait is the longer of back-off and hint; a little jitter on the hint keeps clients apart."""
+    assert RetryPolicy().wait(error, attempt, lambda: draw) == expected
 
 
 @given(st.integers(1, 50), st.none() | st.floats(0, 1e10), st.floats(0, 1), st.booleans())
 def test_no_wait_is_below_the_hint_or_above_its_bounds(attempt: int, hint: float | None, draw: float, is_limit: bool) -> None:
-    """Whatever is drawn."""
+    """No wait is shorter than the hint, nor longer than back-off and hint allow, whatever number is drawn."""
     wait = RetryPolicy().wait(limited(hint) if is_limit else busy(hint), attempt, lambda: draw)
 
     most = min(8.0, 0.5 * 2 ** (attempt - 1))
@@ -201,7 +176,7 @@ def test_no_wait_is_below_the_hint_or_above_its_bounds(attempt: int, hint: float
 
 
 async def test_each_wait_is_drawn_anew() -> None:
-    """The back-off and the jitter of a hint are drawn separately."""
+    """The back-off and the jitter of the hint use two separate random numbers."""
     time, drawn = FakeTime(), iter([0.0, 1.0])
     script = Script(time, busy(4.0), "value")
 
@@ -210,11 +185,10 @@ async def test_each_wait_is_drawn_anew() -> None:
     assert time.slept == [5.0]
 
 
-@pytest.mark.parametrize("make", [busy, limited])
-async def test_a_hint_past_the_deadline_is_raised_at_once(make: Callable[[float], OpenRouterError]) -> None:
-    """No wait and no early retry; the error says exactly when to come back."""
+async def test_a_hint_past_the_deadline_is_raised_at_once() -> None:
+    """An error whose hint reaches past the deadline is raised without any wait, with its `retry_after`."""
     time = FakeTime(draw=0.0)
-    script = Script(time, make(30.0), "never")
+    script = Script(time, limited(30.0), "never")
 
     error = await failure(script, time, RetryPolicy(deadline=30.0))
 
@@ -222,7 +196,7 @@ async def test_a_hint_past_the_deadline_is_raised_at_once(make: Callable[[float]
 
 
 async def test_no_sleep_ends_past_the_deadline() -> None:
-    """The real error is raised early rather than a time-out late."""
+    """A call raises its last error rather than begin a wait that would end after the deadline."""
     time = FakeTime(draw=1.0)
     script = Script(time, *(busy() for _ in range(9)), takes=1.0)
 
@@ -234,7 +208,7 @@ async def test_no_sleep_ends_past_the_deadline() -> None:
 
 
 async def test_a_deadline_given_from_outside_counts() -> None:
-    """`credits()` is one call with one deadline, even where it takes two requests."""
+    """`ends` replaces the policy's deadline, so that two requests of one call share one deadline."""
     time = FakeTime(draw=1.0)
     script = Script(time, busy(), "never")
 
@@ -245,7 +219,7 @@ async def test_a_deadline_given_from_outside_counts() -> None:
 
 
 async def test_the_attempts_say_what_happened() -> None:
-    """Error, status, how long each took, and how long the call had slept before it."""
+    """Each attempt records its error, its status, how long it took, and the wait before it."""
     time = FakeTime(draw=1.0)
     script = Script(time, busy(), APITimeoutError("Late"), AuthenticationError("No", status=401), takes=0.25)
 
@@ -259,7 +233,7 @@ async def test_the_attempts_say_what_happened() -> None:
 
 
 async def test_attempts_hold_neither_tracebacks_nor_attempts() -> None:
-    """The records of a failure are small, make no cycle, and pickle."""
+    """Errors in `attempts` have no traceback and no attempts, so that the records are small and pickle."""
     time = FakeTime()
 
     error = await failure(Script(time, busy(), busy(), busy()), time, RetryPolicy())
@@ -270,7 +244,7 @@ async def test_attempts_hold_neither_tracebacks_nor_attempts() -> None:
 
 
 async def test_nothing_is_chained() -> None:
-    """The error that ends a call stands alone: earlier ones are in `attempts`."""
+    """The error that ends a call has neither cause nor context: earlier errors are in `attempts`."""
     time = FakeTime()
 
     error = await failure(Script(time, APIConnectionError("Lost"), busy(), busy()), time, RetryPolicy())
@@ -280,7 +254,7 @@ async def test_nothing_is_chained() -> None:
 
 
 async def test_a_raised_error_is_freed_without_the_garbage_collector() -> None:
-    """No frame of ours and error keep each other alive."""
+    """An error of `retry()` is freed as soon as it is dropped: it is in no reference cycle."""
     time = FakeTime()
     gc.disable()
     try:
@@ -295,7 +269,7 @@ async def test_a_raised_error_is_freed_without_the_garbage_collector() -> None:
 
 
 async def test_an_error_during_the_sleep_passes() -> None:
-    """The sleep may end with `ClientClosedError`: the call is over."""
+    """A ClientClosedError that the sleep between two tries raises ends the call."""
     time = FakeTime()
 
     async def closed(seconds: float) -> None:
@@ -307,19 +281,20 @@ async def test_an_error_during_the_sleep_passes() -> None:
 
 @pytest.mark.parametrize(("wait", "sleeps"), [(0.98, 1), (0.995, 0)])
 async def test_a_wait_that_leaves_no_time_for_a_try_is_not_begun(wait: float, sleeps: int) -> None:
-    """A try needs 10 ms at least: the last real error says more than a time-out after the wait would."""
+    """A wait that leaves less than 10 ms for the next try is not begun: the last error is raised instead."""
     time = FakeTime(draw=0.0)
     error = busy(hint=wait)
 
-    said = await outcome(retry(Script(time, error, "value"), RetryPolicy(deadline=1.0), **time.injected()))
+    result = await outcome(retry(Script(time, error, "value"), RetryPolicy(deadline=1.0), **time.injected()))
 
-    assert said == ("value" if sleeps else error)
+    assert result == ("value" if sleeps else error)
     assert len(time.slept) == sleeps
 
 
 async def test_a_jump_of_the_wall_clock_has_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the monotonic clock counts."""
-    monkeypatch.setattr("time.time", lambda: 0.0)
+    """Jumps of the wall clock do not end a call: its deadline is measured by the event loop's clock."""
+    hours = itertools.count(step=3600)
+    monkeypatch.setattr("time.time", lambda: float(next(hours)))
     time = FakeTime(draw=0.0)
 
     assert await retry(Script(time, busy(), "value"), RetryPolicy(), sleep=time.sleep, draw=time.draw) == "value"
@@ -331,33 +306,23 @@ DOUBTFUL: list[OpenRouterError] = [
     APIConnectionError("Lost"),
     APITimeoutError("Late"),
     InvalidResponseError("Odd"),
-    InvalidResponseError("Cut", is_retryable=True),
-    ResponseTooLargeError("Big"),
-    *(ServerError("Oh", status=status) for status in (500, 501, 502, 503, 504, 505, 520, 529)),
-    APIStatusError("Late", status=408),
+    ServerError("Oh", status=500),
+    ServerError("Oh", status=501),  # a 5xx that is not retryable
     ServerError("Oh", status=200, code=500),
+    APIStatusError("Late", status=408),
 ]
 CERTAIN: list[OpenRouterError] = [
     BadRequestError("No", status=400),
-    AuthenticationError("No", status=401),
-    NotFoundError("No", status=404),
-    APIStatusError("No", status=409),
-    APIStatusError("No", status=422),
-    RedirectError("No", status=302),
     AuthenticationError("No", status=200, code=401),
     RateLimitError("No", status=429),
-    TLSError("No", sent=False),
-    LocalResourceError("No", sent=False),
     APIConnectionError("Refused", sent=False),
-    APITimeoutError("Queued", sent=False),
     ClientClosedError("No"),
-    ConfigurationError("No"),
 ]
 
 
 @pytest.mark.parametrize("error", DOUBTFUL, ids=repr)
 async def test_a_write_that_may_have_happened_is_not_sent_again(error: OpenRouterError) -> None:
-    """It becomes an AmbiguousWriteError that holds the reason; nothing is chained."""
+    """A write that may have happened raises AmbiguousWriteError after one try, with its reason and status."""
     time = FakeTime()
     script = Script(time, error, "never")
 
@@ -367,37 +332,27 @@ async def test_a_write_that_may_have_happened_is_not_sent_again(error: OpenRoute
     assert [str(problem) for problem in raised.problems] == [str(error)]
     assert error.summary in raised.summary
     assert (len(script.left), len(raised.attempts), raised.is_retryable) == (1, 1, False)
-    assert raised.__cause__ is raised.__context__ is None
-
-
-@pytest.mark.parametrize("error", [ServerError("Oh", status=500), APIStatusError("Late", status=408), APIConnectionError("Lost")], ids=repr)
-async def test_the_attempt_of_a_doubtful_write_has_its_status(error: OpenRouterError) -> None:
-    """If there was an answer, its status is in `attempts`."""
-    time = FakeTime()
-
-    raised = await failure(Script(time, error), time, RetryPolicy(), is_write=True)
-
     assert [attempt.status for attempt in raised.attempts] == [getattr(error, "status", None)]
+    assert raised.__cause__ is raised.__context__ is None
 
 
 @pytest.mark.parametrize("error", CERTAIN, ids=repr)
 def test_a_write_that_certainly_did_not_happen_keeps_its_error(error: OpenRouterError) -> None:
-    """A server's refusal is an answer, and what was not sent did nothing."""
+    """A write that the server refused, or that was never sent, keeps its error."""
     assert after_write(error) is error
 
 
-@pytest.mark.parametrize("error", [APIConnectionError("Refused", sent=False), limited()], ids=repr)
-async def test_a_write_that_did_nothing_is_tried_again(error: OpenRouterError) -> None:
-    """A refused connection and a 429."""
+async def test_a_write_that_did_nothing_is_tried_again() -> None:
+    """A write whose connection was refused is tried again, because nothing was sent."""
     time = FakeTime()
-    script = Script(time, error, "value")
+    script = Script(time, APIConnectionError("Refused", sent=False), "value")
 
     assert await retry(script, RetryPolicy(), is_write=True, **time.injected()) == "value"
     assert len(script.left) == 2
 
 
 async def test_a_write_may_become_doubtful_later() -> None:
-    """Refused first, lost afterwards: the attempts tell both."""
+    """A write is tried again after a 429; if the second try is doubtful, the attempts hold both errors."""
     time = FakeTime()
 
     raised = await failure(Script(time, limited(), busy()), time, RetryPolicy(), is_write=True)
@@ -406,10 +361,10 @@ async def test_a_write_may_become_doubtful_later() -> None:
     assert [type(attempt.error) for attempt in raised.attempts] == [RateLimitError, ServerError]
 
 
-@pytest.mark.parametrize("error", [*DOUBTFUL, *CERTAIN], ids=repr)
-async def test_a_read_is_never_ambiguous(error: OpenRouterError) -> None:
-    """A GET changes nothing."""
+async def test_a_read_is_never_ambiguous() -> None:
+    """A read that times out keeps its APITimeoutError, because a GET changes nothing."""
     time = FakeTime()
+    error = APITimeoutError("Late")
 
     assert await failure(Script(time, error), time, RetryPolicy(attempts=1)) is error
 
@@ -418,54 +373,45 @@ async def test_a_read_is_never_ambiguous(error: OpenRouterError) -> None:
 
 
 def test_the_defaults_are_the_documented_ones() -> None:
-    """Three attempts, half a second, eight seconds, half a minute."""
+    """The default policy has 3 attempts, waits from 0.5 to 8 s, and a deadline of 30 s."""
     assert RetryPolicy() == RetryPolicy(attempts=3, wait_initial=0.5, wait_max=8.0, deadline=30.0)
-
-
-@pytest.mark.parametrize("name", ["attempts", "wait_initial", "wait_max", "deadline"])
-@pytest.mark.parametrize(
-    ("value", "kind"),
-    [
-        (None, TypeError),
-        ("3", TypeError),
-        (True, TypeError),
-        ([], TypeError),
-        (Decimal(3), TypeError),
-        (-1, ValueError),
-    ],
-)
-def test_a_number_of_the_wrong_type_or_below_zero_is_refused(name: str, value: Any, kind: type[Exception]) -> None:
-    """At construction, where the mistake is."""
-    with pytest.raises(kind, match=name):
-        RetryPolicy(**{name: value})
 
 
 @pytest.mark.parametrize(
     ("name", "value", "kind"),
     [
-        ("attempts", 0, ValueError),
+        ("attempts", "3", TypeError),
+        ("attempts", True, TypeError),
         ("attempts", 2.0, TypeError),
+        ("attempts", 0, ValueError),
+        ("deadline", None, TypeError),
+        ("deadline", True, TypeError),
+        ("deadline", Decimal(3), TypeError),
         ("deadline", 0, ValueError),
-        ("deadline", 0.0, ValueError),
-        *((name, value, ValueError) for name in ("wait_initial", "wait_max", "deadline") for value in (float("inf"), float("nan"), -0.5)),
+        ("deadline", float("inf"), ValueError),
+        ("deadline", float("nan"), ValueError),
+        ("wait_initial", None, TypeError),
+        ("wait_initial", -0.5, ValueError),
+        ("wait_max", None, TypeError),
+        ("wait_max", -0.5, ValueError),
     ],
 )
 def test_impossible_numbers_are_refused(name: str, value: Any, kind: type[Exception]) -> None:
-    """NaN and infinity silently mean "no limit" elsewhere."""
+    """RetryPolicy refuses a number of the wrong type or out of range, and names the argument."""
     with pytest.raises(kind, match=name):
         RetryPolicy(**{name: value})
 
 
 def test_waits_of_zero_are_possible() -> None:
-    """For tests, and for who knows what they do."""
+    """A policy with waits of 0 is valid and never waits."""
     assert RetryPolicy(attempts=1, wait_initial=0, wait_max=0, deadline=0.001).wait(busy(), 3, lambda: 1.0) == 0
 
 
 def test_a_policy_is_frozen_and_compares() -> None:
-    """It may be shared."""
+    """A policy is immutable, hashable and equal to another one with the same numbers, also after pickling."""
     policy = RetryPolicy()
 
     with pytest.raises(AttributeError):
-        policy.attempts = 4  # type: ignore[misc]
+        policy.attempts = 4  # type: ignore[misc]  # read-only: the test proves that it is
     assert hash(policy) == hash(RetryPolicy())
     assert pickle.loads(pickle.dumps(policy)) == policy

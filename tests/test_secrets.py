@@ -1,4 +1,4 @@
-"""Keys are read leniently, refused precisely, and never shown."""
+"""API keys are read leniently, refused with an exact reason, and never shown."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import logging
 import pickle
 import traceback
+from typing import Any
 
 import pytest
 
@@ -26,22 +27,18 @@ from tests.kit.values import KEY, MASK, OTHER_KEY
     "text",
     [
         KEY,
-        f"{KEY}\n",
-        f"{KEY}\r\n",
-        f"  {KEY}\t",
+        f"  {KEY}\t\r\n",
         f"\u00a0{KEY}\u00a0",
         f'"{KEY}"',
         f"'{KEY}'",
-        f'" {KEY} "',
-        f'  "{KEY}"\n',
+        f'  " {KEY} "\n',
         f"Bearer {KEY}",
-        f"bearer {KEY}",
         f"BEARER   {KEY}",
         f'"Bearer {KEY}"',
     ],
 )
 def test_what_is_pasted_along_is_dropped(text: str) -> None:
-    """White space around, one pair of quotes, and one leading `Bearer ` are no part of a key."""
+    """ApiKey drops white space around a key, one pair of quotes, and one leading `Bearer ` in any case."""
     assert ApiKey(text).reveal() == KEY
 
 
@@ -56,68 +53,64 @@ def test_what_is_pasted_along_is_dropped(text: str) -> None:
     ],
 )
 def test_nothing_else_is_dropped(text: str, kept: str) -> None:
-    """Quotes are dropped once and in pairs, and any printable ASCII is left to the server to judge."""
+    """ApiKey drops quotes once and in pairs only, and keeps any other printable ASCII."""
     assert ApiKey(text).reveal() == kept
 
 
-@pytest.mark.parametrize("text", ["", " ", "\t\r\n", '""', "''", '" "', '"Bearer  "x'[:0], "\u00a0"])
+@pytest.mark.parametrize("text", ["", " \t\r\n", '""', '" "', "\u00a0"])
 def test_a_blank_key_is_refused(text: str) -> None:
-    """An explicit blank is an error, not an absent key."""
+    """A key given as a blank text is an error, not a missing key."""
     with pytest.raises(InvalidKeyError, match="blank"):
         ApiKey(text)
 
 
 @pytest.mark.parametrize(
-    ("inside", "position", "code", "reason"),
+    ("inside", "code", "reason"),
     [
-        (" ", 9, "U+0020", "white space"),
-        ("\t", 9, "U+0009", "white space"),
-        ("\r\n", 9, "U+000D", "white space"),
-        ("\n", 9, "U+000A", "white space"),
-        ("\x00", 9, "U+0000", "a control character"),
-        ("\x1b", 9, "U+001B", "a control character"),
-        ("\x7f", 9, "U+007F", "a control character"),
-        ("\u201c", 9, "U+201C", "not ASCII"),
-        ("\u00a0", 9, "U+00A0", "white space"),
-        ("\u2028", 9, "U+2028", "white space"),
-        ("\u200b", 9, "U+200B", "not ASCII"),
-        ("\U0001f511", 9, "U+1F511", "not ASCII"),
-        ("\ud800", 9, "U+D800", "not ASCII"),
-        ("é", 9, "U+00E9", "not ASCII"),
+        (" ", "U+0020", "white space"),
+        ("\r\n", "U+000D", "white space"),
+        ("\u00a0", "U+00A0", "white space"),
+        ("\x00", "U+0000", "a control character"),
+        ("\x1b", "U+001B", "a control character"),
+        ("\x7f", "U+007F", "a control character"),
+        ("\u200b", "U+200B", "not ASCII"),
+        ("\U0001f511", "U+1F511", "not ASCII"),
+        ("\ud800", "U+D800", "not ASCII"),
+        ("é", "U+00E9", "not ASCII"),
     ],
 )
-def test_an_impossible_character_is_named_by_position_and_reason(inside: str, position: int, code: str, reason: str) -> None:
-    """The error says where and why, and quotes nothing of the key."""
+def test_an_impossible_character_is_named_by_position_and_reason(inside: str, code: str, reason: str) -> None:
+    """A key with an impossible character is an error that names position and reason and quotes nothing."""
     text = f"sk-or-v1{inside}secretsecret"
 
     with pytest.raises(InvalidKeyError) as caught:
         ApiKey(text)
 
-    assert str(caught.value).startswith(f"The API key's character {position} of {len(text)} ({code}) is {reason}.")
+    assert str(caught.value).startswith(f"The API key's character 9 of {len(text)} ({code}) is {reason}.")
     assert "secret" not in str(caught.value)
 
 
 def test_a_curly_quote_around_the_key_is_refused() -> None:
-    """Typographic quotes come from text processors; the key may have suffered otherwise too."""
+    """Typographic quotes around a key are refused: a text processor may have changed the key as well."""
     with pytest.raises(InvalidKeyError, match=r"character 1 of 75 \(U\+201C\) is not ASCII"):
         ApiKey(f"\u201c{KEY}\u201d")
 
 
-@pytest.mark.parametrize("text", [None, 7, KEY.encode(), [KEY], object()])
-def test_a_key_is_a_text(text: object) -> None:
-    """Anything else is a TypeError that names the type and not the value."""
+@pytest.mark.parametrize("text", [None, KEY.encode(), [KEY]])
+def test_a_key_is_a_text(text: Any) -> None:
+    """A key that is not a text raises a TypeError that names its type, and does not quote its value."""
     with pytest.raises(TypeError) as caught:
-        ApiKey(text)  # type: ignore[arg-type]
+        ApiKey(text)
 
     assert type(text).__name__ in str(caught.value)
     assert "sk-or" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", [f"{KEY}\x00", [KEY], KEY.encode()])
-def test_a_refused_key_is_in_no_frame(text: object) -> None:
-    """Crash reports with locals show no frame of ours that still holds the text."""
+@pytest.mark.parametrize("text", [f"{KEY}\x00", [KEY]])
+def test_a_refused_key_is_in_no_frame(text: Any) -> None:
+    """The traceback of a refused key has no local variable of the package that holds the text of the key."""
     with pytest.raises((InvalidKeyError, TypeError)) as caught:
-        ApiKey(text)  # type: ignore[arg-type]
+        ApiKey(text)
     frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True).stack[1:]
 
     assert frames
@@ -130,18 +123,17 @@ def test_a_refused_key_is_in_no_frame(text: object) -> None:
         (KEY, MASK),
         ("x" * 23, "***"),
         ("sk-or-v1-abcdefgh-wxyz12", "sk-or-v1-abc...yz12"),
-        ("a", "***"),
     ],
 )
 def test_a_key_shows_itself_masked(text: str, mask: str) -> None:
-    """Masks are OpenRouter's own, and a short text is hidden whole."""
+    """A key prints as its mask, in OpenRouter's own form; a key below 24 characters prints as `***`."""
     key = ApiKey(text)
 
     assert (str(key), repr(key), f"{key}", "%s" % key, f"{key!r}") == (mask, f"ApiKey({mask!r})", mask, mask, f"ApiKey({mask!r})")  # noqa: UP031 - one of the ways
 
 
 def test_a_log_shows_the_mask(caplog: pytest.LogCaptureFixture) -> None:
-    """Whoever logs a key logs its mask."""
+    """A log record shows the mask of a key, not the key."""
     with caplog.at_level(logging.INFO):
         logging.getLogger("user").info("using %s and %r", ApiKey(KEY), ApiKey(KEY))
 
@@ -149,14 +141,14 @@ def test_a_log_shows_the_mask(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_key_of_a_key_is_the_key() -> None:
-    """Where a text is taken, an ApiKey is taken too."""
+    """ApiKey(key) of an ApiKey returns the same object."""
     key = ApiKey(KEY)
 
     assert ApiKey(key) is key
 
 
 def test_keys_are_equal_by_value() -> None:
-    """Equal keys find one another in sets and dictionaries; a key never equals its text."""
+    """Two keys of the same text are equal and have the same hash; a key never equals its text."""
     key = ApiKey(KEY)
 
     assert {key, ApiKey(f" {KEY} ")} == {key}
@@ -165,38 +157,37 @@ def test_keys_are_equal_by_value() -> None:
 
 
 def test_a_copy_of_a_key_is_the_key() -> None:
-    """Copies work as keys; there is nothing to change in one."""
+    """A copy or deep copy of a key is the key itself: a key never changes."""
     key = ApiKey(KEY)
 
     assert copy.copy(key) is key
     assert copy.deepcopy([key])[0] is key
-    assert copy.copy(key).reveal() == KEY
 
 
-@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("protocol", [0, pickle.HIGHEST_PROTOCOL])
 def test_a_key_does_not_pickle(protocol: int) -> None:
-    """A key must not travel by accident, nor its mask as a key."""
+    """Pickling a key, in the oldest or newest protocol, raises TypeError: it must not travel by accident."""
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(ApiKey(KEY), protocol)
 
 
 def test_a_key_is_no_json() -> None:
-    """A key that gets into JSON by accident is an error there."""
+    """Writing a key as JSON raises TypeError."""
     with pytest.raises(TypeError):
         json.dumps({"key": ApiKey(KEY)})
 
 
 def test_a_key_has_no_attributes_to_set() -> None:
-    """Nothing can be hung on a key, and it has no `__dict__` that a reporter could print."""
-    key = ApiKey(KEY)
+    """A key takes no new attributes, and has no `__dict__` that a crash reporter could print."""
+    key: Any = ApiKey(KEY)
 
     assert not hasattr(key, "__dict__")
     with pytest.raises(AttributeError):
-        key.name = "x"  # type: ignore[attr-defined]
+        key.name = "x"
 
 
 def test_the_header_is_sent_whole_and_shown_masked() -> None:
-    """Aiohttp writes `str(header)`; exceptions and crash reports show `repr(header)`."""
+    """The `str` of the header, which aiohttp sends, holds the key; its `repr` is masked."""
     header = ApiKey(KEY).header
 
     assert isinstance(header, BearerHeader)
@@ -205,7 +196,7 @@ def test_the_header_is_sent_whole_and_shown_masked() -> None:
 
 
 def test_a_url_with_a_password_is_used_whole_and_shown_masked() -> None:
-    """A proxy's URL is in options and frames that crash reports print."""
+    """The `str` of a hidden URL is the URL with its password; its `repr` is `***`."""
     url = HiddenUrl("http://me:secret@proxy:3128")
 
     assert str(url) == "http://me:secret@proxy:3128"
@@ -224,24 +215,24 @@ ALIASES = (
     ("variables", "names"), [(API_KEY_VARIABLES, ("OPENROUTER_API_KEY", "OPENROUTER_KEY")), (MANAGEMENT_KEY_VARIABLES, ALIASES)]
 )
 def test_the_first_variable_that_is_not_blank_counts(variables: tuple[str, ...], names: tuple[str, ...]) -> None:
-    """The names go in the documented order, and a blank variable is as good as none."""
-    for first in range(len(names)):
-        environ = dict.fromkeys(names[:first], " ") | {name: f"sk-{name}" for name in names[first:]}
+    """The first variable that is not blank gives the key, in the documented order of names."""
+    for first, name in enumerate(names):
+        environ = dict.fromkeys(names[:first], " ") | {later: f"sk-{later}" for later in names[first:]}
 
         key = key_from_environment(variables, environ)
 
         assert isinstance(key, ApiKey)
-        assert key.reveal() == f"sk-{names[first]}"
+        assert key.reveal() == f"sk-{name}"
 
 
-@pytest.mark.parametrize("environ", [{}, {"OPENROUTER_API_KEY": ""}, {"OPENROUTER_KEY": " \t"}, {"openrouter_api_key": KEY}])
+@pytest.mark.parametrize("environ", [{}, {"OPENROUTER_API_KEY": "", "OPENROUTER_KEY": " \t"}, {"openrouter_api_key": KEY}])
 def test_blank_variables_are_unset(environ: dict[str, str]) -> None:
-    """No key in the environment is no error by itself."""
+    """Variables that are missing, blank or in lower case give no key and no error."""
     assert key_from_environment(API_KEY_VARIABLES, environ) is None
 
 
 def test_an_impossible_key_in_the_environment_is_told_by_its_variable() -> None:
-    """A person learns which variable to correct."""
+    """The error for an impossible key in the environment starts with the name of its variable."""
     environ = {"OPENROUTER_KEY": "sk-\u201cx", "OPENROUTER_API_KEY": " "}
 
     error = key_from_environment(API_KEY_VARIABLES, environ)
@@ -252,6 +243,6 @@ def test_an_impossible_key_in_the_environment_is_told_by_its_variable() -> None:
 
 
 def test_parsing_returns_its_errors() -> None:
-    """Errors are raised where no frame holds the text."""
+    """parse_key() returns its errors, so that the frame that raises them does not hold the key."""
     assert isinstance(parse_key("sk x"), InvalidKeyError)
     assert isinstance(parse_key(None), TypeError)

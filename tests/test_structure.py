@@ -1,4 +1,4 @@
-"""JSON becomes a value by strict rules: a scalar is what it says, or an error."""
+"""JSON becomes a value by strict rules: each scalar has exactly the JSON type asked for, or is an error."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from openrouter_credits._structure import to_amount
 from tests.kit.values import sample
 
 UNTRAPPED = Context(prec=4, traps=[])
+"""A decimal context that rounds early and raises nothing."""
 
 
 def read(into: Any, text: str | bytes) -> Any:
@@ -25,134 +26,115 @@ def read(into: Any, text: str | bytes) -> Any:
 
 
 def read_key(**fields: Any) -> KeyInfo:
-    """Decode a `/key` body that is as small as possible, and what a test adds."""
+    """Decode the smallest valid `/key` body, with these fields added or replaced."""
     return decode(Reply(200, {}, json.dumps({"data": {"label": "k", "usage": 1, "limit": None, **fields}}).encode()), KeyInfo)
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("5", "5"),
+        ("100", "100"),
         ("5.0", "5"),
-        ("0", "0"),
-        ("-0", "0"),
+        ("1.50", "1.5"),
         ("-0.0", "0"),
-        ("0e5", "0"),
         ("0e999999", "0"),
         ("1e2", "100"),
-        ("1E+2", "100"),
-        ("1.50", "1.5"),
-        ("100", "100"),
         ("1e-9", "0.000000001"),
-        ("-1e-9", "-0.000000001"),
-        ("56.671895005", "56.671895005"),
         ("-0.204117", "-0.204117"),
-        ('"5"', "5"),
         ('"-5.50"', "-5.5"),
         ('"007.10"', "7.1"),
-        ('"0.000000001"', "0.000000001"),
-        ('"-0"', "0"),
         ("9" * 30, "9" * 30),
         ("-" + "9" * 30, "-" + "9" * 30),
         ("0." + "9" * 30, "0." + "9" * 30),
         ("1e30", "1" + "0" * 30),
         ("1e-30", "0." + "0" * 29 + "1"),
         ("1" + "0" * 30, "1" + "0" * 30),
-        (f'"1{"0" * 30}"', "1" + "0" * 30),
         ("1." + "0" * 60, "1"),
-        (f"{'9' * 15}.{'9' * 15}", f"{'9' * 15}.{'9' * 15}"),
     ],
 )
-@pytest.mark.parametrize("context", [Context(prec=28), UNTRAPPED], ids=["default", "untrapped"])
-def test_an_amount_is_exact_and_plain(text: str, expected: str, context: Context) -> None:
-    """A JSON number or a plain decimal text, of at most 30 digits; it prints without exponent and trailing zeros."""
-    with localcontext(context):
-        amount = read(Decimal, text)
+def test_an_amount_is_exact_and_plain(text: str, expected: str) -> None:
+    """An amount of at most 30 digits is read exactly, and prints without an exponent or trailing zeros."""
+    amount = read(Decimal, text)
 
     assert str(amount) == expected
     assert amount == Decimal(expected)
 
 
-NO_AMOUNTS = [
-    "null",
-    "true",
-    "false",
-    "[]",
-    "[1]",
-    "{}",
-    '""',
-    '" "',
-    '" 5"',
-    '"5 "',
-    '"+5"',
-    '"5."',
-    '".5"',
-    '"1e2"',
-    '"1_000"',
-    '"1,5"',
-    '"0x10"',
-    '"٣"',
-    '"abc"',
-    '"nan"',
-    '"NaN"',
-    '"Infinity"',
-    '"-inf"',
-    '"5\\n"',
-    "1e400",
-    "-1e400",
-    "1e-400",
-    "1e31",
-    "1e-31",
-    "1e999999999",
-    "1e-999999999",
-    "1e99999999999999999999999",
-    "1e-99999999999999999999999",
-    "9" * 31,
-    "0." + "9" * 31,
-    "1." + "0" * 30 + "1",
-    "9" * 4000,
-    "0." + "9" * 5000,
-    f'"{"9" * 5000}"',
-    f'"{"9" * 31}"',
-]
+@pytest.mark.parametrize("text", ["56.671895005", '"0.000000001"', f"{'9' * 15}.{'9' * 15}", "-" + "9" * 30])
+def test_an_amount_does_not_depend_on_the_decimal_context(text: str) -> None:
+    """An amount keeps all its digits in a decimal context of four digits."""
+    with localcontext(UNTRAPPED):
+        amount = read(Decimal, text)
+
+    assert str(amount) == text.strip('"')
 
 
-@pytest.mark.parametrize("context", [Context(prec=28), UNTRAPPED], ids=["default", "untrapped"])
-@pytest.mark.parametrize("text", NO_AMOUNTS)
-def test_what_is_no_amount_is_an_error(text: str, context: Context) -> None:
-    """Null is never 0, a boolean is never 1, and nothing is rounded to fit."""
-    with localcontext(context), pytest.raises(InvalidResponseError) as caught:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "null",
+        "true",
+        "[]",
+        "{}",
+        '""',
+        '" 5"',
+        '"+5"',
+        '"5."',
+        '".5"',
+        '"1e2"',
+        '"1_000"',
+        '"٣"',
+        '"abc"',
+        '"NaN"',
+        '"-Infinity"',
+        '"5\\n"',
+        "1e31",
+        "1e-31",
+        "1e-999999999",
+        "1e99999999999999999999999",
+        "9" * 31,
+        "0." + "9" * 31,
+        "9" * 4000,
+        f'"{"9" * 5000}"',
+    ],
+)
+def test_what_is_no_amount_is_an_error(text: str) -> None:
+    """A value that is not a plain amount of at most 30 digits is an error: nothing is guessed or rounded."""
+    with pytest.raises(InvalidResponseError) as caught:
         read(Decimal, text)
 
     assert not caught.value.is_retryable
     assert len(str(caught.value)) < 400
 
 
-@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "9" * 5000, "1" * 5000 + ".5"])
+@pytest.mark.parametrize("text", ["9" * 31, "1e999999999", "1e99999999999999999999999", "-1e99999999999999999999999"])
+def test_a_wrong_amount_is_an_error_in_any_decimal_context(text: str) -> None:
+    """An amount with too many digits is an error even in a decimal context that raises nothing."""
+    with localcontext(UNTRAPPED), pytest.raises(InvalidResponseError, match="no amount has s"):
+        read(Decimal, text)
+
+
+@pytest.mark.parametrize("text", ["NaN", "-Infinity", "9" * 5000, "1" * 5000 + ".5"])
 def test_numbers_that_json_has_not_are_errors(text: str) -> None:
-    """Python's parser takes some of them; ours does not, wherever they stand."""
-    for document in (text, f"[{text}]", f'{{"data": {{"total_credits": {text}, "total_usage": 0}}}}'):
-        with pytest.raises(InvalidResponseError):
-            read(list[Decimal] if document[0] == "[" else Decimal, document)
+    """NaN, an infinity or a number of thousands of digits is an error, at the top of a body and inside it."""
+    with pytest.raises(InvalidResponseError):
+        read(Decimal, text)
+    with pytest.raises(InvalidResponseError):
+        read(dict[str, Decimal], f'{{"a": {text}}}')
 
 
 @pytest.mark.parametrize("field", ["total_credits", "total_usage"])
-@pytest.mark.parametrize("text", NO_AMOUNTS)
-def test_a_wrong_amount_is_named_by_its_path(field: str, text: str) -> None:
-    """The error of `/credits` says which figure is none."""
-    other = "total_usage" if field == "total_credits" else "total_credits"
-    body = f'{{"data": {{"{other}": 1, "{field}": {text}}}}}'.encode()
+def test_a_wrong_amount_is_named_by_its_path(field: str) -> None:
+    """The error of a `/credits` body names the path of the wrong amount."""
+    body = json.dumps({"data": {"total_credits": 1, "total_usage": 1, field: "abc"}}).encode()
 
-    with pytest.raises(InvalidResponseError) as caught:
+    with pytest.raises(InvalidResponseError, match=rf"200, but \$\.data\.{field}: an amount is needed, not a text\."):
         decode(Reply(200, {}, body), Credits)
 
-    # an exponent so large that it is no Decimal is found before the fields are
-    assert f"$.data.{field}: " in str(caught.value) or "999999999999" in text
 
-
-@pytest.mark.parametrize("amount", [Decimal("NaN"), Decimal("Infinity"), Decimal("-Infinity"), 1.5, None, b"5", True])
-def test_an_amount_that_only_python_has_is_refused(amount: Any) -> None:
-    """The hook does not rely on who parsed the JSON."""
+@pytest.mark.parametrize("amount", [Decimal("NaN"), Decimal("Infinity"), 1.5, b"5"])
+def test_an_amount_that_only_python_has_is_refused(amount: object) -> None:
+    """to_amount() refuses NaN, infinities, floats and bytes, although no JSON text parses to them."""
     with pytest.raises(ValueError, match="amount"):
         to_amount(amount)
 
@@ -176,9 +158,7 @@ def test_an_amount_that_only_python_has_is_refused(amount: Any) -> None:
         (datetime, '"2026-11-01"', datetime(2026, 11, 1, tzinfo=UTC)),
         (str | None, "null", None),
         (int | None, "3.0", 3),
-        (Decimal | None, "null", None),
         (list[int], "[1, 2.0]", [1, 2]),
-        (list[str], "[]", []),
         (tuple[str, ...], '["a", "b"]', ("a", "b")),
         (dict[str, int], '{"a": 1}', {"a": 1}),
         (dict[str, Any], '{"a": [1, 1.5, null]}', {"a": [1, Decimal("1.5"), None]}),
@@ -187,7 +167,7 @@ def test_an_amount_that_only_python_has_is_refused(amount: Any) -> None:
     ],
 )
 def test_a_scalar_is_what_it_says(into: Any, text: str, expected: object) -> None:
-    """Whole numbers may be sent with a point; a time without a zone is UTC."""
+    """JSON becomes the type asked for; a whole number may have a point, and a time without a zone is UTC."""
     value = read(into, text)
 
     assert value == expected
@@ -197,30 +177,48 @@ def test_a_scalar_is_what_it_says(into: Any, text: str, expected: object) -> Non
 @pytest.mark.parametrize(
     ("into", "text"),
     [
-        *((bool, text) for text in ("null", "0", "1", '"true"', '"false"', "[]", "{}", "1.0")),
-        *((str, text) for text in ("null", "0", "1.5", "true", "[]", "{}")),
-        *((int, text) for text in ("null", "10.5", "true", "false", '"10"', "[]", "{}", "1e400", "1e999999", "1e-9")),
-        *((float, text) for text in ("null", "true", '"1.5"', "[]", "{}", "1e400", "-1e400", "1" + "0" * 400)),
-        *((datetime, text) for text in ("null", "0", "true", '""', '"tomorrow"', '"2026-13-01"', "1792567680", "[]")),
+        (bool, "null"),
+        (bool, "1"),
+        (bool, '"false"'),
+        (str, "null"),
+        (str, "1.5"),
+        (str, "true"),
+        (int, "null"),
+        (int, "10.5"),
+        (int, "true"),
+        (int, '"10"'),
+        (int, "1e31"),
+        (float, "null"),
+        (float, "true"),
+        (float, '"1.5"'),
+        (float, "1e400"),
+        (float, "1" + "0" * 400),
+        (datetime, "null"),
+        (datetime, "1792567680"),
+        (datetime, '"tomorrow"'),
         (datetime, '"0001-01-01T00:00:00+01:00"'),
         (datetime, '"9999-12-31T23:59:59-01:00"'),
-        *((list[str], text) for text in ("null", '"abc"', "{}", '{"a": 1}', "[1]", "true")),
-        *((tuple[str, ...], text) for text in ("null", '"abc"', "{}", "[null]")),
+        (list[str], "null"),
+        (list[str], '"abc"'),
+        (list[str], '{"a": 1}'),
+        (list[str], "[1]"),
+        (tuple[str, ...], '"abc"'),
+        (tuple[str, ...], "[null]"),
+        (tuple[int, int], "[1]"),
         (dict[str, int], "[]"),
         (dict[str, int], '{"a": "1"}'),
         (Literal["a", "b"], '"c"'),
-        (tuple[int, int], "[1]"),
     ],
 )
 def test_a_scalar_that_is_only_like_it_is_an_error(into: Any, text: str) -> None:
-    """Cattrs alone would make "None" of null, True of "false" and 10 of 10.5."""
+    """A value of another JSON type is an error; cattrs alone would read "false" as True and 10.5 as 10."""
     with pytest.raises(InvalidResponseError):
         read(into, text)
 
 
 @frozen
 class Row:
-    """A user's class."""
+    """A class of the caller's own."""
 
     date: str
     requests: int
@@ -229,26 +227,26 @@ class Row:
 
 
 class Colour(StrEnum):
-    """A user's closed set."""
+    """An enumeration of the caller's own."""
 
     RED = "red"
 
 
 class Typed(TypedDict):
-    """A user's dictionary."""
+    """A typed dictionary of the caller's own."""
 
     data: list[Row]
 
 
 def test_a_user_s_classes_are_structured() -> None:
-    """Attrs classes and typed dictionaries, with amounts as exact as ours."""
+    """JSON becomes a caller's own attrs class and typed dictionary, with exact amounts."""
     text = '{"data": [{"date": "2026-10-20", "requests": 3.0, "usage": 1.10, "new": 1}]}'
 
     assert read(Typed, text) == {"data": [Row("2026-10-20", 3, Decimal("1.1"))]}
 
 
 def test_a_user_s_enum_stays_an_enum() -> None:
-    """The hook for texts does not take subclasses of text."""
+    """A text becomes a member of a caller's StrEnum, and a text that names no member is an error."""
     assert read(Colour, '"red"') is Colour.RED
     with pytest.raises(InvalidResponseError, match="blue"):
         read(Colour, '"blue"')
@@ -262,26 +260,32 @@ def test_a_user_s_enum_stays_an_enum() -> None:
         ('{"data": [{"date": "x", "requests": 1}]}', "$.data[0].usage: required, but missing"),
         ('{"data": [{"date": false, "requests": 1, "usage": 1}]}', "$.data[0].date: a text is needed, not false"),
         ('{"data": "abc"}', "$.data: a list is needed, not a text"),
-        ('{"data": {}}', "$.data: a list is needed, not an object"),
-        ('{"data": [[]]}', "$.data[0]"),
+        ('{"data": [[]]}', "$.data[0].date: "),
         ("{}", "$.data: required, but missing"),
-        ("[]", "$"),
-        ("7", "$"),
+        ("[]", "$: expected a mapping, not list"),
     ],
 )
 def test_an_error_names_the_path(text: str, words: str) -> None:
-    """A person sees at once what is not as documented, and where."""
+    """The error names the path of the wrong value, what is needed there, and what the body has instead."""
     with pytest.raises(InvalidResponseError) as caught:
         read(Typed, text)
 
     assert words in caught.value.summary
 
 
-@pytest.mark.parametrize("data", ["null", "[]", '"x"', "7", "true"])
-@pytest.mark.parametrize("into", [Credits, KeyInfo])
-def test_data_is_an_object(into: type[object], data: str) -> None:
-    """Anything else is not the documented answer."""
-    with pytest.raises(InvalidResponseError, match=r"\$\.data: an object is needed"):
+@pytest.mark.parametrize(
+    ("into", "data", "kind"),
+    [
+        (Credits, "null", "null"),
+        (Credits, "[]", "a list"),
+        (Credits, '"x"', "a text"),
+        (KeyInfo, "7", "such a number"),
+        (KeyInfo, "true", "true"),
+    ],
+)
+def test_data_is_an_object(into: type[object], data: str, kind: str) -> None:
+    """A body whose `data` is not an object is an error that says what `data` is."""
+    with pytest.raises(InvalidResponseError, match=rf"\$\.data: an object is needed, not {kind}\."):
         decode(Reply(200, {}, f'{{"data": {data}}}'.encode()), into)
 
 
@@ -295,7 +299,7 @@ def test_data_is_an_object(into: type[object], data: str) -> None:
     ],
 )
 def test_recorded_wallets_decode(name: str, credits_: Credits, remaining: str) -> None:
-    """Each recorded body of `/credits`, to the last digit."""
+    """Each recorded body of `/credits` decodes to its amounts, exact to the last digit."""
     wallet = decode(Reply(200, {}, sample(name)), Credits)
 
     assert wallet == credits_
@@ -330,7 +334,7 @@ WORKSPACE_BUDGET = Budget(
     budget_id="770e8400-e29b-41d4-a716-446655440000",
     guardrail_id=None,
 )
-CAP = {
+CAP: dict[str, Any] = {
     "limit": Decimal(500),
     "limit_remaining": Decimal("454.542594979"),
     "limit_reset": "monthly",
@@ -415,7 +419,7 @@ FREE = FreeModelQuota(1000, 10, 990)
     ],
 )
 def test_recorded_keys_decode(name: str, key: KeyInfo, used: str | None, extra: dict[str, Any]) -> None:
-    """Each recorded body of `/key`, of all three shapes, field by field."""
+    """Each recorded body of `/key`, in each of its three shapes, decodes to the expected value."""
     read_ = decode(Reply(200, {}, sample(name)), KeyInfo)
 
     assert read_ == key
@@ -424,7 +428,7 @@ def test_recorded_keys_decode(name: str, key: KeyInfo, used: str | None, extra: 
 
 
 def test_integers_that_are_sent_with_a_point_are_integers() -> None:
-    """`used: 10.0` was seen in the wild."""
+    """A whole number that the server sends as `10.0` becomes an int: OpenRouter has sent such numbers."""
     quota = decode(Reply(200, {}, sample("key-2026-10")), KeyInfo).free_model_daily_requests
 
     assert quota is not None
@@ -435,10 +439,8 @@ def test_integers_that_are_sent_with_a_point_are_integers() -> None:
     ("field", "wrong"),
     [
         ("limit_reset", 7),
-        ("limit_reset", True),
         ("include_byok_in_limit", "false"),
         ("is_free_tier", 1),
-        ("is_free_tier", "true"),
         ("is_management_key", "yes"),
         ("is_provisioning_key", 0),
         ("creator_user_id", 12),
@@ -450,16 +452,13 @@ def test_integers_that_are_sent_with_a_point_are_integers() -> None:
         ("allowed_data_regions", "global"),
         ("allowed_data_regions", ["global", None]),
         ("free_model_daily_requests", "many"),
-        ("free_model_daily_requests", []),
         ("budgets", {}),
-        ("budgets", ["x"]),
         ("budgets", [{"remaining_usd": 1}]),
-        ("effective_budget", "workspace"),
         ("effective_budget", {"scope": None}),
     ],
 )
 def test_a_wrong_optional_field_is_none_and_kept(field: str, wrong: Any) -> None:
-    """One odd field does not hide the money; it stays in `.extra` for who wants it."""
+    """An optional field of a wrong type is None and stays in `.extra`, so that the rest can be read."""
     key = read_key(**{field: wrong})
 
     assert getattr(key, field) is None
@@ -467,28 +466,27 @@ def test_a_wrong_optional_field_is_none_and_kept(field: str, wrong: Any) -> None
 
 
 @pytest.mark.parametrize(
-    "field",
+    ("field", "wrong"),
     [
-        "limit_remaining",
-        "usage_daily",
-        "usage_weekly",
-        "usage_monthly",
-        "byok_usage",
-        "byok_usage_daily",
-        "byok_usage_weekly",
-        "byok_usage_monthly",
+        ("limit_remaining", "abc"),
+        ("usage_daily", True),
+        ("usage_weekly", []),
+        ("usage_monthly", {}),
+        ("byok_usage", ""),
+        ("byok_usage_daily", "1e5"),
+        ("byok_usage_weekly", "abc"),
+        ("byok_usage_monthly", "abc"),
     ],
 )
-@pytest.mark.parametrize("wrong", ["abc", True, [], {}, "", "1e5"])
 def test_a_wrong_amount_is_an_error_even_where_it_is_optional(field: str, wrong: Any) -> None:
-    """Money is never guessed at."""
+    """A wrong amount is an error even in an optional field: money is never guessed."""
     with pytest.raises(InvalidResponseError, match=rf"\$\.data\.{field}: an amount is needed"):
         read_key(**{field: wrong})
 
 
 @pytest.mark.parametrize("field", ["limit_usd", "spend_usd", "remaining_usd"])
 def test_a_wrong_amount_in_a_budget_is_an_error(field: str) -> None:
-    """A budget's figures are money too, however deep they lie."""
+    """A wrong amount in `budgets` or `effective_budget` is an error that names its path."""
     with pytest.raises(InvalidResponseError, match=rf"\$\.data\.budgets\[1\]\.{field}: an amount is needed, not true"):
         read_key(budgets=[{"scope": "a"}, {"scope": "b", field: True}])
     with pytest.raises(InvalidResponseError, match=rf"\$\.data\.effective_budget\.{field}: an amount is needed"):
@@ -497,7 +495,7 @@ def test_a_wrong_amount_in_a_budget_is_an_error(field: str) -> None:
 
 @pytest.mark.parametrize("field", ["label", "usage", "limit"])
 def test_required_fields_are_required(field: str) -> None:
-    """`label`, `usage` and `limit` are in every shape of `/key`."""
+    """A `/key` body that lacks `label`, `usage` or `limit` is an error that names the missing field."""
     data = {"label": "k", "usage": 1, "limit": None, "is_free_tier": True}
     del data[field]
 
@@ -505,24 +503,22 @@ def test_required_fields_are_required(field: str) -> None:
         decode(Reply(200, {}, json.dumps({"data": data}).encode()), KeyInfo)
 
 
-@pytest.mark.parametrize(
-    ("field", "wrong"), [("label", None), ("label", 3), ("usage", None), ("usage", "x"), ("limit", "x"), ("limit", False)]
-)
+@pytest.mark.parametrize(("field", "wrong"), [("label", None), ("label", 3), ("usage", None), ("limit", "x")])
 def test_wrong_required_fields_are_errors(field: str, wrong: Any) -> None:
-    """Null is unknown, and what is required must be known."""
+    """A required field of `/key` with a wrong value is an error; null is wrong in `label` and `usage`."""
     with pytest.raises(InvalidResponseError, match=rf"\$\.data\.{field}: "):
         read_key(**{field: wrong})
 
 
 @pytest.mark.parametrize("fields", [{"limit": 5}, {"limit": 5, "limit_remaining": None}, {"limit": 0}])
 def test_a_limit_without_its_remainder_is_an_error(fields: dict[str, Any]) -> None:
-    """What is left of a cap is never guessed from the lifetime usage."""
+    """A key with a limit and no `limit_remaining` is an error: lifetime usage does not tell the rest."""
     with pytest.raises(InvalidResponseError, match="limit_remaining is missing"):
         read_key(**fields)
 
 
 def test_null_and_missing_are_unknown() -> None:
-    """None of the optional fields becomes 0, False or an empty list."""
+    """An optional field that is null or missing is None, never 0, False or an empty tuple."""
     names = [
         "limit_remaining",
         "limit_reset",
@@ -548,18 +544,20 @@ def test_null_and_missing_are_unknown() -> None:
 
 
 def test_an_empty_list_is_not_unknown() -> None:
-    """No budgets is a fact."""
-    assert read_key(budgets=[], allowed_data_regions=[]).budgets == ()
+    """An empty list of budgets or regions becomes an empty tuple, not None."""
+    key = read_key(budgets=[], allowed_data_regions=[])
+
+    assert (key.budgets, key.allowed_data_regions) == ((), ())
 
 
 @pytest.mark.parametrize("fields", [{"is_provisioning_key": True}, {"is_provisioning_key": True, "is_management_key": None}])
 def test_the_older_name_of_management_keys_is_read_from_the_wire(fields: dict[str, Any]) -> None:
-    """A null under the newer name does not hide it."""
+    """`is_provisioning_key` sets `is_management_key`, also where the newer name is sent as null."""
     assert read_key(**fields).is_management_key is True
 
 
 def test_unknown_fields_are_kept_at_every_level() -> None:
-    """What this version does not know is nobody's loss, not even under the name `extra`."""
+    """Unknown fields of a key, a budget and a quota stay in `.extra`, even a field that is named `extra`."""
     key = read_key(
         extra="x", new={"a": 1.5}, none=None, budgets=[{"scope": "moon", "new": 2}], free_model_daily_requests={"limit": 1, "new": 3}
     )
@@ -572,7 +570,7 @@ def test_unknown_fields_are_kept_at_every_level() -> None:
 
 
 def test_unknown_fields_of_a_wallet_are_kept() -> None:
-    """Also where they stand in for none of the documented ones."""
+    """Unknown fields of a `/credits` body stay in `.extra`, beside the two documented amounts."""
     wallet = decode(Reply(200, {}, b'{"data": {"total_credits": 1, "total_usage": 2, "extra": 3, "new": 4}}'), Credits)
 
     assert wallet == Credits(Decimal(1), Decimal(2))
@@ -580,13 +578,13 @@ def test_unknown_fields_of_a_wallet_are_kept() -> None:
 
 
 def test_as_many_fields_as_documented_but_others_is_an_error() -> None:
-    """Two fields are not a wallet."""
+    """A body of two fields is an error if one of them is not the documented one."""
     with pytest.raises(InvalidResponseError, match=r"\$\.data\.total_usage: required, but missing"):
         decode(Reply(200, {}, b'{"data": {"total_credits": 1, "usage": 2}}'), Credits)
 
 
 def test_open_sets_stay_texts() -> None:
-    """A value that is new next year is no error."""
+    """An unknown window, region or budget scope stays a text and is no error: OpenRouter may add values."""
     key = read_key(limit_reset="fortnightly", allowed_data_regions=["mars"], budgets=[{"scope": "galaxy", "reset_interval": "eon"}])
 
     assert (key.limit_reset, key.allowed_data_regions) == ("fortnightly", ("mars",))
@@ -596,7 +594,7 @@ def test_open_sets_stay_texts() -> None:
 
 
 def test_two_values_share_no_extra() -> None:
-    """What one reply holds besides does not show in another's value."""
+    """Each value has an `.extra` of its own: unknown fields of one reply do not show in another value."""
     first, second = read_key(new=1), read_key()
 
     assert first.extra == {"new": 1}

@@ -1,4 +1,4 @@
-"""`FakeOpenRouter` behaves like the API that it stands for, and breaks on demand."""
+"""`FakeOpenRouter` behaves like OpenRouter's account API, and fails on demand."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ TUESDAY = datetime(2026, 10, 20, 15, 30, tzinfo=UTC)
 
 
 class Caller:
-    """Sends requests to a fake, as any program would."""
+    """Sends requests to a fake, as any HTTP client does."""
 
     def __init__(self, fake: FakeOpenRouter, session: aiohttp.ClientSession) -> None:
         self.fake = fake
@@ -52,20 +52,20 @@ class Caller:
     async def __call__(
         self, path: str, key: ApiKey | str | None = None, *, method: str = "GET", body: str | None = None, **headers: str
     ) -> tuple[int, str]:
-        """Answer with the status and the body."""
+        """Send a request, and return the status and the body of the answer."""
         if key is not None:
             headers["Authorization"] = f"Bearer {ApiKey(key).reveal()}"
         async with self.session.request(method, self.fake.url + path, headers=headers, data=body) as response:
             return response.status, await response.text()
 
     async def data(self, path: str, key: ApiKey, **options: Any) -> Any:
-        """Answer with the `data` of a body, its numbers with a point as `Decimal`."""
+        """Send a request, and return the `data` of the answer, with fractions as `Decimal`."""
         status, body = await self(path, key, **options)
         assert status in {200, 201}, body
         return json.loads(body, parse_float=Decimal)["data"]
 
     async def message(self, path: str, key: ApiKey | str | None = None, **options: Any) -> tuple[int, str]:
-        """Answer with the status and the message of an error, whose code is the status."""
+        """Send a request that fails, and return the status, which is the error's code, and the message."""
         status, body = await self(path, key, **options)
         error = json.loads(body)["error"]
         assert error["code"] == status
@@ -89,19 +89,19 @@ async def calling(fake: FakeOpenRouter) -> AsyncIterator[Caller]:
 
 @pytest.fixture
 async def call(fake_openrouter: FakeOpenRouter) -> AsyncIterator[Caller]:
-    """A caller of the test's fake."""
+    """A caller for the test's fake."""
     async with calling(fake_openrouter) as caller:
         yield caller
 
 
 @pytest.fixture
 def acme(fake_openrouter: FakeOpenRouter) -> FakeAccount:
-    """An account with $74.75."""
+    """Open an account that has $74.75 left."""
     return fake_openrouter.add_account(credits="100.50", usage="25.75")
 
 
 async def read_until_cut(response: aiohttp.ClientResponse) -> bytes:
-    """Read what arrives of a body that does not arrive whole."""
+    """Read the bytes that arrive of a body that is cut off."""
     received = b""
     try:
         async for chunk in response.content.iter_any():
@@ -118,7 +118,7 @@ class Clock:
         self.now = now
 
     def __call__(self) -> datetime:
-        """Tell the time."""
+        """Return the time that was set."""
         return self.now
 
 
@@ -126,7 +126,7 @@ class Clock:
 
 
 async def test_a_management_key_reads_the_wallet_exactly(call: Caller) -> None:
-    """Amounts are JSON numbers that never were a float."""
+    """GET /credits sends amounts as JSON numbers with the exact digits, which no float could hold."""
     account = call.fake.add_account(credits=Decimal("100.3"), usage="0")
     boss = account.add_key(management=True)
     call.fake.spend(boss, "56.671895005")
@@ -136,32 +136,31 @@ async def test_a_management_key_reads_the_wallet_exactly(call: Caller) -> None:
     assert (200, '{"data":{"total_credits":100.3,"total_usage":56.671895005}}') == (status, body)
 
 
+FORBIDDEN = (403, {"error": {"code": 403, "message": "Only management keys can perform this operation"}})
+
+
 @pytest.mark.parametrize(
-    ("reply", "expected"),
+    ("options", "expected"),
     [
-        ("forbidden", (403, {"error": {"code": 403, "message": "Only management keys can perform this operation"}})),
-        ("zeros", (200, {"data": {"total_credits": 0, "total_usage": 0}})),
-        ("real", (200, {"data": {"total_credits": 100.5, "total_usage": 25.75}})),
+        ({}, FORBIDDEN),
+        ({"credits_reply": "forbidden"}, FORBIDDEN),
+        ({"credits_reply": "zeros"}, (200, {"data": {"total_credits": 0, "total_usage": 0}})),
+        ({"credits_reply": "real"}, (200, {"data": {"total_credits": 100.5, "total_usage": 25.75}})),
     ],
 )
-async def test_an_ordinary_key_gets_one_of_three_replies(call: Caller, acme: FakeAccount, reply: Any, expected: object) -> None:
-    """All three are seen in the wild; a test says which."""
-    key = acme.add_key(credits_reply=reply)
+async def test_an_ordinary_key_gets_one_of_three_replies(
+    call: Caller, acme: FakeAccount, options: dict[str, Any], expected: object
+) -> None:
+    """GET /credits answers an ordinary key with 403 by default, or with zeros or the wallet on request."""
+    key = acme.add_key(**options)
 
     status, body = await call("/credits", key)
 
     assert expected == (status, json.loads(body))
 
 
-async def test_an_ordinary_key_is_forbidden_the_wallet_unless_told_otherwise(call: Caller, acme: FakeAccount) -> None:
-    """The documented reply is the default."""
-    key = acme.add_key()
-
-    assert (403, "Only management keys can perform this operation") == await call.message("/credits", key)
-
-
 async def test_bought_credits_are_in_the_wallet(call: Caller, acme: FakeAccount) -> None:
-    """An account's credits may be added to."""
+    """GET /credits includes credits that a test adds to an account later."""
     boss = acme.add_key(management=True)
 
     acme.credits += 50
@@ -170,7 +169,7 @@ async def test_bought_credits_are_in_the_wallet(call: Caller, acme: FakeAccount)
 
 
 async def test_the_coinbase_endpoint_is_gone(call: Caller) -> None:
-    """It answers 410 to everybody."""
+    """POST /credits/coinbase answers 410, whoever asks."""
     status, _ = await call.message("/credits/coinbase", method="POST")
 
     assert 410 == status
@@ -180,7 +179,7 @@ async def test_the_coinbase_endpoint_is_gone(call: Caller) -> None:
 
 
 async def test_a_key_says_what_openrouter_says_of_one() -> None:
-    """Every field of October 2026 is there, with exact figures; the label is the mask."""
+    """GET /key has every field of October 2026, with exact amounts; the label is the key's mask."""
     async with FakeOpenRouter(now=lambda: TUESDAY) as fake, calling(fake) as call:
         budgets = (FakeBudget("workspace", "60", "48.25", "weekly"), FakeBudget("member", 100))
         key = fake.add_account(credits=100).add_key(limit="30", limit_reset="monthly", usage="3.17", budgets=budgets)
@@ -246,7 +245,7 @@ async def test_a_key_says_what_openrouter_says_of_one() -> None:
 
 
 async def test_a_key_without_limits_has_no_budgets(call: Caller) -> None:
-    """No limit is null, and nothing binds; a free account has fewer free requests."""
+    """/key has null limits and no budgets for a key without a limit; a free account has 50 free requests."""
     key = call.fake.add_account(free_tier=True).add_key(expires_at=datetime(2100, 1, 1, tzinfo=UTC))
 
     data = await call.data("/key", key)
@@ -259,7 +258,7 @@ async def test_a_key_without_limits_has_no_budgets(call: Caller) -> None:
 
 @pytest.mark.parametrize("shape", ["2026-10", "2026-08", "2025"])
 async def test_a_shape_has_the_fields_of_the_recorded_body(call: Caller, acme: FakeAccount, shape: Any) -> None:
-    """All of them, in the budgets too, and no others."""
+    """Each `shape` has exactly the fields of the recorded body of its time, in the budgets too."""
     key = acme.add_key(limit=5, budgets=[FakeBudget("workspace", 5)], shape=shape)
     recorded = json.loads((SAMPLES / f"key-{shape}.json").read_text())["data"]
 
@@ -270,7 +269,7 @@ async def test_a_shape_has_the_fields_of_the_recorded_body(call: Caller, acme: F
 
 
 async def test_the_shape_of_2025_has_six_fields(call: Caller, acme: FakeAccount) -> None:
-    """It had neither windows nor a word on management keys."""
+    """The shape "2025" has six fields, and none for windows or management keys."""
     key = acme.add_key(limit=5, usage="0.65017511", shape="2025")
 
     data = await call.data("/key", key)
@@ -286,7 +285,7 @@ async def test_the_shape_of_2025_has_six_fields(call: Caller, acme: FakeAccount)
 
 
 async def test_the_old_path_answers_as_the_new_one(call: Caller, acme: FakeAccount) -> None:
-    """`/auth/key` is `/key`."""
+    """GET /auth/key answers the same as GET /key."""
     key = acme.add_key(management=True)
 
     old, new = await call.data("/auth/key", key), await call.data("/key", key)
@@ -299,7 +298,7 @@ async def test_the_old_path_answers_as_the_new_one(call: Caller, acme: FakeAccou
 
 
 async def test_spending_moves_everything_that_counts() -> None:
-    """The wallet, the key's usage, its limit and its budgets; below zero too."""
+    """spend() moves the wallet, the key's usage, its limit and its budgets, below zero too."""
     async with FakeOpenRouter(now=lambda: TUESDAY) as fake, calling(fake) as call:
         acme = fake.add_account(credits="5")
         boss = acme.add_key(management=True)
@@ -317,7 +316,7 @@ async def test_spending_moves_everything_that_counts() -> None:
 
 
 async def test_windows_start_anew_when_the_clock_passes_their_end() -> None:
-    """What was spent before does not count in them; what is spent after does."""
+    """When the clock passes the end of a window, its usage starts at zero and its limit is whole again."""
     clock = Clock(TUESDAY)
     async with FakeOpenRouter(now=clock) as fake, calling(fake) as call:
         key = fake.add_account().add_key(limit=10, limit_reset="weekly", usage="3", budgets=[FakeBudget("workspace", 5, 1, "daily")])
@@ -334,7 +333,7 @@ async def test_windows_start_anew_when_the_clock_passes_their_end() -> None:
 
 
 async def test_spending_does_not_depend_on_the_process_decimal_context(call: Caller) -> None:
-    """Figures are exact even where the program rounds."""
+    """spend() adds exactly, although the process's decimal context rounds to three digits."""
     account = call.fake.add_account(credits="100.3")
     boss, key = account.add_key(management=True), account.add_key(limit="100.3")
 
@@ -347,7 +346,7 @@ async def test_spending_does_not_depend_on_the_process_decimal_context(call: Cal
 
 
 async def test_only_keys_of_the_server_can_spend(acme: FakeAccount, fake_openrouter: FakeOpenRouter) -> None:
-    """A wrong key is told by its mask."""
+    """spend() with an unknown key raises LookupError, which shows the key's mask only."""
     acme.add_key()
 
     with pytest.raises(LookupError, match=r"no key sk-or-v1-123\.\.\.4567$"):
@@ -365,17 +364,17 @@ async def test_only_keys_of_the_server_can_spend(acme: FakeAccount, fake_openrou
     ],
 )
 def test_windows_are_those_of_utc(interval: Any, now: datetime, expected: tuple[str, str]) -> None:
-    """Days, weeks from Monday, months, each from midnight UTC."""
+    """Days, weeks from Monday and months start at midnight UTC, whatever the clock's time zone."""
     start, end = window(interval, now)
 
     assert [f"{day}T00:00:00+00:00" for day in expected] == [start.isoformat(), end.isoformat()]
 
 
-# --- who may
+# --- authentication
 
 
 async def test_a_key_that_is_not_good_is_401_and_told_why(call: Caller, acme: FakeAccount) -> None:
-    """The messages are OpenRouter's own."""
+    """Missing, unknown, disabled and expired keys get 401, each with OpenRouter's own message."""
     expired = acme.add_key(expires_at=datetime(2026, 1, 1, tzinfo=UTC))
     disabled = acme.add_key(disabled=True)
 
@@ -388,7 +387,7 @@ async def test_a_key_that_is_not_good_is_401_and_told_why(call: Caller, acme: Fa
 
 
 async def test_the_word_bearer_may_be_written_in_any_case(call: Caller, acme: FakeAccount) -> None:
-    """HTTP says that a scheme's case does not matter."""
+    """The scheme `bearer` is accepted in any case, as HTTP says."""
     key = acme.add_key()
 
     status, _ = await call("/key", Authorization=f"bearer {key.reveal()}")
@@ -396,16 +395,16 @@ async def test_the_word_bearer_may_be_written_in_any_case(call: Caller, acme: Fa
     assert 200 == status
 
 
-@pytest.mark.parametrize("path", ["/models", "/", "/keys/none"])
+@pytest.mark.parametrize("path", ["/models", "/keys/none"])
 async def test_another_path_is_404(call: Caller, acme: FakeAccount, path: str) -> None:
-    """With an error object, as OpenRouter has it."""
+    """Paths that the fake does not know, and hashes of no key, get 404 with OpenRouter's error object."""
     boss = acme.add_key(management=True)
 
     assert (404, "Resource not found") == await call.message(path, boss)
 
 
 async def test_nothing_is_served_outside_of_the_base_url(call: Caller, acme: FakeAccount) -> None:
-    """The base path is a part of the address."""
+    """A request outside of the base path `/api/v1` gets 404, and is recorded with its whole path."""
     boss = acme.add_key(management=True)
     origin = call.fake.url.removesuffix("/api/v1")
 
@@ -418,7 +417,7 @@ async def test_nothing_is_served_outside_of_the_base_url(call: Caller, acme: Fak
 
 
 async def test_keys_are_listed_newest_first_in_pages_of_100(call: Caller, acme: FakeAccount) -> None:
-    """A list is the account's own, without management keys, and without disabled ones unless asked for."""
+    """GET /keys lists the account's ordinary keys, newest first, 100 a page; disabled ones on request."""
     boss = acme.add_key(management=True)
     for number in range(102):
         acme.add_key(name=f"bot-{number}")
@@ -434,7 +433,7 @@ async def test_keys_are_listed_newest_first_in_pages_of_100(call: Caller, acme: 
 
 
 async def test_a_listed_key_has_every_field(call: Caller, acme: FakeAccount) -> None:
-    """Its hash is the SHA-256 of its text; when it was used is told."""
+    """GET /keys gives every field of a key; `hash` is its text's SHA-256, `last_used_at` its latest use."""
     boss, key = acme.add_key(management=True), acme.add_key(name="bot", limit="30", usage="3.17")
 
     (unused,) = await call.data("/keys", boss)
@@ -450,7 +449,7 @@ async def test_a_listed_key_has_every_field(call: Caller, acme: FakeAccount) -> 
 
 
 async def test_keys_are_made_changed_and_deleted(call: Caller, acme: FakeAccount) -> None:
-    """What a management key does takes effect; the secret is shown once."""
+    """Keys can be made, changed and deleted through /keys; only the first answer shows a key's text."""
     boss = acme.add_key(management=True)
     made = {"name": "bot", "limit": 12.5, "limit_reset": "daily", "expires_at": "2100-01-01T00:00:00Z", "workspace_id": "any"}
 
@@ -480,10 +479,8 @@ async def test_keys_are_made_changed_and_deleted(call: Caller, acme: FakeAccount
         "",
         "[]",
         "{}",
-        '{"name": 5}',
         '{"name": "bot", "limit": "12"}',
         '{"name": "bot", "limit": NaN}',
-        '{"name": "bot", "limit": true}',
         '{"name": "bot", "limit_reset": "hourly"}',
         '{"name": "bot", "disabled": 1}',
         '{"name": "bot", "expires_at": "soon"}',
@@ -492,7 +489,7 @@ async def test_keys_are_made_changed_and_deleted(call: Caller, acme: FakeAccount
     ],
 )
 async def test_a_wrong_body_is_400_and_changes_nothing(call: Caller, acme: FakeAccount, body: str) -> None:
-    """As OpenRouter checks its input."""
+    """POST /keys answers 400 to a body with a missing or wrong setting, and makes no key."""
     boss = acme.add_key(management=True)
 
     status, _ = await call.message("/keys", boss, method="POST", body=body)
@@ -503,14 +500,14 @@ async def test_a_wrong_body_is_400_and_changes_nothing(call: Caller, acme: FakeA
 
 @pytest.mark.parametrize("offset", ["x", "-1"])
 async def test_a_wrong_offset_is_400(call: Caller, acme: FakeAccount, offset: str) -> None:
-    """A page that cannot be is an error of the caller's."""
+    """GET /keys answers 400 to an offset that is negative or no number."""
     status, _ = await call.message(f"/keys?offset={offset}", acme.add_key(management=True))
 
     assert 400 == status
 
 
 async def test_only_management_keys_manage_keys(call: Caller, acme: FakeAccount) -> None:
-    """An ordinary key is refused; a management key reaches neither another account nor a management key."""
+    """/keys answers 403 to an ordinary key, and 404 for keys of other accounts and management keys."""
     boss, key = acme.add_key(management=True), acme.add_key()
     stranger = call.fake.add_account().add_key()
     hashes = [hashlib.sha256(other.reveal().encode()).hexdigest() for other in (boss, stranger)]
@@ -519,11 +516,11 @@ async def test_only_management_keys_manage_keys(call: Caller, acme: FakeAccount)
     assert [404, 404] == [(await call.message(f"/keys/{name}", boss))[0] for name in hashes]
 
 
-# --- keys' texts
+# --- the texts of keys
 
 
 async def test_every_server_makes_the_same_keys() -> None:
-    """What a program prints of them can stand in its documentation."""
+    """Each server makes the same keys in the same order, so documentation can show them."""
     accounts = [FakeOpenRouter().add_account() for _ in range(2)]
 
     first, second = ([account.add_key().reveal() for _ in range(3)] for account in accounts)
@@ -534,7 +531,7 @@ async def test_every_server_makes_the_same_keys() -> None:
 
 
 async def test_a_key_may_have_a_text_of_the_tests_choice(call: Caller, acme: FakeAccount) -> None:
-    """Once: a server does not have a key twice."""
+    """add_key() takes a key's text; a text that the server has already, or a blank one, raises ValueError."""
     key = acme.add_key(api_key="sk-or-v1-mine")
 
     status, _ = await call("/key", "sk-or-v1-mine")
@@ -546,11 +543,11 @@ async def test_a_key_may_have_a_text_of_the_tests_choice(call: Caller, acme: Fak
         acme.add_key(api_key=" ")
 
 
-# --- what arrived
+# --- recorded requests
 
 
 async def test_requests_are_recorded_without_their_keys(call: Caller, acme: FakeAccount) -> None:
-    """Wherever a key is put, only its mask is kept."""
+    """Recorded requests show masks only, wherever the key stands: in the header or in the path."""
     key = acme.add_key()
     text = key.reveal()
 
@@ -573,7 +570,7 @@ async def test_requests_are_recorded_without_their_keys(call: Caller, acme: Fake
 
 
 async def test_scripted_answers_come_first_one_each(call: Caller, acme: FakeAccount) -> None:
-    """Then the server is itself again; other paths are not concerned."""
+    """Scripted answers are used up in order on their path alone; the server then answers normally again."""
     key = acme.add_key()
     call.fake.script("/key", Reply(503))
     call.fake.script("/key", Reply(429, headers={"Retry-After": "1"}), Reply(200, "{}"))
@@ -592,14 +589,14 @@ async def test_scripted_answers_come_first_one_each(call: Caller, acme: FakeAcco
 
 
 async def test_a_scripted_path_need_not_be_one_of_openrouters_account(call: Caller) -> None:
-    """So that anything can be answered."""
+    """script() takes any path below the base URL, including those that the fake does not know."""
     call.fake.script("/generation", Reply(200, {"data": {"total_cost": Decimal("0.000000001")}}))
 
     assert (200, '{"data":{"total_cost":0.000000001}}') == await call("/generation?id=1")
 
 
 async def test_a_reply_is_sent_as_it_is(call: Caller) -> None:
-    """Bytes stay bytes, a name may occur twice, and the content type may be another."""
+    """A Reply sends its bytes, its content type and its repeated headers unchanged."""
     headers = [("Content-Type", "text/html"), ("Retry-After", "1"), ("Retry-After", "3")]
     call.fake.script("/key", Reply(502, b"\xff<html>", headers))
 
@@ -620,12 +617,12 @@ async def test_a_reply_is_sent_as_it_is(call: Caller) -> None:
     ],
 )
 def test_a_reply_without_a_body_has_the_documented_one(reply: Reply, expected: bytes) -> None:
-    """An error its error object, and anything else nothing."""
+    """A Reply without a body sends OpenRouter's error object from status 400 on, and nothing below."""
     assert expected == reply.content
 
 
 async def test_a_disconnect_is_no_answer(call: Caller, acme: FakeAccount) -> None:
-    """And the request is not carried out; the next one is served."""
+    """Disconnect() gives no answer and carries nothing out; the next request is served."""
     boss = acme.add_key(management=True)
     call.fake.script("/keys", Disconnect())
 
@@ -638,7 +635,7 @@ async def test_a_disconnect_is_no_answer(call: Caller, acme: FakeAccount) -> Non
 
 @pytest.mark.parametrize(("fault", "share"), [(CutBody(), 0.5), (CutBody(7), None), (CutBody(0), None), (CutBody(10_000), 1)])
 async def test_a_cut_body_is_less_than_was_promised(call: Caller, acme: FakeAccount, fault: CutBody, share: float | None) -> None:
-    """Half of the true answer by default; all of it, with one byte more promised, at most."""
+    """CutBody sends the given number of bytes, by default half, and promises one more than there are."""
     key = acme.add_key()
     _, whole = await call("/key", key)
     call.fake.script("/key", fault)
@@ -651,7 +648,7 @@ async def test_a_cut_body_is_less_than_was_promised(call: Caller, acme: FakeAcco
 
 
 async def test_a_drip_is_the_true_answer_byte_by_byte(call: Caller, acme: FakeAccount) -> None:
-    """The headers come at once, and then each byte in its time."""
+    """Drip sends the true answer one byte at a time, with the given interval after each."""
     boss = acme.add_key(management=True)
     _, whole = await call("/credits", boss)
     call.fake.script("/credits", Drip(interval=0.002))
@@ -663,7 +660,7 @@ async def test_a_drip_is_the_true_answer_byte_by_byte(call: Caller, acme: FakeAc
 
 
 async def test_a_hanging_answer_ends_with_its_client(call: Caller, acme: FakeAccount) -> None:
-    """Nothing of it stays behind in the server."""
+    """When a client leaves a hanging answer, the server's task ends, and the next request is served."""
     key = acme.add_key()
     call.fake.script("/key", Hang())
     before = asyncio.all_tasks()
@@ -680,7 +677,7 @@ async def test_a_hanging_answer_ends_with_its_client(call: Caller, acme: FakeAcc
 
 
 async def test_every_answer_takes_the_latency() -> None:
-    """Requests at once wait at once."""
+    """Twenty concurrent requests, one of them scripted, each wait for the latency and overlap."""
     async with FakeOpenRouter(latency=0.05) as fake, calling(fake) as call:
         fake.script("/key", Reply(503))
         with lap() as taken:
@@ -691,24 +688,26 @@ async def test_every_answer_takes_the_latency() -> None:
 
 
 async def test_requests_beyond_the_rate_limit_are_429() -> None:
-    """As OpenRouter refuses them: its error object, and hints in headers and body; scripted answers are not limited."""
+    """Requests above the rate limit get 429 with hints in headers and body; scripted ones do not count."""
     async with FakeOpenRouter(rate_limit=0.01) as fake, calling(fake) as call:
         key = fake.add_account().add_key()
         fake.script("/key", Reply(200, "scripted"))
 
         statuses = [(await call(path, key))[0] for path in ("/key", "/key", "/credits", "/nothing")]
+        earliest = time.time() - 0.001  # the header is rounded to a millisecond
         async with call.session.get(fake.url + "/key") as response:
             headers, body = response.headers, await response.json()
+        latest = time.time() + 0.001
 
     assert [200, 200, 429, 429] == statuses
     assert ("0.01", "0", "1") == (headers["X-RateLimit-Limit"], headers["X-RateLimit-Remaining"], headers["Retry-After"])
-    assert 0 < int(headers["X-RateLimit-Reset"]) / 1000 - time.time() <= 1.001
+    assert earliest <= int(headers["X-RateLimit-Reset"]) / 1000 - 1 <= latest
     assert (429, "Rate limit exceeded") == (body["error"]["code"], body["error"]["message"])
     assert headers["X-RateLimit-Reset"] == body["error"]["metadata"]["headers"]["X-RateLimit-Reset"]
 
 
 def test_a_token_bucket_lets_its_rate_pass_and_a_small_burst() -> None:
-    """Half a second's worth at once, then the rate."""
+    """A token bucket lets half a second's worth pass in a burst, then the rate, however long it was idle."""
     moments = iter([0.0] + [0.0] * 6 + [0.05] + [0.1] * 2 + [60.0] * 6)
     bucket = TokenBucket(10, clock=lambda: next(moments))
 
@@ -721,7 +720,7 @@ def test_a_token_bucket_lets_its_rate_pass_and_a_small_burst() -> None:
 
 
 async def test_a_server_may_be_stopped_and_started_again() -> None:
-    """Accounts and scripted answers stay; outside of it there is no address."""
+    """A fake that is entered again keeps accounts and scripted answers; it has a URL only while it runs."""
     fake = FakeOpenRouter()
     key = fake.add_account().add_key()
     fake.script("/key", Reply(503))
@@ -742,7 +741,7 @@ async def test_a_server_may_be_stopped_and_started_again() -> None:
 
 
 async def test_servers_know_nothing_of_each_other() -> None:
-    """Two at once have ports, accounts and requests of their own."""
+    """Two fakes at the same time have ports, accounts and requests of their own."""
     async with FakeOpenRouter() as one, FakeOpenRouter() as two, calling(one) as call_one, calling(two) as call_two:
         one.add_account(usage=1).add_key(management=True)
         boss = two.add_account(usage=2).add_key(management=True)
@@ -753,9 +752,20 @@ async def test_servers_know_nothing_of_each_other() -> None:
     assert 1 == len(one.requests) == len(two.requests)
 
 
-@pytest.mark.parametrize("ticks", range(0, 40, 3))
+@pytest.mark.parametrize(
+    "ticks",
+    [
+        0,  # nothing has begun
+        3,  # clients are connecting
+        6,  # connected, and sending
+        9,  # requests have arrived
+        12,  # some answers are complete
+        16,  # a client sends again after the disconnect
+        39,  # only hanging and dripping answers are left
+    ],
+)
 async def test_a_server_stops_at_any_moment_and_leaves_nothing(ticks: int, caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever its clients are doing: connecting, hanging, reading, waiting."""
+    """A server stops in no time, with no task and no log record left, whatever its clients are doing."""
     before = asyncio.all_tasks()
     async with aiohttp.ClientSession() as session:
         async with FakeOpenRouter() as fake:
@@ -776,11 +786,11 @@ async def test_a_server_stops_at_any_moment_and_leaves_nothing(ticks: int, caplo
 
 
 async def test_a_client_that_goes_away_before_its_answer_is_nobodys_error(caplog: pytest.LogCaptureFixture) -> None:
-    """The server serves on, and logs nothing."""
+    """When a client leaves before its answer is sent, the server logs nothing and serves the next request."""
     is_armed = False
 
     def cut_off() -> datetime:
-        """Tell the time, and cut the connection while the answer is made."""
+        """Return the time, and cut the connection while the answer is made."""
         if is_armed:
             assert fake._running is not None
             for connection in fake._running[0].connections:
@@ -802,7 +812,7 @@ async def test_a_client_that_goes_away_before_its_answer_is_nobodys_error(caplog
 
 
 def test_a_server_runs_in_a_plain_program() -> None:
-    """It needs nothing but an event loop, and may be used in one after another."""
+    """FakeOpenRouter works in a plain program with asyncio.run(), on one event loop after another."""
 
     async def main() -> int:
         async with FakeOpenRouter() as fake, calling(fake) as call:
@@ -814,16 +824,16 @@ def test_a_server_runs_in_a_plain_program() -> None:
 # --- wrong arguments
 
 
-@pytest.mark.parametrize("amount", [3.17, True, None, [1]])
+@pytest.mark.parametrize("amount", [3.17, True, None])
 def test_an_amount_is_never_a_float(amount: Any) -> None:
-    """What is not exact is a TypeError."""
+    """Amounts that are not a str, an int or a Decimal, such as floats, raise TypeError."""
     with pytest.raises(TypeError, match=r"write '3\.17'"):
         FakeOpenRouter().add_account(credits=amount)
 
 
-@pytest.mark.parametrize("amount", ["", "abc", "1,5", "NaN", Decimal("Infinity")])
+@pytest.mark.parametrize("amount", ["", "1,5", "NaN", Decimal("Infinity")])
 def test_an_amount_is_a_finite_number(amount: Any) -> None:
-    """What is none is a ValueError."""
+    """Amounts that are not a finite number raise ValueError."""
     with pytest.raises(ValueError, match="is not an amount"):
         FakeOpenRouter().add_account(usage=amount)
 
@@ -834,39 +844,39 @@ def test_an_amount_is_a_finite_number(amount: Any) -> None:
         {"limit_reset": "hourly"},
         {"credits_reply": "maybe"},
         {"shape": "2024"},
-        {"expires_at": datetime(2026, 1, 1)},  # noqa: DTZ001 - naive is what is refused
+        {"expires_at": datetime(2026, 1, 1)},  # noqa: DTZ001 - a naive time is refused
     ],
 )
 def test_a_key_that_cannot_be_is_a_value_error(options: dict[str, Any]) -> None:
-    """A typing error in a test is told at once."""
+    """add_key() raises ValueError for an unknown interval, reply or shape, and for a naive expiry."""
     with pytest.raises(ValueError, match=r".+"):
         FakeOpenRouter().add_account().add_key(**options)
 
 
 @pytest.mark.parametrize(
     "options",
-    [{"latency": -1}, {"rate_limit": 0}, {"now": lambda: datetime(2026, 1, 1)}],  # noqa: DTZ001 - as above
+    [{"latency": -1}, {"rate_limit": 0}, {"now": lambda: datetime(2026, 1, 1)}],  # noqa: DTZ001 - a naive clock is refused
 )
 def test_a_server_that_cannot_be_is_a_value_error(options: dict[str, Any]) -> None:
-    """Times and rates are checked when the server is made."""
+    """FakeOpenRouter() raises ValueError for a negative latency, a rate limit of zero and a naive clock."""
     with pytest.raises(ValueError, match=r".+"):
         FakeOpenRouter(**options)
 
 
 def test_a_script_is_checked_when_it_is_written() -> None:
-    """A class in place of its instance, and a path that never comes."""
+    """script() refuses a class instead of its instance, and a path that no request can have."""
     fake = FakeOpenRouter()
 
     with pytest.raises(TypeError, match="Disconnect"):
-        fake.script("/key", Disconnect)  # type: ignore[arg-type]  # the mistake in question
+        fake.script("/key", Disconnect)  # type: ignore[arg-type]  # the mistake that is tested
     for path in ("key", "/key?x=1"):
         with pytest.raises(ValueError, match="below the base URL"):
             fake.script(path, Reply())
 
 
-@pytest.mark.parametrize("make", [lambda: Reply(99), lambda: Reply(600), lambda: CutBody(-1), lambda: Drip(0)])
+@pytest.mark.parametrize("make", [lambda: Reply(199), lambda: Reply(600), lambda: CutBody(-1), lambda: Drip(0)])
 def test_a_fault_that_cannot_be_is_a_value_error(make: Any) -> None:
-    """A status, a size, an interval."""
+    """Faults refuse a status outside of 200 to 599, a negative size and an interval of zero."""
     with pytest.raises(ValueError, match=r".+"):
         make()
 
@@ -877,8 +887,6 @@ def test_a_fault_that_cannot_be_is_a_value_error(make: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (Decimal("74.75"), "74.75"),
-        (Decimal("100.50"), "100.5"),
         (Decimal("1E+2"), "100"),
         (Decimal("-0.00"), "0"),
         (Decimal("0E-9"), "0"),
@@ -888,12 +896,12 @@ def test_a_fault_that_cannot_be_is_a_value_error(make: Any) -> None:
     ],
 )
 def test_json_says_numbers_exactly(value: object, expected: str) -> None:
-    """Without exponents, trailing zeros or a negative zero."""
+    """to_json() writes decimals exactly, without exponents, trailing zeros or a negative zero."""
     assert expected == to_json(value)
 
 
 @pytest.mark.parametrize("value", [Decimal("NaN"), float("inf")])
 def test_json_has_no_nan(value: object) -> None:
-    """A test that wants one sends it as text."""
+    """to_json() raises ValueError for NaN and infinity, which JSON does not have."""
     with pytest.raises(ValueError, match=r".+"):
         to_json(value)

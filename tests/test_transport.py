@@ -1,4 +1,4 @@
-"""One request goes out once; plain data or one of our errors comes back."""
+"""The transport: it sends a request once, and returns plain data or raises one of our errors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import contextlib
 import errno
 import gc
 import logging
-import math
 import socket
 import ssl
 import traceback
@@ -33,27 +32,28 @@ from openrouter_credits import (
     InvalidResponseError,
     LocalResourceError,
     OpenRouterError,
+    RedirectError,
     ResponseTooLargeError,
     RetryPolicy,
     ServerError,
     TLSError,
 )
-from openrouter_credits._protocol import make_request
+from openrouter_credits._protocol import Reply, Request, make_request
 from openrouter_credits._transport import Transport, proxy_from_environment
 from tests.kit.clock import allowance, lap, settle
 from tests.kit.values import KEY, MASK, ONCE, OTHER_KEY, outcome
 from tests.kit.wire import CLOSE, FUNDED, HANG, Server, bound_socket, reply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
-    from tests.kit.wire import Connect, Serve
+    from tests.kit.wire import Connect, Serve, Step
 
 GET = make_request("GET", "/credits", ApiKey(KEY))
 
 
 def transport_to(url: str, session: Any = None, *, timeout: float = 5.0, max_connections: int = 10) -> Transport:
-    """Make a transport."""
+    """Make a transport that uses no proxy."""
     return Transport(url, timeout=timeout, max_connections=max_connections, session=session, proxy=None)
 
 
@@ -61,7 +61,7 @@ def transport_to(url: str, session: Any = None, *, timeout: float = 5.0, max_con
 
 
 async def test_a_request_is_sent_once_and_its_answer_comes_back_as_data(serve: Serve) -> None:
-    """Status, headers in any case, body; nothing of aiohttp's."""
+    """send() sends one request and returns the answer's status, headers and body as plain data."""
     server = await serve(reply(418, b"tea", "X-Many: 1"))
     transport = transport_to(server.url)
 
@@ -75,7 +75,7 @@ async def test_a_request_is_sent_once_and_its_answer_comes_back_as_data(serve: S
 
 
 async def test_only_our_own_headers_are_sent(serve: Serve) -> None:
-    """A key, a name, a format; nothing about the program around."""
+    """A request has five headers, and none of them tells of the program that sends it."""
     server = await serve(FUNDED)
     async with CreditsClient(KEY, base_url=server.url) as client:
         await client.credits()
@@ -84,7 +84,7 @@ async def test_only_our_own_headers_are_sent(serve: Serve) -> None:
 
 
 async def test_a_body_is_sent_as_json(serve: Serve) -> None:
-    """With its type and length."""
+    """request() sends its `json` once as a JSON body, with that content type."""
     server = await serve(reply(201, {"key": "sk"}))
     async with CreditsClient(KEY, base_url=server.url) as client:
         assert await client.request("POST", "/keys", into=dict[str, str], json={"name": "bot"}, params={"a": True}) == {"key": "sk"}
@@ -95,7 +95,7 @@ async def test_a_body_is_sent_as_json(serve: Serve) -> None:
 
 
 async def test_quoted_paths_and_queries_arrive_as_written(serve: Serve, connect: Connect) -> None:
-    """Nothing is quoted twice."""
+    """A quoted path and a query arrive as they were given: nothing is quoted twice."""
     server = await serve(reply(200, {}))
 
     await connect(server).request("GET", "/keys/a%20b%25", into=dict[str, Any], params={"q": "ü &+"})
@@ -103,39 +103,44 @@ async def test_quoted_paths_and_queries_arrive_as_written(serve: Serve, connect:
     assert server.lines == ["GET /api/v1/keys/a%20b%25?q=%C3%BC+%26%2B"]
 
 
-@pytest.mark.parametrize("target", ["@evil.example/x", ".evil.example/x", ":1/x", "/../../x", "/.."])
-async def test_the_final_url_is_compared_with_the_base_url(target: str) -> None:
-    """A last look, whatever was let through before."""
-    transport = transport_to("https://openrouter.ai/api/v1")
-    request = SimpleNamespace(method="GET", target=target, key=ApiKey(KEY), body=None, headers={})
-
+@pytest.mark.parametrize(
+    ("base_url", "target"),
+    [
+        ("https://openrouter.ai", "@evil.example/x"),
+        ("https://openrouter.ai", ":1/x"),
+        ("https://openrouter.ai/api/v1", ".evil.example/x"),
+        ("https://openrouter.ai/api/v1", "/../../x"),
+    ],
+)
+async def test_the_final_url_is_compared_with_the_base_url(base_url: str, target: str) -> None:
+    """A target that leads to another host, port or folder raises ValueError before anything is sent."""
     with pytest.raises(ValueError, match="base_url"):
-        await transport.send(request, 5.0)  # type: ignore[arg-type]
+        await transport_to(base_url).send(Request("GET", target, ApiKey(KEY)), 5.0)
 
 
-@pytest.mark.parametrize("status", [200, 503])
-@pytest.mark.parametrize("size", [1 << 16, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3 << 20])
+@pytest.mark.parametrize(("status", "size"), [(200, 1 << 20), (200, (1 << 20) + 1), (503, 1 << 16), (503, 3 << 20)])
 async def test_a_body_is_read_to_its_cap(status: int, size: int, serve: Serve) -> None:
-    """1 MiB of a value, and no more than is needed of a refusal."""
+    """A value's body is read up to 1 MiB, and a refusal's up to little more than 64 KiB."""
     server = await serve(reply(status, b"x" * size))
     transport = transport_to(server.url)
 
-    said = await outcome(transport.send(GET, 5.0))
+    result = await outcome(transport.send(GET, 5.0))
     await transport.close()
 
     if status == 200 and size > 1 << 20:
-        assert isinstance(said, ResponseTooLargeError)
-        assert not said.is_retryable
+        assert isinstance(result, ResponseTooLargeError)
+        assert not result.is_retryable
     elif status == 200:
-        assert said.body == b"x" * size  # type: ignore[attr-defined]
+        assert isinstance(result, Reply)
+        assert result.body == b"x" * size
     else:
-        assert min(size, 1 << 16) <= len(said.body) < 1 << 20  # type: ignore[attr-defined]
+        assert isinstance(result, Reply)
+        assert min(size, 1 << 16) <= len(result.body) < 1 << 20
 
 
-@pytest.mark.parametrize("cut", [b"", b'{"error": {"code"'])
-async def test_a_cut_refusal_is_still_a_refusal(cut: bytes, serve: Serve) -> None:
-    """The status has arrived: it decides."""
-    server = await serve(reply(503, cut).replace(b"Content-Length: ", b"Content-Length: 9"))
+async def test_a_cut_refusal_is_still_a_refusal(serve: Serve) -> None:
+    """A refusal whose body is cut is returned with its status, which has arrived."""
+    server = await serve(reply(503, b'{"error": {"code"').replace(b"Content-Length: ", b"Content-Length: 9"))
     transport = transport_to(server.url, timeout=0.2)
 
     answer = await transport.send(GET, 5.0)
@@ -157,8 +162,8 @@ def caused(error: Exception, cause: Exception) -> Exception:
 
 
 def oserror(number: int) -> OSError:
-    """Make the operating system's exception."""
-    return OSError(number, "told by the system")
+    """Make an exception of the operating system."""
+    return OSError(number, "the system's message")
 
 
 TRANSLATIONS: list[tuple[Exception, type[OpenRouterError], bool, str]] = [
@@ -168,20 +173,13 @@ TRANSLATIONS: list[tuple[Exception, type[OpenRouterError], bool, str]] = [
     (ssl.SSLError(1, "bad record"), TLSError, False, "bad record"),
     (aiohttp.ClientConnectorError(WHERE, oserror(errno.EMFILE)), LocalResourceError, False, "open files"),
     (aiohttp.ClientConnectorError(WHERE, oserror(errno.ENFILE)), LocalResourceError, False, "open files"),
-    (aiohttp.ClientConnectorDNSError(WHERE, oserror(errno.EMFILE)), LocalResourceError, False, "open files"),
     (aiohttp.ClientOSError(errno.EMFILE, "Too many open files"), LocalResourceError, False, "open files"),
-    (oserror(errno.EMFILE), LocalResourceError, False, "open files"),
     (aiohttp.ClientConnectorDNSError(WHERE, socket.gaierror(-2, "Name not known")), APIConnectionError, False, "x.example"),
     (aiohttp.ClientConnectorError(WHERE, oserror(errno.ECONNREFUSED)), APIConnectionError, False, "Connection refused"),
     (aiohttp.ClientConnectorError(WHERE, OSError("without a number")), APIConnectionError, False, "without a number"),
-    (aiohttp.ClientProxyConnectionError(WHERE, oserror(errno.ECONNREFUSED)), APIConnectionError, False, "Connection refused"),
     (aiohttp.ServerDisconnectedError(), APIConnectionError, True, "lost"),
-    (aiohttp.ClientOSError(errno.ECONNRESET, "reset"), APIConnectionError, True, "lost"),
     (ConnectionResetError(errno.ECONNRESET, "reset"), APIConnectionError, True, "lost"),
     (aiohttp.ClientPayloadError("cut"), APIConnectionError, True, "middle"),
-    (aiohttp.ClientError("other"), APIConnectionError, True, "lost"),
-    (aiohttp.ConnectionTimeoutError("slow"), APITimeoutError, True, "Timed out"),
-    (aiohttp.SocketTimeoutError("slow"), APITimeoutError, True, "Timed out"),
     (aiohttp.ServerTimeoutError("slow"), APITimeoutError, True, "Timed out"),
     (TimeoutError(), APITimeoutError, True, "Timed out"),
     (aiohttp.ClientHttpProxyError(INFO, (), status=407, message="secret"), APIConnectionError, False, "The proxy answered 407"),
@@ -202,23 +200,26 @@ TRANSLATIONS: list[tuple[Exception, type[OpenRouterError], bool, str]] = [
 class RaisingSession:
     """A borrowed session whose every request raises; it looks like aiohttp's."""
 
-    def __init__(self, problem: Exception, *, closed: bool = False, connector: object = None) -> None:
+    closed = False
+
+    def __init__(self, problem: BaseException, *, connector: object = None) -> None:
         self.problem = problem
-        self.closed = closed
         self.connector = connector
-        self.asked: list[dict[str, Any]] = []
 
     @contextlib.asynccontextmanager
-    async def request(self, *_: object, **options: Any) -> Any:
-        """Note what was asked for, and raise."""
-        self.asked.append(options)
-        raise self.problem
-        yield  # pragma: no cover
+    async def request(self, *_: object, **__: object) -> AsyncIterator[object]:
+        """Raise when it is entered."""
+        yield raises(self.problem)
+
+
+def raises(problem: BaseException) -> object:
+    """Raise an exception where an expression is wanted."""
+    raise problem
 
 
 @pytest.mark.parametrize(("problem", "kind", "sent", "words"), TRANSLATIONS, ids=lambda item: repr(item)[:50])
 async def test_an_exception_of_aiohttp_becomes_ours(problem: Exception, kind: type[OpenRouterError], sent: bool, words: str) -> None:
-    """The right class, whether anything was sent, a plain reason, and nothing chained."""
+    """An exception of aiohttp becomes the right class of ours, says if anything was sent, and is not chained."""
     transport = transport_to("https://x.example", RaisingSession(problem))
 
     error = await outcome(transport.send(GET, 5.0))
@@ -233,44 +234,48 @@ async def test_an_exception_of_aiohttp_becomes_ours(problem: Exception, kind: ty
 
 
 def every_subclass(kind: type[BaseException]) -> Iterator[type[BaseException]]:
-    """Walk the tree below an exception."""
+    """List an exception class and all classes below it."""
     yield kind
     for child in kind.__subclasses__():
         yield from every_subclass(child)
 
 
-@pytest.mark.parametrize("kind", sorted(set(every_subclass(aiohttp.ClientError)), key=repr), ids=lambda kind: kind.__name__)
-async def test_no_exception_of_aiohttp_escapes(kind: type[Exception]) -> None:
-    """Whichever aiohttp has, now or in its next version."""
-    problem = kind.__new__(kind)
-    problem._os_error = oserror(errno.EIO)  # type: ignore[attr-defined]
-    problem._conn_key = WHERE  # type: ignore[attr-defined]
-    problem._certificate_error = ssl.SSLError()  # type: ignore[attr-defined]
-    problem.status = 407  # type: ignore[attr-defined]
+def example_of(kind: type[BaseException]) -> BaseException:
+    """Make an exception of aiohttp without its constructor, with every fact that we read."""
+    problem: Any = kind.__new__(kind)
+    problem._os_error = oserror(errno.EIO)
+    problem._conn_key = WHERE
+    problem._certificate_error = ssl.SSLError()
+    problem.status = 407
     with contextlib.suppress(AttributeError):
-        problem.errno = None  # type: ignore[attr-defined]
-    transport = transport_to("https://x.example", RaisingSession(problem))
-
-    error = await outcome(transport.send(GET, 5.0))
-
-    assert isinstance(error, OpenRouterError)
-    assert error.__context__ is None
+        problem.errno = None
+    return problem
 
 
-@pytest.mark.parametrize("kind", [asyncio.CancelledError, KeyboardInterrupt, SystemExit])
+async def test_no_exception_of_aiohttp_escapes() -> None:
+    """Every exception class that aiohttp has becomes one of ours with nothing chained."""
+    kinds = set(every_subclass(aiohttp.ClientError))
+
+    errors = {kind: await outcome(transport_to("https://x.example", RaisingSession(example_of(kind))).send(GET, 5.0)) for kind in kinds}
+
+    assert len(kinds) > 20
+    assert [kind for kind, error in errors.items() if not isinstance(error, OpenRouterError) or error.__context__] == []
+
+
+@pytest.mark.parametrize("kind", [asyncio.CancelledError, KeyboardInterrupt])
 def test_interruptions_pass_untouched(kind: type[BaseException]) -> None:
-    """They are not ours to translate."""
+    """Cancellation and KeyboardInterrupt leave send() unchanged."""
     problem = kind()
 
     async def call() -> None:
-        await transport_to("https://x.example", RaisingSession(problem)).send(GET, 5.0)  # type: ignore[arg-type]
+        await transport_to("https://x.example", RaisingSession(problem)).send(GET, 5.0)
 
     with pytest.raises(kind):
         asyncio.run(call())
 
 
 async def test_a_closed_borrowed_session_is_a_closed_client() -> None:
-    """It is a RuntimeError to aiohttp."""
+    """A borrowed session that is closed raises ClientClosedError, where aiohttp raises RuntimeError."""
     session = aiohttp.ClientSession()
     await session.close()
     transport = transport_to("https://x.example", session)
@@ -281,7 +286,7 @@ async def test_a_closed_borrowed_session_is_a_closed_client() -> None:
 
 
 async def test_the_key_is_in_no_frame_of_ours() -> None:
-    """What an error reporter shows with locals is masked, for every translated exception."""
+    """No local variable in the traceback of a translated exception shows the key."""
     for problem, *_ in TRANSLATIONS:
         transport = transport_to("https://x.example", RaisingSession(problem))
         error = await outcome(transport.send(GET, 5.0))
@@ -306,7 +311,7 @@ async def test_the_key_is_in_no_frame_of_ours() -> None:
     ],
 )
 async def test_a_borrowed_session_s_own_limits_count(connector: object, limit: int | None) -> None:
-    """What is in flight never exceeds its connector's limit, so that nobody waits inside aiohttp."""
+    """Requests in flight never exceed the limits of a borrowed session's connector: none waits inside aiohttp."""
     flight = InFlight(connector)
     transport = transport_to("https://x.example", flight)
 
@@ -320,7 +325,7 @@ async def test_a_borrowed_session_s_own_limits_count(connector: object, limit: i
 
 
 class InFlight:
-    """A session that counts the requests under way until it may go on."""
+    """A session that counts the requests under way, and holds them until `go` is set."""
 
     closed = False
 
@@ -331,18 +336,17 @@ class InFlight:
         self.go = asyncio.Event()
 
     @contextlib.asynccontextmanager
-    async def request(self, *_: object, **__: object) -> Any:
+    async def request(self, *_: object, **__: object) -> AsyncIterator[object]:
         """Wait, and lose the connection."""
         self.seen += 1
         self.now += 1
         await self.go.wait()
         self.now -= 1
-        raise aiohttp.ServerDisconnectedError
-        yield  # pragma: no cover
+        yield raises(aiohttp.ServerDisconnectedError())
 
 
 async def test_a_port_without_a_server_refuses(connect: Connect) -> None:
-    """The system's own word for it is passed on."""
+    """A refused connection raises APIConnectionError with the system's own words."""
     with bound_socket() as sock:
         error = await outcome(connect(f"http://127.0.0.1:{sock.getsockname()[1]}", retry=ONCE).credits())
 
@@ -351,7 +355,7 @@ async def test_a_port_without_a_server_refuses(connect: Connect) -> None:
 
 
 async def test_a_borrowed_session_is_used_with_our_settings_and_left_alone(serve: Serve) -> None:
-    """No redirects, no raising, no timers of aiohttp's; and it is open afterwards."""
+    """A borrowed session is used without its redirects, raising and timers, and is left open and unchanged."""
     server = await serve(reply(302, b"", "Location: /api/v1/elsewhere"))
     async with aiohttp.ClientSession(raise_for_status=True, timeout=aiohttp.ClientTimeout(total=1e-9)) as session:
         async with CreditsClient(KEY, base_url=server.url, session=session, retry=ONCE) as client:
@@ -359,7 +363,7 @@ async def test_a_borrowed_session_is_used_with_our_settings_and_left_alone(serve
 
         assert not session.closed
         assert session.raise_for_status is True
-    assert type(error).__name__ == "RedirectError"
+    assert isinstance(error, RedirectError)
     assert server.lines == ["GET /api/v1/credits"]
 
 
@@ -367,7 +371,7 @@ async def test_a_borrowed_session_is_used_with_our_settings_and_left_alone(serve
 
 
 async def test_waiting_for_a_slot_is_not_charged_to_the_attempt() -> None:
-    """An attempt's clock starts when it holds a slot; the deadline runs from the first line."""
+    """An attempt's time-out starts when it gets a slot; the call's deadline counts the wait for the slot too."""
     transport = transport_to("https://x.example", InFlight(SimpleNamespace(limit=1, limit_per_host=0)), timeout=2.0)
 
     async def call(left: float) -> tuple[float, bool]:
@@ -396,9 +400,9 @@ async def test_time_outs_of_the_queue_say_so() -> None:
     assert (error.summary, error.sent) == ("Timed out: no connection was free within 3.5 s", False)
 
 
-@pytest.mark.parametrize(("left", "shown"), [(0.009, "0.009 s"), (0.0, "0 s"), (-0.5, "0 s")])
+@pytest.mark.parametrize(("left", "shown"), [(0.009, "0.009 s"), (-0.5, "0 s")])
 async def test_a_call_with_next_to_no_time_left_sends_nothing(left: float, shown: str) -> None:
-    """A call with less than 10 ms left sends nothing: an answer would come too late, and a write would be in doubt."""
+    """A call with less than 10 ms left sends nothing, because an answer would come too late."""
     session = InFlight(None)
 
     with lap() as taken:
@@ -412,7 +416,7 @@ async def test_a_call_with_next_to_no_time_left_sends_nothing(left: float, shown
 
 @pytest.mark.parametrize(("later", "seen"), [(0.0, 1), (0.009, 1), (0.5, 2)])
 async def test_a_call_that_gets_its_slot_too_late_sends_nothing(later: float, seen: int) -> None:
-    """A slot that becomes free less than 10 ms before the deadline is of no use: the call says that it found none."""
+    """A call that gets its slot less than 10 ms before the deadline sends nothing and says that it found none."""
     session = InFlight(SimpleNamespace(limit=1, limit_per_host=0))
     transport = transport_to("https://x.example", session, timeout=50.0)
 
@@ -428,7 +432,7 @@ async def test_a_call_that_gets_its_slot_too_late_sends_nothing(later: float, se
 
 
 async def test_a_slot_is_not_held_while_sleeping() -> None:
-    """Twenty calls that sleep between tries leave the only slot to a twenty-first, which waits for nothing."""
+    """Twenty calls that sleep between attempts leave the only slot to another call, which does not wait."""
     session: Any = RaisingSession(aiohttp.ServerDisconnectedError(), connector=SimpleNamespace(limit=1, limit_per_host=0))
     client = CreditsClient(KEY, base_url="https://x.example", session=session, retry=RetryPolicy(wait_initial=8.0))
     sleepers = [asyncio.ensure_future(outcome(client.credits())) for _ in range(20)]
@@ -459,7 +463,7 @@ async def test_a_silent_server_is_left_at_the_time_out(serve: Serve, connect: Co
 
 
 async def test_close_is_idempotent_and_final(serve: Serve) -> None:
-    """Closing twice does no harm, also before the first call; later calls say so."""
+    """close() may be called twice, and before the first call; every later call raises ClientClosedError."""
     server = await serve(FUNDED)
     used, unused = CreditsClient(KEY, base_url=server.url), CreditsClient(KEY, base_url=server.url)
     await used.credits()
@@ -476,7 +480,7 @@ async def test_close_is_idempotent_and_final(serve: Serve) -> None:
 
 
 async def test_close_ends_what_is_under_way(serve: Serve) -> None:
-    """In flight, queued or sleeping: each call raises ClientClosedError at once, with nothing chained."""
+    """close() ends calls that are in flight, queued or asleep: each raises ClientClosedError with nothing chained."""
     busy, silent = await serve(reply(503)), await serve(HANG)
     sleeper = CreditsClient(KEY, base_url=busy.url, retry=RetryPolicy(wait_initial=1e6, wait_max=1e6, deadline=1e9))
     waiter = CreditsClient(KEY, base_url=silent.url, max_connections=1)
@@ -496,7 +500,7 @@ async def test_close_ends_what_is_under_way(serve: Serve) -> None:
 
 
 async def test_close_while_a_refusal_arrives_is_a_closed_client() -> None:
-    """Also when the status is known already."""
+    """A client closed while a refusal's body arrives raises ClientClosedError, although the status is known."""
     head = reply(503).replace(b"Content-Length: 0", b"Content-Length: 9")
     async with Server(head + b"x") as server:
         client = CreditsClient(KEY, base_url=server.url, retry=ONCE)
@@ -509,7 +513,7 @@ async def test_close_while_a_refusal_arrives_is_a_closed_client() -> None:
 
 
 async def test_a_cancelled_call_stays_cancelled_though_the_client_closes() -> None:
-    """Cancelling and closing at the same time: the cancellation goes on."""
+    """A call that is cancelled while the client closes raises CancelledError."""
     async with Server(HANG) as server:
         client = CreditsClient(KEY, base_url=server.url)
         call = asyncio.ensure_future(client.credits())
@@ -522,7 +526,7 @@ async def test_a_cancelled_call_stays_cancelled_though_the_client_closes() -> No
 
 
 async def test_sleeping_on_a_closed_client_is_an_error_and_no_warning() -> None:
-    """Nothing is left that was never awaited."""
+    """sleep() on a closed client raises ClientClosedError, and leaves no coroutine that was never awaited."""
     transport = transport_to("https://x.example", RaisingSession(ValueError("")))
     await transport.close()
 
@@ -533,7 +537,7 @@ async def test_sleeping_on_a_closed_client_is_an_error_and_no_warning() -> None:
 
 
 async def test_sleeping_lasts_as_long_as_it_should() -> None:
-    """Unless somebody closes."""
+    """sleep() lasts exactly as long as asked if nothing closes the client."""
     transport = transport_to("https://x.example", RaisingSession(ValueError("")))
 
     with lap() as taken:
@@ -544,7 +548,7 @@ async def test_sleeping_lasts_as_long_as_it_should() -> None:
 
 
 async def test_a_session_that_was_made_is_closed(serve: Serve) -> None:
-    """`async with` closes it, and only then."""
+    """`async with` closes the client's own session at its end, not before."""
     server = await serve(FUNDED)
     async with CreditsClient(KEY, base_url=server.url) as client:
         await client.credits()
@@ -556,7 +560,7 @@ async def test_a_session_that_was_made_is_closed(serve: Serve) -> None:
 
 
 async def test_a_dropped_client_warns(serve: Serve) -> None:
-    """A ResourceWarning without a key; the connections are closed all the same."""
+    """A client that is never closed gives a ResourceWarning without the key, and its session is closed."""
     server = await serve(FUNDED)
     client = CreditsClient(KEY, base_url=server.url)
     await client.credits()
@@ -569,19 +573,19 @@ async def test_a_dropped_client_warns(serve: Serve) -> None:
         warnings.simplefilter("always")
         del client
         gc.collect()
-    told = [(warning.category, str(warning.message), repr(warning.source)) for warning in warned]
+    shown = [(warning.category, str(warning.message), repr(warning.source)) for warning in warned]
     warned.clear()  # the warnings hold what they are about
     gc.collect()
     await settle()
 
     assert session.closed
-    assert ResourceWarning in [category for category, *_ in told]
-    assert "never closed" in str(told)
-    assert KEY[12:-4] not in str(told)
+    assert ResourceWarning in [category for category, *_ in shown]
+    assert "never closed" in str(shown)
+    assert KEY[12:-4] not in str(shown)
 
 
 async def test_a_client_that_holds_nothing_is_dropped_quietly(serve: Serve) -> None:
-    """One that was never used, and one that borrows."""
+    """A client that was never used, or that borrows its session, may be dropped without a warning."""
     server = await serve(FUNDED)
     async with aiohttp.ClientSession() as session:
         unused = CreditsClient(KEY, base_url=server.url)
@@ -598,12 +602,12 @@ async def test_a_client_that_holds_nothing_is_dropped_quietly(serve: Serve) -> N
 
 
 def listening() -> socket.socket:
-    """Listen, so that server after server can serve the same address."""
+    """Listen on a port, so that one server after another can serve the same address."""
     return socket.create_server(("127.0.0.1", 0))
 
 
 def test_a_client_made_at_import_time_serves_run_after_run() -> None:
-    """Each `asyncio.run` has its own session; the last is closed by its loop."""
+    """A client serves one `asyncio.run` after another, and a run after close() raises ClientClosedError."""
     with listening() as sock:
         client = CreditsClient(KEY, base_url=f"http://127.0.0.1:{sock.getsockname()[1]}/api/v1")
 
@@ -619,7 +623,7 @@ def test_a_client_made_at_import_time_serves_run_after_run() -> None:
 
 
 def test_a_client_closes_in_the_loop_after_its_own() -> None:
-    """There is nothing left to close, and nothing to wait for."""
+    """close() in a new event loop does nothing when the loop of the client's calls has ended."""
     with listening() as sock:
         client = CreditsClient(KEY, base_url=f"http://127.0.0.1:{sock.getsockname()[1]}/api/v1")
 
@@ -632,7 +636,7 @@ def test_a_client_closes_in_the_loop_after_its_own() -> None:
 
 
 def test_a_second_loop_beside_a_running_one_is_an_error() -> None:
-    """Connections belong to one loop."""
+    """A client used in a second event loop while its own lives raises ConfigurationError."""
     with listening() as sock:
         first = asyncio.new_event_loop()
         client = CreditsClient(KEY, base_url=f"http://127.0.0.1:{sock.getsockname()[1]}/api/v1")
@@ -657,16 +661,13 @@ def test_a_second_loop_beside_a_running_one_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("environ", "url", "expected"),
     [
-        ({}, "https://openrouter.ai/api/v1", None),
         ({"HTTPS_PROXY": "http://proxy:3128"}, "https://openrouter.ai/api/v1", "http://proxy:3128"),
         ({"https_proxy": "http://proxy:3128"}, "https://openrouter.ai/api/v1", "http://proxy:3128"),
         ({"HTTPS_PROXY": ""}, "https://openrouter.ai/api/v1", None),
-        ({"HTTP_PROXY": "http://proxy:3128"}, "https://openrouter.ai/api/v1", None),
-        ({"ALL_PROXY": "http://proxy:3128"}, "https://openrouter.ai/api/v1", None),
+        ({"HTTP_PROXY": "http://proxy:3128", "ALL_PROXY": "http://proxy:3128"}, "https://openrouter.ai/api/v1", None),
         ({"HTTPS_PROXY": "http://p:1", "http_proxy": "http://p:1"}, "http://127.0.0.1:8080/api/v1", None),
         ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "openrouter.ai"}, "https://openrouter.ai/api/v1", None),
         ({"HTTPS_PROXY": "http://p:1", "no_proxy": "openrouter.ai"}, "https://eu.openrouter.ai/api/v1", None),
-        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": ".openrouter.ai"}, "https://eu.openrouter.ai/api/v1", None),
         ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, "https://openrouter.ai/api/v1", None),
         ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "a.example, openrouter.ai:8443"}, "https://openrouter.ai:8443/v1", None),
         ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "openrouter.ai:8443"}, "https://openrouter.ai/v1", "http://p:1"),
@@ -674,7 +675,7 @@ def test_a_second_loop_beside_a_running_one_is_an_error() -> None:
     ],
 )
 def test_the_proxy_is_for_https_alone(environ: dict[str, str], url: str, expected: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """HTTPS_PROXY and NO_PROXY; through http a proxy would see the key."""
+    """HTTPS_PROXY counts for https alone, where a proxy cannot see the key, and NO_PROXY excludes hosts."""
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
 
@@ -683,7 +684,7 @@ def test_the_proxy_is_for_https_alone(environ: dict[str, str], url: str, expecte
 
 @pytest.mark.parametrize("how", ["environment", "argument"])
 async def test_a_proxy_sees_connect_and_never_the_key(how: str, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its refusal is no answer of OpenRouter's, and its password is in no text."""
+    """A proxy sees CONNECT without the key; its refusal is an APIConnectionError that hides its password."""
     proxy = await serve(b"HTTP/1.1 407 Who are you?\r\nContent-Length: 0\r\n\r\n")
     url = proxy.url.removesuffix("/api/v1").replace("//", "//me:secret@")
     if how == "environment":
@@ -702,15 +703,15 @@ async def test_a_proxy_sees_connect_and_never_the_key(how: str, serve: Serve, mo
 
 
 async def test_each_attempt_is_one_line_in_the_log(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    """Method, path, masked key, status or error, milliseconds; never a key, a query, a header or a body."""
+    """Each attempt is one DEBUG line: method, path, masked key, status or error, time; no key, query or body."""
     server = await serve(reply(503, {"error": {"code": 503, "message": "body"}}), CLOSE, reply(200, {"secret": "body"}))
     with caplog.at_level(logging.DEBUG, "openrouter_credits"):
         async with CreditsClient(KEY, base_url=server.url, retry=RetryPolicy(wait_initial=0)) as client:
             await client.request("GET", "/keys", into=dict[str, Any], params={"query": "q"})
 
     lines = [record.getMessage() for record in caplog.records if record.name == "openrouter_credits"]
-    told = [line.rsplit(" in ", 1)[0] for line in lines]
-    assert told == [f"GET /api/v1/keys key={MASK}: {what}" for what in (503, "APIConnectionError", 200)]
+    facts = [line.rsplit(" in ", 1)[0] for line in lines]
+    assert facts == [f"GET /api/v1/keys key={MASK}: {result}" for result in (503, "APIConnectionError", 200)]
     assert all(line.endswith(" ms") and float(line.split()[-2]) >= 0 for line in lines)
     shown = "".join(f"{record.__dict__}" for record in caplog.records)
     assert KEY[12:-4] not in shown
@@ -718,7 +719,7 @@ async def test_each_attempt_is_one_line_in_the_log(serve: Serve, caplog: pytest.
 
 
 async def test_nothing_is_logged_above_debug(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    """A library does not talk unasked."""
+    """A retry logs nothing above DEBUG."""
     server = await serve(reply(503), FUNDED)
     with caplog.at_level(logging.INFO):
         async with CreditsClient(KEY, base_url=server.url, retry=RetryPolicy(wait_initial=0)) as client:
@@ -728,19 +729,19 @@ async def test_nothing_is_logged_above_debug(serve: Serve, caplog: pytest.LogCap
 
 
 def test_the_logger_is_quiet_by_itself() -> None:
-    """A NullHandler, so that nothing is printed where logging is not set up."""
+    """The logger has a NullHandler and no level, so that nothing is printed unless a program sets logging up."""
     handlers = logging.getLogger("openrouter_credits").handlers
 
     assert [type(handler) for handler in handlers] == [logging.NullHandler]
-    assert math.isclose(logging.getLogger("openrouter_credits").level, logging.NOTSET)
+    assert logging.getLogger("openrouter_credits").level == logging.NOTSET
 
 
-async def test_a_503_for_ever_is_three_requests(serve: Serve, connect: Connect) -> None:
-    """Not six: aiohttp's own second try is switched off, for disconnects too."""
-    for told, kind in ((reply(503), ServerError), (CLOSE, APIConnectionError)):
-        server = await serve(told)
+@pytest.mark.parametrize(("answer", "kind"), [(reply(503), ServerError), (CLOSE, APIConnectionError)])
+async def test_a_503_for_ever_is_three_requests(answer: Step, kind: type[Exception], serve: Serve, connect: Connect) -> None:
+    """Three attempts are three requests: aiohttp's own second try is off, for refusals and disconnects alike."""
+    server = await serve(answer)
 
-        error = await outcome(connect(server).credits())
+    error = await outcome(connect(server).credits())
 
-        assert type(error) is kind
-        assert server.hits == 3
+    assert type(error) is kind
+    assert server.hits == 3

@@ -72,7 +72,7 @@ def _commands(sizes: Sizes) -> Table:
             code = subprocess.run(program, check=False, capture_output=True).returncode
             if code == 0:
                 seconds[name].append(time.perf_counter() - began)
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (f"`{name}`", f"{median(times) * 1000:.0f}", middle([time / base for time, base in zip(times, seconds[_PASS], strict=True)]))
         for name, times in seconds.items()
         if times  # the command is an extra, which may be missing

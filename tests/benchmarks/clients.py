@@ -90,7 +90,8 @@ async def python_open_router(url: str, path: str, in_flight: int) -> AsyncIterat
 
     assert path == "key"
     async with bare_session(in_flight) as session:
-        yield OpenRouterClient(API_KEY, session=Rerouted(session, url)).get_key_data
+        rerouted: Any = Rerouted(session, url)  # of a session, it has the one method that the client calls
+        yield OpenRouterClient(API_KEY, session=rerouted).get_key_data
 
 
 @asynccontextmanager

@@ -12,7 +12,10 @@ import os
 import sys
 import time
 from contextlib import suppress
-from typing import cast
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CREDITS = b'{"data":{"total_credits":100.5,"total_usage":25.75}}'
 KEY = (
@@ -119,9 +122,11 @@ def main() -> None:
     parser.add_argument("--limit", type=float, help="requests a second; above it, 429 with Retry-After: 1")
     parser.add_argument("--dead", action="store_true", help="take requests and answer none")
     behaviour = Behaviour(**vars(parser.parse_args()))
-    factory = None
+    factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     with suppress(ImportError):
-        from uvloop import new_event_loop as factory
+        import uvloop
+
+        factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(serve(behaviour))
 

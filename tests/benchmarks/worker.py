@@ -50,9 +50,11 @@ TASKS: dict[str, Callable[..., Any]] = {"requests": requests, "batch": batch}
 
 def main() -> None:
     """Carry out one task after another, each on an event loop of its own."""
-    factory = None
+    factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     if "--uvloop" in sys.argv:
-        from uvloop import new_event_loop as factory
+        import uvloop
+
+        factory = uvloop.new_event_loop
     for line in sys.stdin:
         task = json.loads(line)
         with asyncio.Runner(loop_factory=factory) as runner:

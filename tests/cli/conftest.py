@@ -1,4 +1,4 @@
-"""Run the command in this process, against a server in another thread."""
+"""Fixtures of the command's tests: it runs in this process, against a server in another thread."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from attrs import frozen
 
 from openrouter_credits.cli import main
 from openrouter_credits.testing import FakeOpenRouter
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from openrouter_credits import ApiKey
 
 
-@frozen
-class Outcome:
-    """What a run left behind."""
+class Outcome(NamedTuple):
+    """The exit code of a run, and the text of its two streams."""
 
     code: int
     out: str
@@ -32,7 +31,7 @@ Run = Callable[..., Outcome]
 
 @pytest.fixture(autouse=True)
 def _nobodys_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide the colours and the width of whoever runs the tests."""
+    """Hide the colours and the width of the terminal in which the tests run."""
     for name in ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
@@ -40,7 +39,7 @@ def _nobodys_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOpenRouter]:
-    """A server in a thread of its own, to which `OPENROUTER_BASE_URL` points."""
+    """Run a fake server in another thread, and let `OPENROUTER_BASE_URL` point to it."""
     server, loop = FakeOpenRouter(), asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -57,13 +56,22 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOpenRouter]:
 
 @pytest.fixture
 def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[ApiKey], None]:
-    """Put a key into the environment."""
+    """Return a function that puts a key into the environment."""
     return lambda key: monkeypatch.setenv("OPENROUTER_API_KEY", key.reveal())
 
 
 @pytest.fixture
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make an empty key file, which only its owner can read, in a new working directory."""
+    monkeypatch.chdir(tmp_path)
+    path = Path("keys.toml")
+    path.touch(mode=0o600)
+    return path
+
+
+@pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command, and see that it leaves no key and no escape sequence behind."""
+    """Return a function that runs the command and asserts that no key or escape sequence is printed."""
 
     def run_one(*arguments: str) -> Outcome:
         code = main(arguments)

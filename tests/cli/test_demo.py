@@ -1,4 +1,4 @@
-"""`openrouter-credits demo`, and the pictures of the documentation."""
+"""The command `openrouter-credits demo`, and the pictures of the documentation."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 PATHS = re.compile("|".join(re.escape(str(path)) for path in (IMAGES.parents[1], sys.prefix, tempfile.gettempdir())))
-"""Of this machine."""
+"""Paths of this machine, which no output shows."""
 
 
 def test_the_demo_shows_a_key_in_every_state(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the environment holds: no key of it is used, and no other server."""
+    """The demo shows keys in every state, and uses no key and no base URL of the environment."""
     monkeypatch.setenv("OPENROUTER_API_KEY", "not a key")
     monkeypatch.setenv("OPENROUTER_BASE_URL", "http://example.org")
 
@@ -30,9 +30,9 @@ def test_the_demo_shows_a_key_in_every_state(run: Run, monkeypatch: pytest.Monke
 
     assert (0, "") == (outcome.code, outcome.err)
     rows = dict(re.findall(r"^(\w+(?: \w+)?) +((?:OK|LOW|DEPLETED|INVALID|UNKNOWN) .*)$", outcome.out, re.MULTILINE))
-    told = [re.split(r" {2,}", row, maxsplit=2)[:2] for row in rows.values()]
+    shown = [re.split(r" {2,}", row, maxsplit=2)[:2] for row in rows.values()]
     assert ["healthy", "low", "capped", "depleted", "invalid", "false zero", "failing twice"] == list(rows)
-    assert [["OK", "2"], ["LOW", "2"], ["OK", "2"], ["DEPLETED", "2"], ["INVALID", "2"], ["UNKNOWN", "2"], ["OK", "4"]] == told
+    assert [["OK", "2"], ["LOW", "2"], ["OK", "2"], ["DEPLETED", "2"], ["INVALID", "2"], ["UNKNOWN", "2"], ["OK", "4"]] == shown
     assert "\n12 keys: 2 INVALID, 2 DEPLETED, 2 CRITICAL, 1 UNKNOWN, 2 LOW, 3 OK\n" in outcome.out
     assert "\n$ openrouter-credits check keys.toml   # 15 requests\n" in outcome.out
     assert re.search(r"^The server saw 31 requests in \d\.\d s\.", outcome.out, re.MULTILINE)
@@ -50,18 +50,18 @@ def test_the_demo_shows_a_key_in_every_state(run: Run, monkeypatch: pytest.Monke
     ],
 )
 def test_the_demo_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, program: str, found: str | None, command: str) -> None:
-    """With the command that would run the same program."""
+    """The demo ends with the command that runs the same program with a key of one's own."""
     monkeypatch.setattr(sys, "argv", [program])
     monkeypatch.setattr("shutil.which", lambda _: found)
 
-    told = list(_demo._farewell(31, 1.5))
+    shown = list(_demo._farewell(31, 1.5))
 
-    assert ["With a key of your own, this asks the real service:", "  export OPENROUTER_API_KEY=sk-or-v1-...", f"  {command}"] == told[1:]
+    assert ["With a key of your own, this asks the real service:", "  export OPENROUTER_API_KEY=sk-or-v1-...", f"  {command}"] == shown[1:]
 
 
-@pytest.mark.parametrize("columns", ["40", "60", "120"])
+@pytest.mark.parametrize("columns", ["40", "60"])
 def test_the_demo_fits_the_width(run: Run, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
-    """Coloured too."""
+    """The demo's lines fit the terminal, in colour too, and no amount or text is cut off."""
     monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setenv("FORCE_COLOR", "1")
 
@@ -75,9 +75,10 @@ def test_the_demo_fits_the_width(run: Run, monkeypatch: pytest.MonkeyPatch, colu
 
 
 def test_the_pictures_are_current() -> None:
-    """`python docs/images/make.py` draws the same; they fetch nothing from anywhere."""
+    """The stored pictures are what docs/images/make.py draws; they fetch nothing and show no local path."""
     pictures: dict[str, str] = runpy.run_path(str(IMAGES / "make.py"))["draw_all"]()
 
+    assert {path.name for path in IMAGES.glob("*.svg")} == set(pictures)
     for name, svg in pictures.items():
         assert svg == (IMAGES / name).read_text(encoding="utf-8"), f"{name} is old: python docs/images/make.py"
         named = {"http://www.w3.org/2000/svg", "https://openrouter.ai/settings/management-keys"}

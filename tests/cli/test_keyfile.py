@@ -1,4 +1,4 @@
-"""Key files, standard input and the comma list."""
+"""Where `check` reads keys: key files, standard input and the comma list."""
 
 from __future__ import annotations
 
@@ -19,22 +19,13 @@ if TYPE_CHECKING:
 A, B, C = (ApiKey(f"sk-or-v1-{letter * 64}") for letter in "abc")
 
 
-@pytest.fixture
-def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a key file will be, which only its owner can read."""
-    monkeypatch.chdir(tmp_path)
-    path = Path("keys.toml")
-    path.touch(mode=0o600)
-    return path
-
-
 def feed(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
-    """Put something on standard input."""
+    """Set the content of standard input."""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
 
 
 def test_a_key_file_has_keys_and_accounts(keys: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Keys of no account come first; an account's management key goes with each of its keys."""
+    """A key file gives its plain keys first, then each account's keys with the account's management key."""
     monkeypatch.setenv("BOB_KEY", B.reveal())
     keys.write_text(f"""
 [keys]
@@ -56,14 +47,14 @@ web = "{B.reveal()}"
 
 
 def test_an_account_without_keys_is_its_management_key(keys: Path) -> None:
-    """Its wallet is of interest all the same."""
+    """An account with a management key alone gives one key, so that its wallet is read."""
     keys.write_text(f'accounts.acme.management_key = "{C.reveal()}"')
 
     assert [KeySpec(C, "management key", "acme", C)] == read_keys("keys.toml")
 
 
 def test_an_unset_variable_is_that_keys_outcome(keys: Path) -> None:
-    """The others are checked; the error says what to set."""
+    """A key whose variable is not set is an InvalidKeyError that names it; the other keys are read."""
     keys.write_text(f'[accounts.acme]\nmanagement_key = {{ env = "ACME" }}\nkeys.bob = {{ env = "BOB_KEY" }}\nkeys.web = "{A.reveal()}"')
 
     bob, web = read_keys("keys.toml")
@@ -76,7 +67,7 @@ def test_an_unset_variable_is_that_keys_outcome(keys: Path) -> None:
 
 
 def test_a_text_that_cannot_be_a_key_is_named_by_its_line(keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its outcome tells file, line and reason; other keys are not disturbed."""
+    """A text that cannot be a key is an InvalidKeyError with file, line and reason; others are read."""
     monkeypatch.setenv("BOB_KEY", "sk or")
     keys.write_text(
         f'[keys]\nalice = "{A.reveal()}"\n"b o" = "sk-or v1"\nbob = {{ env = "BOB_KEY" }}\n[ accounts . "a b" . keys ]\nweb = ""\n'
@@ -95,7 +86,7 @@ SECRET = "sk-or-v1-" + "d" * 64
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (f"[keys]\nalice = {SECRET}", "line 2: not a value of TOML (a key stands in quotes)"),
         (f'[keys]\nalice = "{SECRET}"\nalice = "{SECRET}"', "line 3: a name for the second time"),
@@ -111,7 +102,6 @@ SECRET = "sk-or-v1-" + "d" * 64
         ('[keys]\nalice = { env = "" }', "line 2: neither a text nor { env = ... }"),
         ("[keys]\n[acounts.acme.keys]", "line 2: neither [keys] nor [accounts.NAME.keys]"),
         (f'\nalice = "{SECRET}"', "line 2: neither [keys] nor [accounts.NAME.keys]"),
-        ("keys = 5", "line 1: keys is not a table"),
         ("[keys]\n[[accounts]]", "line 2: accounts is not a table"),
         ("[accounts]\nacme = 5", "line 2: an account is a table"),
         ("[accounts.acme]\nkeys = 5", ": keys is not a table"),
@@ -119,14 +109,14 @@ SECRET = "sk-or-v1-" + "d" * 64
         ("", "There are no keys in keys.toml."),
     ],
 )
-def test_a_malformed_file_is_named_by_file_line_and_reason(keys: Path, content: str, said: str) -> None:
-    """Never with a key, nor with a line that may hold one."""
+def test_a_malformed_file_is_named_by_file_line_and_reason(keys: Path, content: str, message: str) -> None:
+    """A malformed file raises CommandError with file, line and reason; the error shows no key."""
     keys.write_text(content)
 
     with pytest.raises(CommandError) as caught:
         read_keys("keys.toml")
 
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "keys.toml" in str(caught.value)
     assert SECRET not in str(caught.value)
     assert str(caught.value).endswith('A key file has [keys] and [accounts.NAME.keys] with NAME = "KEY" or NAME = { env = "VARIABLE" }.')
@@ -134,7 +124,7 @@ def test_a_malformed_file_is_named_by_file_line_and_reason(keys: Path, content: 
 
 
 def test_a_file_that_is_no_text_is_named_by_its_line(keys: Path) -> None:
-    """Not UTF-8; a byte order mark is no fault."""
+    """A key file that is not UTF-8 is refused with its line; a byte order mark is allowed."""
     keys.write_bytes(b"[keys]\na = '\xff'")
     with pytest.raises(CommandError, match=r"^keys\.toml, line 2: not UTF-8\."):
         read_keys("keys.toml")
@@ -143,8 +133,8 @@ def test_a_file_that_is_no_text_is_named_by_its_line(keys: Path) -> None:
     assert [KeySpec(A, "alice")] == read_keys("keys.toml")
 
 
-def test_a_file_that_cannot_be_read_is_one_line(run: Run, keys: Path) -> None:
-    """The system's reason, and what to do."""
+def test_a_file_that_cannot_be_read_is_one_line(run: Run) -> None:
+    """A key file that cannot be read is one line with the system's reason and a remedy, and exit code 3."""
     outcome = run("check", "nowhere.toml")
 
     assert (3, "") == (outcome.code, outcome.out)
@@ -155,7 +145,7 @@ def test_a_file_that_cannot_be_read_is_one_line(run: Run, keys: Path) -> None:
 
 
 def test_a_key_on_the_command_line_is_refused(run: Run) -> None:
-    """It is not shown again."""
+    """A key on the command line is refused with 3, and the message does not repeat it."""
     outcome = run("check", SECRET)
 
     assert (3, "") == (outcome.code, outcome.out)
@@ -164,7 +154,7 @@ def test_a_key_on_the_command_line_is_refused(run: Run) -> None:
 
 
 def test_an_empty_file_name_is_one_line(run: Run) -> None:
-    """As a variable gives that is not set."""
+    """An empty file name, as from an unset shell variable, is one line and exit code 3."""
     outcome = run("check", "")
 
     assert (3, "") == (outcome.code, outcome.out)
@@ -174,7 +164,7 @@ def test_an_empty_file_name_is_one_line(run: Run) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
 @pytest.mark.parametrize(("mode", "is_warned"), [(0o600, False), (0o640, True), (0o604, True), (0o611, False)])
 def test_a_file_that_others_can_read_gets_a_warning(keys: Path, capsys: pytest.CaptureFixture[str], mode: int, is_warned: bool) -> None:
-    """It says how to mend it, on standard error; the keys are read all the same."""
+    """A key file that others can read is used, with a warning that says how to protect it."""
     keys.write_text(f'[keys]\na = "{A.reveal()}"')
     keys.chmod(mode)
 
@@ -185,7 +175,7 @@ def test_a_file_that_others_can_read_gets_a_warning(keys: Path, capsys: pytest.C
 
 
 def test_standard_input_has_a_key_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With or without a name; blank lines and comments are passed over."""
+    """Standard input has a KEY or NAME=KEY a line; blank lines and comments are skipped."""
     feed(monkeypatch, f"# mine\r\n{A.reveal()}\r\n\r\n bob = '{B.reveal()}' \nsk-odd=key\nbad=a b\n".encode())
 
     *good, bad = read_keys("-")
@@ -196,7 +186,7 @@ def test_standard_input_has_a_key_a_line(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_closed_standard_input_has_no_keys(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python sets it to `None` then."""
+    """If standard input is closed, `check -` ends with 3 and says that there are no keys."""
     monkeypatch.setattr("sys.stdin", None)
 
     outcome = run("check", "-")
@@ -206,33 +196,33 @@ def test_a_closed_standard_input_has_no_keys(run: Run, monkeypatch: pytest.Monke
 
 
 def test_standard_input_may_be_toml(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line that opens a table tells."""
+    """Standard input with a line that opens a table is read as a key file."""
     feed(monkeypatch, f'[keys]\nalice = "{A.reveal()}"'.encode())
 
     assert [KeySpec(A, "alice")] == read_keys("-")
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (f"alice={SECRET}\n={SECRET}".encode(), "standard input, line 2: no name before the =. Each is KEY or NAME=KEY."),
         (b"\n\xff", "standard input, line 2: not UTF-8."),
         (b"", "There are no keys in standard input."),
     ],
 )
-def test_malformed_standard_input_is_named_by_its_line(run: Run, monkeypatch: pytest.MonkeyPatch, content: bytes, said: str) -> None:
-    """One line, and 3."""
+def test_malformed_standard_input_is_named_by_its_line(run: Run, monkeypatch: pytest.MonkeyPatch, content: bytes, message: str) -> None:
+    """Malformed standard input is one line with the line's number and no key, and exit code 3."""
     feed(monkeypatch, content)
 
     outcome = run("check", "--json", "-")
 
     assert (3, "", 1) == (outcome.code, outcome.out, outcome.err.count("\n"))
-    assert outcome.err.startswith(f"openrouter-credits: {said}")
+    assert outcome.err.startswith(f"openrouter-credits: {message}")
     assert SECRET not in outcome.err
 
 
 def test_the_environment_has_a_comma_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Names are possible there too; a trailing comma is no key."""
+    """OPENROUTER_API_KEYS holds KEY or NAME=KEY between commas; a comma at the end adds no key."""
     monkeypatch.setenv("OPENROUTER_API_KEYS", f"{A.reveal()}, bob={B.reveal()},a b,")
 
     *good, bad = read_keys(None)
@@ -242,7 +232,7 @@ def test_the_environment_has_a_comma_list(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_no_keys_says_where_they_come_from(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An unset list, and one with a nameless entry."""
+    """`check` ends with 3 and one line that says why, if there are no keys or one has an empty name."""
     unset = run("check")
     monkeypatch.setenv("OPENROUTER_API_KEYS", f"={SECRET}")
     nameless = run("check")

@@ -1,4 +1,4 @@
-"""The command as a process of its own: what only that can show."""
+"""The command as a separate process: signals, pipes, closed streams and imports."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ import pytest
 
 from openrouter_credits.testing import FakeOpenRouter, Hang, Reply
 
+pytestmark = pytest.mark.process
+
 COMMAND = (sys.executable, "-m", "openrouter_credits")
 
 
 def spawn(*arguments: str, stdin: IO[str] | None = None) -> subprocess.Popen[str]:
-    """Start the command."""
+    """Start the command, with pipes for its output."""
     pipe = subprocess.PIPE
     return subprocess.Popen([*COMMAND, *arguments], stdin=stdin, stdout=pipe, stderr=pipe, text=True)
 
 
 def test_ctrl_c_ends_it_with_130(fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the middle of a request, without a traceback."""
+    """Ctrl-C during a request ends the command with 130 and one line."""
     monkeypatch.setenv("OPENROUTER_API_KEY", fake.add_account().add_key().reveal())
     fake.script("/key", Hang())
     process = spawn()
@@ -39,7 +41,7 @@ def test_ctrl_c_ends_it_with_130(fake: FakeOpenRouter, monkeypatch: pytest.Monke
 
 
 def test_jsonl_streams(fake: FakeOpenRouter, tmp_path: Path) -> None:
-    """A line is there while the next key has no answer yet; Ctrl-C then says how far it came."""
+    """--jsonl prints a key's line before the next key is answered; Ctrl-C then says how many were checked."""
     acme = fake.add_account(credits=40)
     path = tmp_path / "keys.txt"
     path.write_text("".join(f"{name}={acme.add_key(credits_reply='real').reveal()}\n" for name in "ab"))
@@ -58,7 +60,7 @@ def test_jsonl_streams(fake: FakeOpenRouter, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="a POSIX shell")
 def test_a_closed_standard_input_has_no_keys() -> None:
-    """`<&-` is one line, and 3."""
+    """`check - <&-` says in one line that there are no keys, and ends with 3."""
     script = f"{sys.executable} -m openrouter_credits check - <&-"
 
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=30, check=False)
@@ -69,7 +71,7 @@ def test_a_closed_standard_input_has_no_keys() -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="a POSIX shell")
 def test_head_is_no_error(fake: FakeOpenRouter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The verdict stands, and nobody complains when the process ends."""
+    """`check --jsonl | head -n 1` ends with the exit code of the checked keys, and writes no error."""
     acme = fake.add_account(credits=400)
     path = tmp_path / "keys.txt"
     path.write_text("".join(f"{acme.add_key(credits_reply='real').reveal()}\n" for _ in range(200)))
@@ -82,9 +84,9 @@ def test_head_is_no_error(fake: FakeOpenRouter, tmp_path: Path, monkeypatch: pyt
     assert line.startswith('{"schema_version": 1')
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has it")
 def test_a_full_disk_is_one_line(fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And 3, not the interpreter's own 120."""
+    """A full disk is one line and exit code 3, not the interpreter's own 120."""
     monkeypatch.setenv("OPENROUTER_API_KEY", fake.add_account(credits=400).add_key(credits_reply="real").reveal())
 
     with Path("/dev/full").open("w") as full:
@@ -97,19 +99,22 @@ def test_a_full_disk_is_one_line(fake: FakeOpenRouter, monkeypatch: pytest.Monke
 
 
 def test_help_and_version_load_neither_parser_nor_client() -> None:
-    """That is what makes them quick."""
+    """--help and --version load neither the parser nor the client, so that they are quick."""
     code = (
         "import sys; from openrouter_credits.cli import main; main(sys.argv[1:]);"
         "print(sorted({'aiohttp', 'attrs', 'cattrs', 'cyclopts', 'rich'} & set(sys.modules)), file=sys.stderr)"
     )
-    for option in ("--help", "--version"):
-        done = subprocess.run([sys.executable, "-c", code, option], capture_output=True, text=True, timeout=30, check=True)
 
-        assert "[]\n" == done.stderr
+    loaded = {
+        option: subprocess.run([sys.executable, "-c", code, option], capture_output=True, text=True, timeout=30, check=True).stderr
+        for option in ("--help", "--version")
+    }
+
+    assert {"--help": "[]\n", "--version": "[]\n"} == loaded
 
 
 def test_a_terminal_that_knows_only_ascii_gets_escapes(fake: FakeOpenRouter) -> None:
-    """A name that it cannot show is no traceback."""
+    """On a terminal that knows only ASCII, other characters of a name are shown as escapes."""
     key = fake.add_account(credits=400).add_key(credits_reply="real").reveal()
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
 

@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 openrouter = pytest.importorskip("openrouter", reason="the compat group is not installed")
 errors = pytest.importorskip("openrouter.errors")
 
-# the SDK marks fields of its own models as deprecated, and reads them
+# the SDK reads fields of its own models that it marks as deprecated
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 @pytest.fixture
 async def fake() -> AsyncIterator[FakeOpenRouter]:
-    """A running server."""
+    """Run a stand-in for OpenRouter."""
     async with FakeOpenRouter() as fake:
         yield fake
 
 
 def sdk(fake: FakeOpenRouter, key: ApiKey | str) -> Any:
-    """Make the SDK for a fake, without its retries of an hour."""
+    """Make the SDK's client for a fake server, without its retries, which last an hour."""
     text = key if isinstance(key, str) else key.reveal()
     return openrouter.OpenRouter(api_key=text, server_url=fake.url, retry_config=None)
 
 
 async def test_the_sdk_reads_the_wallet(fake: FakeOpenRouter) -> None:
-    """`/credits` with a management key."""
+    """The SDK reads `/credits` with a management key."""
     boss = fake.add_account(credits="100.50", usage="25.75").add_key(management=True)
 
     async with sdk(fake, boss) as client:
@@ -45,7 +45,7 @@ async def test_the_sdk_reads_the_wallet(fake: FakeOpenRouter) -> None:
 
 
 async def test_the_sdk_reads_a_key(fake: FakeOpenRouter) -> None:
-    """`/key` with every field of October 2026."""
+    """The SDK reads `/key` with the fields of October 2026: limit, budgets and expiry."""
     budgets = (FakeBudget("workspace", 60, "48.25", "weekly"), FakeBudget("member", 50))
     expires_at = datetime(2100, 1, 1, tzinfo=UTC)
     key = fake.add_account().add_key(limit=30, limit_reset="monthly", usage="3.17", budgets=budgets, expires_at=expires_at)
@@ -59,7 +59,7 @@ async def test_the_sdk_reads_a_key(fake: FakeOpenRouter) -> None:
 
 
 async def test_the_sdk_reads_a_key_without_limits(fake: FakeOpenRouter) -> None:
-    """`/key` with null wherever it may be."""
+    """The SDK reads `/key` of a key without limits, where the fields of limits are null."""
     key = fake.add_account(free_tier=True).add_key()
 
     async with sdk(fake, key) as client:
@@ -69,7 +69,7 @@ async def test_the_sdk_reads_a_key_without_limits(fake: FakeOpenRouter) -> None:
 
 
 async def test_the_sdk_manages_keys(fake: FakeOpenRouter) -> None:
-    """`/keys`: make, read, list, change, delete."""
+    """The SDK makes, reads, lists, changes and deletes a key through `/keys`."""
     boss = fake.add_account().add_key(management=True)
 
     async with sdk(fake, boss) as client:
@@ -90,7 +90,7 @@ async def test_the_sdk_manages_keys(fake: FakeOpenRouter) -> None:
 
 
 async def test_the_sdk_understands_the_errors(fake: FakeOpenRouter) -> None:
-    """Its own class for each status, with the message."""
+    """The SDK raises its own error class, with the server's message, for 400, 401, 403 and 404."""
     acme = fake.add_account()
     key, boss = acme.add_key(), acme.add_key(management=True)
 
@@ -108,7 +108,7 @@ async def test_the_sdk_understands_the_errors(fake: FakeOpenRouter) -> None:
 
 
 async def test_the_sdk_understands_the_rate_limit() -> None:
-    """A 429 is its `TooManyRequestsResponseError`."""
+    """The SDK raises its `TooManyRequestsResponseError` for a 429."""
     async with FakeOpenRouter(rate_limit=0.01) as fake:
         boss = fake.add_account().add_key(management=True)
         async with sdk(fake, boss) as client:

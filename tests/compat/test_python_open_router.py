@@ -20,33 +20,33 @@ python_open_router = pytest.importorskip("python_open_router", reason="the compa
 
 
 class Rerouted:
-    """A session that sends to the fake what the client sends to openrouter.ai, the one address that it knows."""
+    """A session that sends the client's requests to a fake server: the client knows no address but openrouter.ai."""
 
     def __init__(self, session: aiohttp.ClientSession, fake: FakeOpenRouter) -> None:
         self._session = session
         self._fake = fake
 
     async def request(self, method: str, url: URL, **options: Any) -> aiohttp.ClientResponse:
-        """Send a request."""
+        """Send a request to the fake server."""
         return await self._session.request(method, self._fake.url + url.path.removeprefix("/api/v1"), **options)
 
 
 @pytest.fixture
 async def fake() -> AsyncIterator[FakeOpenRouter]:
-    """A running server."""
+    """Run a stand-in for OpenRouter."""
     async with FakeOpenRouter() as fake:
         yield fake
 
 
 @pytest.fixture
 async def client(fake: FakeOpenRouter) -> AsyncIterator[Callable[[ApiKey], Any]]:
-    """Make the client for a key."""
+    """Return a function that makes the client for a key."""
     async with aiohttp.ClientSession() as session:
         yield lambda key: python_open_router.OpenRouterClient(key.reveal(), session=Rerouted(session, fake))
 
 
 async def test_python_open_router_reads_a_key(fake: FakeOpenRouter, client: Callable[[ApiKey], Any]) -> None:
-    """`/key`; it keeps whole dollars of what it reads."""
+    """The client reads `/key`, of which it keeps whole dollars."""
     key = fake.add_account().add_key(limit=30, usage=3)
 
     data = await client(key).get_key_data()
@@ -61,7 +61,7 @@ async def test_python_open_router_reads_a_key(fake: FakeOpenRouter, client: Call
 
 
 async def test_python_open_router_lists_keys(fake: FakeOpenRouter, client: Callable[[ApiKey], Any]) -> None:
-    """`/keys`; every key needs a limit, as far as it knows."""
+    """The client lists keys through `/keys`; it requires that every key has a limit."""
     acme = fake.add_account()
     boss, key = acme.add_key(management=True), acme.add_key(name="bot", limit="30.5", usage="3.17")
 
@@ -71,7 +71,7 @@ async def test_python_open_router_lists_keys(fake: FakeOpenRouter, client: Calla
 
 
 async def test_python_open_router_is_refused_with_an_error(fake: FakeOpenRouter, client: Callable[[ApiKey], Any]) -> None:
-    """A 401 is its own error."""
+    """The client raises its own error for a 401."""
     key = fake.add_account().add_key(disabled=True)
 
     with pytest.raises(python_open_router.exceptions.OpenRouterConnectionError, match="Unexpected response"):

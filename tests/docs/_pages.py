@@ -45,11 +45,11 @@ class Block:
     source: str
     line: int
     caption: str | None = None
-    """The name of the file that the page tells to save it as."""
+    """The name of the file under which the page asks readers to save the block."""
 
 
 def blocks_of(page: Path) -> list[Block]:
-    """List a page's blocks in order, as the reader sees them."""
+    """List the blocks of a page in their order."""
     return list(_blocks(page))
 
 
@@ -73,7 +73,7 @@ def _blocks(page: Path) -> Iterator[Block]:
 
 @define
 class Runner:
-    """Runs the blocks of one page, one after the other, beside a server that stands in for OpenRouter."""
+    """Runs the blocks of one page in their order, against a server that stands in for OpenRouter."""
 
     fake: FakeOpenRouter
     client: CreditsClient
@@ -86,7 +86,7 @@ class Runner:
         self.namespace = {"__name__": "page", "client": self.client}
 
     async def run(self, blocks: list[Block]) -> None:
-        """Run them all; what a block prints is the `text` that follows it."""
+        """Run all blocks; assert that each prints the `text` block that follows it."""
         for block, following in zip_longest(blocks, blocks[1:]):
             expected = following.source if following is not None and following.language == "text" else None
             if block.caption is not None:
@@ -103,7 +103,7 @@ class Runner:
             await self.run_tests()
 
     async def run_python(self, block: Block) -> str:
-        """Run a program in an interpreter of its own, keep tests for later, run anything else here; give what it prints."""
+        """Run a program in a child process, keep tests for later, run other blocks here; return the output."""
         if "asyncio.run(" in block.source:
             return await self.run_command([sys.executable, "-W", "error", "-c", block.source])
         if re.search(r"^\s*(async )?def test_", block.source, re.MULTILINE):
@@ -118,7 +118,7 @@ class Runner:
         return printed.getvalue()
 
     async def run_tests(self) -> None:
-        """Run the page's tests under pytest; they may use each other's imports and fixtures."""
+        """Run the page's tests under pytest, all in one file, since they share imports and fixtures."""
         (self.folder / "test_page.py").write_text(self.tests, encoding="utf-8")
         (self.folder / "conftest.py").write_text('pytest_plugins = ["openrouter_credits.testing.pytest"]\n', encoding="utf-8")
         settings = ["asyncio_mode=auto", "asyncio_default_fixture_loop_scope=function"]
@@ -127,9 +127,9 @@ class Runner:
         await evolve(self, environ=own).run_command([sys.executable, "-m", "pytest", *options, "test_page.py"])
 
     async def run_console(self, block: Block) -> None:
-        """Run the commands that can be run here; what follows each one, if anything does, is what it prints."""
-        for told in re.split(r"^\$ ", block.source, flags=re.MULTILINE)[1:]:
-            command, _, expected = told.partition("\n")
+        """Run the commands that can run in tests; assert that each prints the text below it, if there is any."""
+        for part in re.split(r"^\$ ", block.source, flags=re.MULTILINE)[1:]:
+            command, _, expected = part.partition("\n")
             words = shlex.split(command, comments=True)
             check_options(words)
             if "|" in words:
@@ -146,11 +146,11 @@ class Runner:
                 assert tidy(expected) == tidy(printed)
 
     def on_path(self, command: str) -> str:
-        """Find this project's command, which need not be on the path."""
+        """Replace this project's command by `python -m`, since the command may be missing on the path."""
         return re.sub(r"\bopenrouter-credits\b", f"{shlex.quote(sys.executable)} -m openrouter_credits", command)
 
     async def run_command(self, words: list[str], codes: frozenset[int] | set[int] = frozenset({0})) -> str:
-        """Run something with the page's environment and nobody else's; give its standard output."""
+        """Run a command with the page's environment only; return its standard output."""
         process = await asyncio.create_subprocess_exec(
             *words, cwd=self.folder, env=self.environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
@@ -167,7 +167,7 @@ class Runner:
 
 
 def check_options(words: list[str]) -> None:
-    """See that each option of a command line of this project's command is in its help."""
+    """Assert that the help of this project's command has each option of a command line."""
     if "openrouter-credits" not in words or words[0] == "pip":
         return
     arguments = words[words.index("openrouter-credits") + 1 :]
@@ -178,12 +178,12 @@ def check_options(words: list[str]) -> None:
 
 
 def tidy(text: str) -> str:
-    """Leave out what cannot be seen at the ends of lines."""
+    """Remove white space at the ends of lines, and blank lines around the text."""
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
 def world(fake: FakeOpenRouter) -> dict[str, str]:
-    """Open the account that all pages speak of, and give the environment that knows its keys."""
+    """Open the account that all pages use; return the environment with its keys and the server's address."""
     acme = fake.add_account(credits="100.50", usage="25.75")
     manager = acme.add_key(management=True)
     keys = {

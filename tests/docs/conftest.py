@@ -1,4 +1,4 @@
-"""The account that all pages speak of, for the example programs; and helpers whose assertions tell as much as those of tests."""
+"""The account that all example programs use; assertions in `_pages` report values as those of tests do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytest.register_assert_rewrite("tests.docs._pages")
 
 @pytest.fixture
 async def fake(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeOpenRouter]:
-    """Stand in for OpenRouter: address and keys are in the environment, and the example programs can be imported."""
+    """Run a stand-in for OpenRouter; put its address and keys in the environment, and the examples on the path."""
     from ._pages import DOCS, world
 
     monkeypatch.syspath_prepend(DOCS / "examples")

@@ -1,4 +1,4 @@
-"""The service of the page `In a service`, served by uvicorn over loopback."""
+"""The FastAPI service of the page `In a service`, run by uvicorn on loopback."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import socket
-import time
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
@@ -16,18 +15,18 @@ import pytest
 import uvicorn
 
 from openrouter_credits.testing import FakeOpenRouter, Reply
+from tests.kit.clock import FakeTime, until
 
 
 @pytest.fixture
 async def service(fake: FakeOpenRouter) -> AsyncIterator[aiohttp.ClientSession]:
-    """Run it, and give a session for its address."""
+    """Run the service, and return a session for its address."""
     from service_fastapi import app
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", ws="none"))
         task = asyncio.create_task(server.serve([listener]))
-        while not server.started and not task.done():
-            await asyncio.sleep(0.001)
+        await until(lambda: server.started or task.done())
         async with aiohttp.ClientSession(f"http://127.0.0.1:{listener.getsockname()[1]}") as session:
             yield session
         server.should_exit = True
@@ -35,14 +34,14 @@ async def service(fake: FakeOpenRouter) -> AsyncIterator[aiohttp.ClientSession]:
 
 
 async def ask(service: aiohttp.ClientSession, path: str, method: str = "GET") -> tuple[int, Any]:
-    """Give status and body."""
+    """Send a request; return the status and the body of the answer."""
     async with service.request(method, path) as response:
         return response.status, await response.json()
 
 
 async def test_credits_are_exact_texts(service: aiohttp.ClientSession) -> None:
-    """And say what binds."""
-    said = {
+    """GET /credits answers with exact amounts as text, and names the limit that binds."""
+    expected = {
         "left": "26.83",
         "bound_by": "key_limit",
         "certainty": "complete",
@@ -50,11 +49,11 @@ async def test_credits_are_exact_texts(service: aiohttp.ClientSession) -> None:
         "says": "$26.83 left: the key's limit binds (wallet: $74.75).",
     }
 
-    assert (200, said) == await ask(service, "/credits")
+    assert (200, expected) == await ask(service, "/credits")
 
 
 async def test_all_who_ask_share_one_look(service: aiohttp.ClientSession, fake: FakeOpenRouter) -> None:
-    """A health check each second costs no request each second."""
+    """Twenty health checks at the same time cause one request to /credits and one to /key."""
     answers = await asyncio.gather(*(ask(service, "/healthz") for _ in range(20)))
 
     assert [(200, {"level": "OK"})] * 20 == answers
@@ -62,14 +61,14 @@ async def test_all_who_ask_share_one_look(service: aiohttp.ClientSession, fake: 
 
 
 async def test_a_depleted_key_is_not_healthy(service: aiohttp.ClientSession, fake: FakeOpenRouter) -> None:
-    """A low one still is."""
+    """GET /healthz answers 503 for a key that can spend nothing."""
     fake.spend(os.environ["OPENROUTER_API_KEY"], "30")
 
     assert (503, {"level": "DEPLETED"}) == await ask(service, "/healthz")
 
 
 async def test_a_job_needs_its_cost(service: aiohttp.ClientSession) -> None:
-    """It is refused with 402 and the reason."""
+    """POST /jobs accepts a cost of all that is left, and refuses one cent more with 402 and the reason."""
     assert (200, {"job": "started"}) == await ask(service, "/jobs?cost=26.83", "POST")
 
     refused = await ask(service, "/jobs?cost=26.84", "POST")
@@ -78,7 +77,7 @@ async def test_a_job_needs_its_cost(service: aiohttp.ClientSession) -> None:
 
 
 async def test_a_fault_that_passes_is_503(service: aiohttp.ClientSession, fake: FakeOpenRouter, caplog: pytest.LogCaptureFixture) -> None:
-    """With the wait that OpenRouter asked for; the log has the rest, and no key."""
+    """A 429 of OpenRouter becomes a 503 with its Retry-After; the log has the message, and no key."""
     caplog.set_level(logging.ERROR)
     for path in ("/credits", "/key"):
         fake.script(path, Reply(429, headers={"Retry-After": "3600"}))
@@ -92,7 +91,7 @@ async def test_a_fault_that_passes_is_503(service: aiohttp.ClientSession, fake: 
 
 
 async def test_a_refused_key_is_500_and_never_401(service: aiohttp.ClientSession, fake: FakeOpenRouter) -> None:
-    """It is the service's own fault, and the caller has no key to check."""
+    """A 401 of OpenRouter becomes a 500, since the service's caller has no key to check."""
     for path in ("/credits", "/key"):
         fake.script(path, Reply(401))
 
@@ -100,14 +99,19 @@ async def test_a_refused_key_is_500_and_never_401(service: aiohttp.ClientSession
 
 
 async def test_all_who_ask_share_one_fault(service: aiohttp.ClientSession, fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or each would wait for its own 30 seconds while OpenRouter is down; it is asked again five seconds later."""
+    """The service answers with the same error for five seconds, and only then asks OpenRouter again."""
+    clock = FakeTime()
+    monkeypatch.setattr("service_fastapi.time", SimpleNamespace(monotonic=clock.clock))
     for path in ("/credits", "/key"):
         fake.script(path, Reply(401))
 
-    answers = await asyncio.gather(*(ask(service, "/credits") for _ in range(20)))
-    now = time.monotonic()
-    monkeypatch.setattr("service_fastapi.time", SimpleNamespace(monotonic=lambda: now + 5))
+    first = await asyncio.gather(*(ask(service, "/credits") for _ in range(20)))
+    await clock.sleep(5.0)
+    last = await ask(service, "/credits")
 
-    assert [(500, {"error": "AuthenticationError"})] * 20 == answers
+    assert [*first, last] == [(500, {"error": "AuthenticationError"})] * 21
     assert ["/credits", "/key"] == sorted(request.path for request in fake.requests)
+
+    await clock.sleep(0.001)
+
     assert (200, {"level": "OK"}) == await ask(service, "/healthz")

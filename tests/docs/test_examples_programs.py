@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from aiohttp import test_utils
@@ -21,7 +22,7 @@ EXAMPLES = DOCS / "examples"
 
 
 async def run(program: str, *arguments: str) -> tuple[int | None, str, str]:
-    """Run a program as its reader does; give its exit code and what it prints."""
+    """Run a program in a child process; return its exit code, standard output and standard error."""
     words = [sys.executable, "-W", "error", str(EXAMPLES / program), *arguments]
     process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
     out, err = await process.communicate()
@@ -38,20 +39,18 @@ def key_file(folder: Path, text: str) -> Path:
 # low_balance.py
 
 
-@pytest.fixture
-def told() -> list[str]:
-    """What the watcher said."""
-    return []
+async def watch(*steps: Callable[[], object]) -> list[str]:
+    """Let the watcher read the balance before each step and after the last one; return the levels it warns of.
 
-
-async def watch(told: list[str], *steps: Callable[[], object]) -> None:
-    """Let the watcher look once before each step, and once after the last; no time passes."""
+    The watcher's sleep is replaced, so no time passes.
+    """
     import low_balance
 
     rest = list(steps)
+    warned: list[str] = []
 
     async def tell(text: str) -> None:
-        told.append(text.partition(":")[0])
+        warned.append(text.partition(":")[0])
 
     async def sleep(seconds: float) -> None:
         assert seconds == 300
@@ -62,90 +61,85 @@ async def watch(told: list[str], *steps: Callable[[], object]) -> None:
     async with CreditsClient() as client:
         with pytest.raises(asyncio.CancelledError):
             await low_balance.watch(client, tell, sleep=sleep)
+    return warned
 
 
-async def test_the_watcher_warns_once_for_each_fall(fake: FakeOpenRouter, told: list[str]) -> None:
-    """Three looks at a low balance are one warning, and a lower one is the next."""
+async def test_the_watcher_warns_once_for_each_fall(fake: FakeOpenRouter) -> None:
+    """The watcher warns once of a balance that stays low, and again when the balance becomes critical."""
     key = os.environ["OPENROUTER_API_KEY"]
 
-    await watch(told, lambda: fake.spend(key, "18"), lambda: None, lambda: None, lambda: fake.spend(key, "5"), lambda: None)
+    warned = await watch(lambda: fake.spend(key, "18"), lambda: None, lambda: None, lambda: fake.spend(key, "5"), lambda: None)
 
-    assert ["LOW", "CRITICAL"] == told
+    assert ["LOW", "CRITICAL"] == warned
 
 
-async def test_the_watcher_warns_again_after_a_recovery(fake: FakeOpenRouter, told: list[str]) -> None:
-    """A top-up arms it."""
+async def test_the_watcher_warns_again_after_a_recovery(fake: FakeOpenRouter) -> None:
+    """The watcher warns again of a low balance if the balance has recovered in between."""
     key = os.environ["OPENROUTER_API_KEY"]
 
-    await watch(told, lambda: fake.spend(key, "18"), lambda: fake.spend(key, "-18"), lambda: fake.spend(key, "18"))
+    warned = await watch(lambda: fake.spend(key, "18"), lambda: fake.spend(key, "-18"), lambda: fake.spend(key, "18"))
 
-    assert ["LOW", "LOW"] == told
+    assert ["LOW", "LOW"] == warned
 
 
-async def test_the_watcher_takes_a_fault_for_neither_fall_nor_recovery(fake: FakeOpenRouter, told: list[str]) -> None:
-    """It is silent about one, outlives it, and does not warn of the same balance again."""
+async def test_the_watcher_takes_a_fault_for_neither_fall_nor_recovery(fake: FakeOpenRouter) -> None:
+    """The watcher goes on after a passing fault, and does not warn of the fault or of the same balance again."""
     key = os.environ["OPENROUTER_API_KEY"]
 
     def fail() -> None:
         for path in ("/credits", "/key"):
             fake.script(path, Reply(404))
 
-    await watch(told, lambda: fake.spend(key, "18"), fail, lambda: None, fail, fail, lambda: None)
-
-    assert ["LOW"] == told
+    assert ["LOW"] == await watch(lambda: fake.spend(key, "18"), fail, lambda: None, fail, fail, lambda: None)
 
 
-async def test_the_watcher_says_when_it_has_been_blind_for_long(fake: FakeOpenRouter, told: list[str]) -> None:
-    """Once; silence must not pass for a full wallet."""
+async def test_the_watcher_says_when_it_has_been_blind_for_long(fake: FakeOpenRouter) -> None:
+    """The watcher warns once after several faults in a row, since silence would look like a full wallet."""
     for path in ("/credits", "/key"):
         fake.script(path, *[Reply(404)] * 5)
 
-    await watch(told, *[lambda: None] * 6)
-
-    assert ["UNKNOWN"] == told
+    assert ["UNKNOWN"] == await watch(*[lambda: None] * 6)
 
 
-async def test_the_watcher_says_that_a_key_was_refused(fake: FakeOpenRouter, told: list[str]) -> None:
-    """At once."""
+async def test_the_watcher_says_that_a_key_was_refused(fake: FakeOpenRouter) -> None:
+    """The watcher warns of a key that OpenRouter refuses at the first refusal."""
     for path in ("/credits", "/key"):
         fake.script(path, Reply(401))
 
-    await watch(told)
-
-    assert ["INVALID"] == told
+    assert ["INVALID"] == await watch()
 
 
 async def test_the_watcher_tries_again_to_tell(fake: FakeOpenRouter) -> None:
-    """A messenger that fails ends nothing."""
+    """The watcher repeats a warning that could not be delivered."""
     import low_balance
 
     fake.spend(os.environ["OPENROUTER_API_KEY"], "20")
-    told: list[str] = []
+    warned: list[str] = []
 
     async def tell(text: str) -> None:
-        told.append(text)
-        if len(told) == 1:
+        warned.append(text)
+        if len(warned) == 1:
             raise OSError("nobody home")
 
     async def sleep(_: float) -> None:
-        if len(told) == 2:
+        if len(warned) == 2:
             raise asyncio.CancelledError
 
     async with CreditsClient() as client:
         with pytest.raises(asyncio.CancelledError):
             await low_balance.watch(client, tell, sleep=sleep)
 
-    assert ["LOW: $6.83 left: the key's limit binds (wallet: $54.75)."] * 2 == told
+    assert ["LOW: $6.83 left: the key's limit binds (wallet: $54.75)."] * 2 == warned
 
 
 async def test_the_watcher_prints_when_it_is_run_alone(fake: FakeOpenRouter, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its `say` is there to be replaced."""
+    """The watcher prints its warnings when it runs as a program."""
     import low_balance
 
     fake.spend(os.environ["OPENROUTER_API_KEY"], "20")
     task = asyncio.create_task(low_balance.main())
     while not (printed := capsys.readouterr().out):
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
@@ -153,7 +147,7 @@ async def test_the_watcher_prints_when_it_is_run_alone(fake: FakeOpenRouter, cap
 
 
 async def test_the_watcher_ends_where_no_later_look_can_help(fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is no key, or the client was closed."""
+    """The watcher ends with the error if its client is closed or has no key, since later reads cannot succeed."""
     import low_balance
 
     async def tell(text: str) -> None:
@@ -170,7 +164,7 @@ async def test_the_watcher_ends_where_no_later_look_can_help(fake: FakeOpenRoute
 
 
 def test_the_watcher_knows_every_level(fake: FakeOpenRouter) -> None:
-    """Or a new one would end it."""
+    """The watcher has a severity for every level, since an unknown level would end it."""
     import low_balance
 
     assert {*low_balance.SEVERITY, Level.UNKNOWN} == set(Level)
@@ -180,7 +174,7 @@ def test_the_watcher_knows_every_level(fake: FakeOpenRouter) -> None:
 
 
 async def test_the_service_tells_each_key_and_each_wallet(fake: FakeOpenRouter, tmp_path: Path) -> None:
-    """From a file, over one look; amounts are exact texts, and what is not known is null."""
+    """The service answers for each key and wallet of its file: exact amounts as text, null for unknown amounts."""
     import many_keys_service
 
     manager = os.environ["ACME_MANAGEMENT_KEY"]
@@ -194,34 +188,42 @@ async def test_the_service_tells_each_key_and_each_wallet(fake: FakeOpenRouter, 
     app = many_keys_service.make_app(many_keys_service.read_keys(file))
 
     async with test_utils.TestClient(test_utils.TestServer(app)) as client:
-        said = {name: await (await client.get(f"/keys/{name}")).json() for name in ("prod", "staging", "intern")}
+        answers = {name: await (await client.get(f"/keys/{name}")).json() for name in ("prod", "staging", "intern")}
         wallets = await (await client.get("/wallets")).json()
         missing = await client.get("/keys/nobody")
 
-    assert {"level": "OK", "left": "74.75", "says": "$74.75 left: the wallet binds."} == said["prod"]
-    assert ("CRITICAL", "1.1") == (said["staging"]["level"], said["staging"]["left"])
-    assert ("INVALID", None) == (said["intern"]["level"], said["intern"]["left"])
-    assert json.dumps(said["staging"]) in (DOCS / "howto" / "many-keys.md").read_text(encoding="utf-8")
+    assert {"level": "OK", "left": "74.75", "says": "$74.75 left: the wallet binds."} == answers["prod"]
+    assert ("CRITICAL", "1.1") == (answers["staging"]["level"], answers["staging"]["left"])
+    assert ("INVALID", None) == (answers["intern"]["level"], answers["intern"]["left"])
+    assert json.dumps(answers["staging"]) in (DOCS / "howto" / "many-keys.md").read_text(encoding="utf-8")
     assert {"account": "acme", "left": "74.75", "keys": ["prod", "staging"]} == wallets[0]
     assert {"account": None, "left": None, "keys": ["intern"]} == wallets[1]
     assert missing.status == 404
 
 
 async def test_the_service_looks_again_and_again(fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Though OpenRouter fails in between."""
+    """The service reads its keys again after its pause, although the first reading failed."""
     import many_keys_service
 
-    monkeypatch.setattr(many_keys_service, "EVERY", 0.05)
+    pause_over = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        assert seconds == many_keys_service.EVERY
+        await pause_over.wait()
+        pause_over.clear()
+
+    monkeypatch.setattr(many_keys_service, "asyncio", SimpleNamespace(sleep=sleep, create_task=asyncio.create_task))
     fake.script("/key", Reply(404))
     fake.script("/credits", Reply(404))
     app = many_keys_service.make_app([KeySpec(os.environ["PROD_KEY"], "prod", "acme", os.environ["ACME_MANAGEMENT_KEY"])])
 
-    levels = []
     async with test_utils.TestClient(test_utils.TestServer(app)) as client:
-        while levels[-1:] != ["OK"]:
-            levels.append((await (await client.get("/keys/prod")).json())["level"])
+        first = await (await client.get("/keys/prod")).json()
+        pause_over.set()
+        while (last := await (await client.get("/keys/prod")).json()) == first:
+            pass  # until the second reading is over
 
-    assert levels[0] == "UNKNOWN"
+    assert ("UNKNOWN", "OK") == (first["level"], last["level"])
 
 
 # nightly_audit.py
@@ -236,7 +238,7 @@ async def test_the_service_looks_again_and_again(fake: FakeOpenRouter, monkeypat
     ],
 )
 async def test_the_audits_exit_code_is_that_of_the_worst_key(fake: FakeOpenRouter, tmp_path: Path, keys: str, code: int) -> None:
-    """As the command's."""
+    """The audit exits with the code of its worst key: 0 if it is OK, 2 if it is critical or unset."""
     import nightly_audit
 
     file = key_file(tmp_path, f'[accounts.acme]\nmanagement_key = {{ env = "ACME_MANAGEMENT_KEY" }}\n[accounts.acme.keys]\n{keys}\n')
@@ -247,7 +249,7 @@ async def test_the_audits_exit_code_is_that_of_the_worst_key(fake: FakeOpenRoute
 async def test_the_audit_is_not_content_with_what_it_cannot_read(
     fake: FakeOpenRouter, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A key without a limit in an account without a management key; and a file without keys."""
+    """The audit exits with 3 if it cannot know a key's balance, or if its file has no keys."""
     import nightly_audit
 
     unread = await nightly_audit.main(key_file(tmp_path, '[accounts.acme.keys]\nprod = { env = "PROD_KEY" }\n'))
@@ -260,7 +262,7 @@ async def test_the_audit_is_not_content_with_what_it_cannot_read(
 
 
 def test_the_audit_knows_every_level(fake: FakeOpenRouter) -> None:
-    """Or a new one would end it."""
+    """The audit has an exit code for every level, since an unknown level would end it."""
     import nightly_audit
 
     assert set(nightly_audit.EXIT_CODES) == set(Level)
@@ -270,7 +272,7 @@ def test_the_audit_knows_every_level(fake: FakeOpenRouter) -> None:
 
 
 async def test_a_borrowed_session_is_traced_and_stays_open(fake: FakeOpenRouter) -> None:
-    """And the key is not printed."""
+    """The program with its own session prints its trace without the key, and the session stays open."""
     assert (0, "GET /api/v1/credits 200\n$74.75\nclosed: False\n", "") == await run("own_session.py")
 
 
@@ -278,7 +280,7 @@ async def test_a_borrowed_session_is_traced_and_stays_open(fake: FakeOpenRouter)
 
 
 async def metrics(folder: Path) -> tuple[int, dict[str, str]]:
-    """Give the program's exit code, and the metrics that it leaves."""
+    """Run the program over an old file; return its exit code and the metrics in the new file."""
     import prometheus_textfile
 
     file = folder / "openrouter.prom"
@@ -291,8 +293,8 @@ async def metrics(folder: Path) -> tuple[int, dict[str, str]]:
 
 
 async def test_metrics_are_exact(fake: FakeOpenRouter, tmp_path: Path) -> None:
-    """Wallet, key, and what binds."""
-    said = {
+    """The metrics are the exact amounts of wallet, key and spendable balance, as on the page."""
+    expected = {
         "openrouter_up": "1",
         "openrouter_spendable_usd": "26.83",
         "openrouter_wallet_usd": "74.75",
@@ -300,15 +302,15 @@ async def test_metrics_are_exact(fake: FakeOpenRouter, tmp_path: Path) -> None:
         "openrouter_key_limit_remaining_usd": "26.83",
     }
 
-    shown = [f"{name} {value}" for name, value in said.items()]
+    shown = [f"{name} {value}" for name, value in expected.items()]
     page = (DOCS / "howto" / "monitoring.md").read_text(encoding="utf-8").splitlines()
 
-    assert (0, said) == await metrics(tmp_path)
+    assert (0, expected) == await metrics(tmp_path)
     assert shown == [line for line in page if line in shown]
 
 
 async def test_what_is_not_known_is_no_metric(fake: FakeOpenRouter, tmp_path: Path) -> None:
-    """Neither 0 nor an upper bound takes its place."""
+    """An amount that is unknown has no metric: neither 0 nor an upper bound is written."""
     fake.script("/credits", Reply(404))
 
     code, samples = await metrics(tmp_path)
@@ -317,7 +319,7 @@ async def test_what_is_not_known_is_no_metric(fake: FakeOpenRouter, tmp_path: Pa
 
 
 async def test_an_uncapped_key_has_no_limit_to_tell(fake: FakeOpenRouter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The wallet binds it."""
+    """A key without a limit has no metric for its limit, and none for its balance if `/key` fails."""
     monkeypatch.setenv("OPENROUTER_API_KEY", os.environ["PROD_KEY"])
     fake.script("/key", Reply(404))
 
@@ -329,7 +331,7 @@ async def test_an_uncapped_key_has_no_limit_to_tell(fake: FakeOpenRouter, tmp_pa
 
 
 async def test_a_failed_look_leaves_no_stale_metric(fake: FakeOpenRouter, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`openrouter_up` says so, and cron sends what stands on standard error."""
+    """If OpenRouter refuses the key, the file has only `openrouter_up 0`, and standard error has the reason."""
     for path in ("/credits", "/key"):
         fake.script(path, Reply(401))
 
@@ -341,7 +343,7 @@ async def test_a_failed_look_leaves_no_stale_metric(fake: FakeOpenRouter, tmp_pa
 
 
 async def test_the_tests_to_copy_pass(tmp_path: Path) -> None:
-    """As they stand, without a conftest.py, and with pytest-asyncio as it comes."""
+    """The tests that readers copy pass without a conftest.py, with the default mode of pytest-asyncio."""
     options = ["-p", "no:cacheprovider", "-p", "no:xdist", "-W", "error", f"--rootdir={tmp_path}"]
     settings = ["-c", os.devnull, "-o", "asyncio_default_fixture_loop_scope=function"]
     words = [sys.executable, "-m", "pytest", *options, *settings, str(EXAMPLES / "test_with_fake.py")]

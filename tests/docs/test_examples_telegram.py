@@ -1,4 +1,4 @@
-"""The Telegram bots of the pages, run as they stand against a local Bot API."""
+"""The Telegram bots of the documentation, run unchanged against a stand-in for the Bot API."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from openrouter_credits.testing import FakeOpenRouter, Reply
+from tests.kit.clock import until
 
 from ._bot_api import OWNER, STRANGER, TOKEN, BotApi, build_models_when_used
 
@@ -20,7 +21,7 @@ Run = Callable[[str], AbstractAsyncContextManager[BotApi]]
 
 @pytest.fixture
 async def run(fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a program's `main` until the test has asked what it wants to know."""
+    """Return a context manager that runs a program's `main` beside the stand-in, and cancels it in the end."""
     build_models_when_used(monkeypatch)
 
     @asynccontextmanager
@@ -39,7 +40,7 @@ async def run(fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 async def test_the_owner_is_told_the_balance_and_nobody_else(run: Run) -> None:
-    """A stranger gets no answer at all."""
+    """The Telegram bot answers its owner with the balance, and does not answer anybody else."""
     async with run("bot_aiogram") as telegram:
         telegram.say("/credits", user=STRANGER)
 
@@ -47,46 +48,50 @@ async def test_the_owner_is_told_the_balance_and_nobody_else(run: Run) -> None:
 
 
 async def test_a_fault_is_told_without_the_key(run: Run, fake: FakeOpenRouter) -> None:
-    """Though OpenRouter repeats it."""
+    """The Telegram bot answers with the error's text, and hides a key that OpenRouter repeats in the message."""
     key = os.environ["OPENROUTER_API_KEY"]
     async with run("bot_aiogram") as telegram:
-        await telegram.ask("/credits")  # the watcher has had its first look
+        await telegram.ask("/credits")
+        await until(lambda: len(fake.requests) >= 4)  # two are the first look of the watcher
         for path in ("/credits", "/key"):
             fake.script(path, Reply(401, {"error": {"code": 401, "message": f"{key} is disabled"}}))
 
-        told = await telegram.ask("/credits")
+        answer = await telegram.ask("/credits")
 
-    assert told.startswith("401 sk-or-v1-")
-    assert key not in told
+    assert answer.startswith("401 sk-or-v1-")
+    assert key not in answer
 
 
 async def test_the_owner_is_warned_unasked(run: Run, fake: FakeOpenRouter) -> None:
-    """The watcher runs beside the bot."""
+    """The Telegram bot warns its owner of a low balance without being asked."""
     fake.spend(os.environ["OPENROUTER_API_KEY"], "20")
     async with run("bot_aiogram") as telegram:
-        assert await telegram.told() == "LOW: $6.83 left: the key's limit binds (wallet: $54.75)."
+        assert await telegram.next_text() == "LOW: $6.83 left: the key's limit binds (wallet: $54.75)."
 
 
 async def test_users_keys_are_theirs_alone(run: Run, fake: FakeOpenRouter) -> None:
-    """The message with the key is deleted first; the owner's management key is not lent to users."""
+    """The bot for many users deletes the message with a key, and reads each user's balance with that key alone."""
     key = fake.add_account(credits=50).add_key(limit=7).reveal()
     async with run("many_keys_bot") as telegram:
         assert await telegram.ask("/credits") == "Send me /key and your key first."
         telegram.say(f"/key {key}", chat="group")
         telegram.say(f"/key {key}")
         assert await telegram.done.get() == ("deleteMessage", {"chat_id": str(OWNER), "message_id": "3"})
-        assert await telegram.told() == "At most $7.00 left: the key's limit binds (wallet: unknown)."
+        assert await telegram.next_text() == "At most $7.00 left: the key's limit binds (wallet: unknown)."
         fake.spend(key, "6.50")
         assert await telegram.ask("/credits") == "At most $0.50 left: the key's limit binds (wallet: unknown)."
         telegram.say("/credits", user=STRANGER)
-        assert await telegram.told() == "Send me /key and your key first."
+        assert await telegram.next_text() == "Send me /key and your key first."
         assert await telegram.ask("/forget") == "I have no key of yours."
         assert await telegram.ask("/credits") == "Send me /key and your key first."
     assert len({request.key for request in fake.requests}) == 1
 
 
 async def test_a_mistyped_key_is_told_without_it(run: Run, fake: FakeOpenRouter) -> None:
-    """Whether it cannot be a key, or is not known."""
+    """The bot for many users explains that a key is blank or unknown, and does not repeat the key."""
     async with run("many_keys_bot") as telegram:
         assert (await telegram.ask("/key")).startswith("The API key is blank. ")
-        assert (await telegram.ask("/key sk-or-v1-mistyped")).startswith("401 User not found. Check the key: ")
+        answer = await telegram.ask("/key sk-or-v1-mistyped")
+
+    assert answer.startswith("401 User not found. Check the key: ")
+    assert "mistyped" not in answer

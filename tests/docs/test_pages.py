@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 TUTORIAL = DOCS / "tutorial.md"
-"""Its programs run in a test of their own."""
+"""The page whose programs run in a test of their own."""
 FIRST_CHECK = DOCS / "examples" / "first_check.py"
 
 
 @pytest.fixture
 async def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Runner]:
-    """The account, the environment and the client that every page has."""
+    """Make a runner with the account, the environment and the client that all pages use."""
     async with FakeOpenRouter() as fake:
         environ = world(fake)
         for name, value in environ.items():
@@ -41,26 +41,26 @@ def name_of(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page != TUTORIAL], ids=name_of)
+@pytest.mark.parametrize("page", [page for page in PAGES if page != TUTORIAL and blocks_of(page)], ids=name_of)
 async def test_every_block_runs(page: Path, runner: Runner) -> None:
-    """And prints the text that follows it."""
+    """Each block of code on the page runs, and prints exactly the text block that follows it."""
     await runner.run(blocks_of(page))
 
 
 async def test_the_program_of_the_readme_runs_as_it_stands(runner: Runner) -> None:
-    """It is the file in docs/examples, and with its keys and address in the environment it prints what the README says."""
+    """The program in the README is the file in docs/examples, and prints the text that the README shows."""
     blocks = blocks_of(ROOT / "README.md")
     program = next(block for block in blocks if block.language == "python")
-    said = blocks[blocks.index(program) + 1]
+    shown = blocks[blocks.index(program) + 1]
 
     printed = await runner.run_command([sys.executable, "-W", "error", str(FIRST_CHECK)])
 
     assert FIRST_CHECK.read_text(encoding="utf-8") == program.source
-    assert said.source == printed
+    assert shown.source == printed
 
 
 async def test_the_program_of_the_readme_tells_a_fault_in_one_line(runner: Runner) -> None:
-    """Without a key it says what to set, on standard error."""
+    """The program in the README exits with 1 without a key, and says on standard error which variable to set."""
     del runner.environ["OPENROUTER_API_KEY"], runner.environ["OPENROUTER_MANAGEMENT_KEY"]
 
     with pytest.raises(AssertionError, match=r": 1\s+There is no API key\. Pass"):
@@ -68,13 +68,13 @@ async def test_the_program_of_the_readme_tells_a_fault_in_one_line(runner: Runne
 
 
 async def test_the_tutorial_prints_what_it_shows(tmp_path: Path) -> None:
-    """Its programs, saved under the names that it gives, run without key and network; only the last one wants an environment."""
+    """The programs of the tutorial print the text it shows; only first_check.py needs keys in the environment."""
     blocks = blocks_of(TUTORIAL)
     programs = [block.caption for block in blocks if block.caption is not None]
-    told = [
+    runs = [
         re.search(r"^\$ python (\w+\.py)\n(.*)", block.source, re.DOTALL | re.MULTILINE) for block in blocks if block.language == "console"
     ]
-    shown = {match[1]: tidy(match[2]) for match in told if match}
+    shown = {match[1]: tidy(match[2]) for match in runs if match}
     for block in blocks:
         if block.caption is not None:
             (tmp_path / block.caption).write_text(block.source, encoding="utf-8")
@@ -92,7 +92,7 @@ async def test_the_tutorial_prints_what_it_shows(tmp_path: Path) -> None:
 
 
 def test_every_make_target_exists() -> None:
-    """The pages name what the Makefile has."""
+    """Each make target that the pages name is in the Makefile."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
     text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
@@ -102,47 +102,46 @@ def test_every_make_target_exists() -> None:
 
 
 def test_every_link_between_files_leads_somewhere() -> None:
-    """Read where they stand: in a checkout, without the built pages."""
-    for page in PAGES:
-        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{name_of(page)}: {target}"
+    """Each relative link of a page leads to a file of the checkout."""
+    links = [(page, link) for page in PAGES for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))]
+
+    assert [(name_of(page), link) for page, link in links if not (page.parent / link).exists()] == []
 
 
 def test_no_line_of_a_page_has_a_key() -> None:
-    """Made-up ones neither: readers copy them, and scanners shout."""
-    for page in PAGES:
-        assert not re.search(r"sk-or-v1-[0-9a-f]{64}", page.read_text(encoding="utf-8")), name_of(page)
+    """No page has a text in the form of a key, even a made-up one: readers copy it, and secret scanners report it."""
+    assert [name_of(page) for page in PAGES if re.search(r"sk-or-v1-[0-9a-f]{64}", page.read_text(encoding="utf-8"))] == []
 
 
-# What the runner itself does, so that a block cannot pass because nothing looked at it.
+# The runner itself can fail: a block never passes because the runner ignored it.
 
 
 async def test_a_block_that_prints_something_else_fails(runner: Runner) -> None:
-    """The text after it is exact."""
+    """A block of Python fails if it prints something else than the text block after it."""
     with pytest.raises(AssertionError):
         await runner.run([Block("python", "print(1)\n", 1), Block("text", "2\n", 4)])
 
 
 async def test_a_block_that_prints_without_a_text_after_it_fails(runner: Runner) -> None:
-    """What is printed is shown."""
+    """A block of Python fails if it prints something and no text block follows."""
     with pytest.raises(AssertionError):
         await runner.run([Block("python", "print(1)\n", 1)])
 
 
 async def test_a_command_that_prints_something_else_fails(runner: Runner) -> None:
-    """As with programs."""
+    """A console block fails if its command prints something else than the text below it."""
     with pytest.raises(AssertionError):
         await runner.run([Block("console", "$ openrouter-credits --version\nopenrouter-credits 0\n", 1)])
 
 
 async def test_a_block_of_an_unknown_language_fails(runner: Runner) -> None:
-    """Or it would not be run, unnoticed."""
+    """A block whose language the runner does not know fails, since it would not be run."""
     with pytest.raises(AssertionError, match="line 7: nothing runs cobol"):
         await runner.run([Block("cobol", "", 7)])
 
 
 def test_an_option_that_does_not_exist_fails() -> None:
-    """In a command that is not run, too."""
+    """A command line with an option that the command does not have fails, even if it is not run."""
     check_options(["openrouter-credits", "check", "keys.toml", "--rate=5"])
     with pytest.raises(AssertionError, match="--speed is no option of check"):
         check_options(["openrouter-credits", "check", "keys.toml", "--speed", "5"])

@@ -1,4 +1,4 @@
-"""What users can name is documented: in the reference, with a docstring, and in a program or block that calls it."""
+"""Every public name is documented: in the reference, with docstrings, and in a program or block that calls it."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ MODULES: tuple[ModuleType, ...] = (openrouter_credits, openrouter_credits.testin
 PUBLIC = [(module, name) for module in MODULES for name in module.__all__]
 
 MADE_BY_US = {"OpenRouterError", "FakeAccount", "ReceivedRequest", "Wallet"}
-"""Classes that nobody calls: a base, and values which the library hands out."""
+"""Classes that users do not call: a base class, and values that the library returns."""
 
 
 def documented_fields(item: type) -> set[str]:
-    """Name the fields and attributes of a class that have a docstring below them, in the class or in one that it is made of."""
+    """Find the fields and attributes of a class that have a docstring below them, in the class or its bases."""
     found = set()
     for cls in item.__mro__[:-1]:
         if not cls.__module__.startswith("openrouter_credits"):
@@ -53,14 +53,14 @@ def documented_fields(item: type) -> set[str]:
 
 
 def public_members(item: type) -> Iterator[tuple[str, object]]:
-    """List what a class defines for its users."""
+    """List the public methods and properties that a class defines."""
     for name, value in vars(item).items():
         if not name.startswith("_") and isinstance(value, FunctionType | property | staticmethod | classmethod):
             yield name, value
 
 
 def sources() -> Iterator[str]:
-    """Give every program and block of Python in the documentation."""
+    """Iterate over the programs and the blocks of Python in the documentation."""
     for path in sorted((DOCS / "examples").rglob("*.py")):
         yield path.read_text(encoding="utf-8")
     for page in PAGES:
@@ -68,7 +68,7 @@ def sources() -> Iterator[str]:
 
 
 def called_names() -> set[str]:
-    """Name whatever is called there."""
+    """Find the names that programs and blocks of the documentation call."""
     called = set()
     for source in sources():
         for node in ast.walk(ast.parse(source)):
@@ -81,35 +81,41 @@ def called_names() -> set[str]:
     return called
 
 
-CALLED = called_names()
-
-
-@pytest.mark.parametrize(("module", "name"), PUBLIC, ids=[f"{module.__name__}.{name}" for module, name in PUBLIC])
-def test_every_public_name_is_in_the_reference(module: ModuleType, name: str) -> None:
-    """By a directive that takes its docstring, with all members."""
+def options_in_reference(module: ModuleType, name: str) -> str | None:
+    """Return the options of the directive that documents a public name, or `None` if there is no directive."""
     item = getattr(module, name)
     is_error = isinstance(item, type) and issubclass(item, OpenRouterError)
     page = (REFERENCE / ("errors.md" if is_error else "api.md")).read_text(encoding="utf-8")
-
     directive = re.search(rf"^\.\. \w+:: {re.escape(module.__name__)}\.{name}\n((?:   .*\n)*)", page, re.MULTILINE)
-
-    assert directive
-    if isinstance(item, type) and any(public_members(item)):
-        assert ":members:" in directive[1]
+    return directive and directive[1]
 
 
-@pytest.mark.parametrize(("module", "name"), PUBLIC, ids=[f"{module.__name__}.{name}" for module, name in PUBLIC])
-def test_every_field_of_a_public_class_says_what_it_is(module: ModuleType, name: str) -> None:
-    """In a docstring of its own."""
-    item = getattr(module, name)
-    if not isinstance(item, type):
-        return
+def undocumented_fields(item: type) -> list[str]:
+    """List the public fields of a class that have neither a docstring nor a line in the docstring of the class."""
     fields = {field.name for field in attrs.fields(item)} if attrs.has(item) else set(vars(item).get("__annotations__", {}))
-
-    missing = {field for field in fields if not field.startswith("_")} - documented_fields(item)
     arguments = set(re.findall(r"^ {4}(\w+):", inspect.getdoc(item) or "", re.MULTILINE))
+    return sorted(field for field in fields - documented_fields(item) - arguments if not field.startswith("_"))
 
-    assert missing - arguments == set()
+
+def test_every_public_name_is_in_the_reference() -> None:
+    """A directive of the reference documents each public name."""
+    assert [name for module, name in PUBLIC if options_in_reference(module, name) is None] == []
+
+
+def test_every_public_class_is_in_the_reference_with_its_members() -> None:
+    """The directive of each public class that has methods or properties lists them."""
+    classes = [(module, name) for module, name in PUBLIC if isinstance(item := getattr(module, name), type) and any(public_members(item))]
+
+    assert [name for module, name in classes if ":members:" not in (options_in_reference(module, name) or "")] == []
+    assert len(classes) >= 10
+
+
+def test_every_field_of_a_public_class_says_what_it_is() -> None:
+    """Each field of a public class has a docstring, or a line in the docstring of its class."""
+    classes = [item for module, name in PUBLIC if isinstance(item := getattr(module, name), type)]
+
+    assert [f"{item.__name__}.{field}" for item in classes for field in undocumented_fields(item)] == []
+    assert len(classes) >= 10
 
 
 def callables() -> list[str]:
@@ -124,22 +130,23 @@ def callables() -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("name", callables())
-def test_every_public_callable_is_called_in_the_documentation(name: str) -> None:
-    """By a program or a block, all of which run."""
-    assert name.rpartition(".")[2] in CALLED
+def test_every_public_callable_is_called_in_the_documentation() -> None:
+    """A program or block of the documentation calls each public function, class and method."""
+    called = called_names()
+
+    assert [name for name in callables() if name.rpartition(".")[2] not in called] == []
 
 
 @pytest.mark.parametrize("name", ["cli.md", "errors.md"])
 def test_the_generated_pages_are_up_to_date(name: str) -> None:
-    """`python docs/reference/make.py` writes them."""
+    """The generated page of the reference is as `python docs/reference/make.py` writes it now."""
     written = runpy.run_path(str(REFERENCE / "make.py"))["pages"]()
 
     assert written[name] == (REFERENCE / name).read_text(encoding="utf-8")
 
 
 def test_every_option_of_the_command_is_in_the_reference() -> None:
-    """As the parser knows it, command by command."""
+    """The reference has each option of each command, as the command's parser knows them."""
     page = (REFERENCE / "cli.md").read_text(encoding="utf-8")
     for command in ("status", "check", "demo"):
         section = page.partition(f"## openrouter-credits {command}\n")[2].partition("\n## ")[0]
@@ -151,7 +158,7 @@ def test_every_option_of_the_command_is_in_the_reference() -> None:
 
 
 def test_every_environment_variable_is_in_the_reference() -> None:
-    """Those that the code reads by name, and those of the standard library's proxies."""
+    """The reference has each environment variable that the code reads, and none that it does not read."""
     text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py")))
     read = set(re.findall(r"\"(OPENROUTER_[A-Z_]+)\"", text)) | set(re.findall(r"environ(?:\.get\(|\[)\"(\w+)\"", text))
     read |= set(re.findall(r"\"([A-Z_]+)\" (?:not )?in os\.environ", text))
@@ -164,7 +171,7 @@ def test_every_environment_variable_is_in_the_reference() -> None:
 
 
 def test_every_module_is_in_the_page_for_contributors() -> None:
-    """And the page names none that is gone."""
+    """The page for contributors has exactly the modules of the package."""
     page = (DOCS / "contributing" / "modules.md").read_text(encoding="utf-8")
     modules = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
 
@@ -172,17 +179,21 @@ def test_every_module_is_in_the_page_for_contributors() -> None:
 
 
 def test_the_page_for_contributors_lists_modules_in_the_order_of_imports() -> None:
-    """Each one imports only what stands above it."""
+    """Each module on the page for contributors imports only modules that the page lists above it."""
     page = (DOCS / "contributing" / "modules.md").read_text(encoding="utf-8")
     order = re.findall(r"^\| `(_\w+)` \|", page, re.MULTILINE)
+    wrong = []
     for place, name in enumerate(order):
         body = ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8")).body
         imported = {node.module.rpartition(".")[2] for node in body if isinstance(node, ast.ImportFrom) and node.module}
-        assert imported & set(order) <= set(order[:place])
+        wrong += [f"{name} imports {other}" for other in imported & set(order[place:])]
+
+    assert wrong == []
+    assert len(order) >= 10
 
 
 def test_the_readme_names_errors_and_statuses_that_exist() -> None:
-    """Its short table is true of the code."""
+    """The table of errors in the README names error classes that exist, each beside its status."""
     table = (ROOT / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\d..|none) \| (`\w+`(?:, `\w+`)*) \|", table, re.MULTILINE)
     statuses = runpy.run_path(str(REFERENCE / "make.py"))["STATUSES"]
@@ -195,7 +206,7 @@ def test_the_readme_names_errors_and_statuses_that_exist() -> None:
 
 
 def test_the_changelog_has_this_version() -> None:
-    """With its date."""
+    """The changelog has a heading with this version and a date."""
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
     assert re.search(rf"^## {re.escape(openrouter_credits.__version__)} - \d{{4}}-\d\d-\d\d$", changelog, re.MULTILINE)

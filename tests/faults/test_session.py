@@ -1,17 +1,16 @@
-"""What else a session would send or read: proxies, `.netrc`, cookies. None of it gets between the key and OpenRouter."""
+"""Proxies, `.netrc`, cookies and hostile addresses neither replace the key nor lead it elsewhere."""
 
 from __future__ import annotations
 
 import base64
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs
 
 import aiohttp
 import pytest
 
 from openrouter_credits import APIConnectionError, ConfigurationError, CreditsClient, InvalidKeyError
-from tests.kit.values import KEY, OTHER_KEY, QUICK, sample
-from tests.kit.wire import FUNDED, Connect, Serve, bound_socket, refusal, reply
+from tests.kit.values import KEY, OTHER_KEY, sample
+from tests.kit.wire import FUNDED, Connect, Serve, bound_socket, reply
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +23,7 @@ ELSEWHERE = "https://openrouter.invalid/api/v1"
 
 @pytest.fixture
 def with_password(fault: Watch) -> str:
-    """Let the assertion of all rows look for a proxy's password, too; return what stands before a proxy's host."""
+    """Make the proxy's password one of the secrets that no sink may show; return the proxy's userinfo."""
     fault.secrets |= {PASSWORD, base64.b64encode(f"someone:{PASSWORD}".encode()).decode()}
     return f"someone:{PASSWORD}@"
 
@@ -33,7 +32,7 @@ def with_password(fault: Watch) -> str:
 async def test_a_netrc_entry_does_not_replace_the_key(
     serve: Serve, connect: Connect, fault: Watch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A default entry matches every host; the bearer that is sent is the client's all the same."""
+    """The default entry of a `.netrc` does not replace the client's bearer."""
     netrc = tmp_path / ".netrc"
     netrc.write_text("default login somebody password something\n")
     netrc.chmod(0o600)
@@ -49,13 +48,13 @@ async def test_a_netrc_entry_does_not_replace_the_key(
 
 
 @pytest.mark.row(36)
-@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])
 async def test_a_proxy_of_the_environment_never_sees_a_plain_request(
-    name: str, serve: Serve, connect: Connect, fault: Watch, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, connect: Connect, fault: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A request in clear goes to this machine alone: no proxy reads its bearer."""
+    """A plain http request goes to loopback directly: no proxy of the environment sees its bearer."""
     proxy, server = await serve(FUNDED), await serve(FUNDED)
-    monkeypatch.setenv(name, proxy.url)
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, proxy.url)
 
     await fault.value(connect(server).credits())
 
@@ -67,7 +66,7 @@ async def test_a_proxy_of_the_environment_never_sees_a_plain_request(
 async def test_a_proxy_that_wants_a_password_is_a_connection_error(
     is_in_environment: bool, with_password: str, serve: Serve, connect: Connect, fault: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """407 comes from the proxy, not from OpenRouter; it never saw the bearer, and its password shows nowhere."""
+    """A proxy's 407 is a connection error; the proxy sees no bearer, and its password shows nowhere."""
     proxy = await serve(reply(407, b"", 'Proxy-Authenticate: Basic realm="x"'))
     url = f"http://{with_password}127.0.0.1:{proxy.port}"
     if is_in_environment:
@@ -91,7 +90,7 @@ async def _shown(client: CreditsClient) -> str:
 
 @pytest.mark.row(36)
 async def test_a_proxy_that_refuses_connections_is_a_connection_error(with_password: str, connect: Connect, fault: Watch) -> None:
-    """A dead proxy is a connection error, without its password."""
+    """A proxy that refuses connections is a connection error that does not show the proxy's password."""
     with bound_socket() as sock:
         client = connect(ELSEWHERE, proxy=f"http://{with_password}127.0.0.1:{sock.getsockname()[1]}")
 
@@ -100,7 +99,7 @@ async def test_a_proxy_that_refuses_connections_is_a_connection_error(with_passw
 
 @pytest.mark.row(36)
 async def test_no_proxy_excludes_a_host(serve: Serve, connect: Connect, fault: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`NO_PROXY` is read as everywhere else."""
+    """A host that `NO_PROXY` names is reached directly, not through the proxy."""
     proxy = await serve(reply(502, b""))
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
     monkeypatch.setenv("NO_PROXY", "localhost,127.0.0.1")
@@ -113,7 +112,7 @@ async def test_no_proxy_excludes_a_host(serve: Serve, connect: Connect, fault: W
 
 @pytest.mark.row(36)
 async def test_a_mistake_beside_a_proxy_does_not_show_its_password(with_password: str, serve: Serve, fault: Watch) -> None:
-    """Whatever the constructor complains of, no local of it shows the proxy's password or the key."""
+    """A wrong argument beside a proxy raises an error that shows neither the proxy's password nor the key."""
     server = await serve(FUNDED)
     proxy = f"http://{with_password}127.0.0.1:1"
 
@@ -130,9 +129,9 @@ async def test_a_mistake_beside_a_proxy_does_not_show_its_password(with_password
 
 @pytest.mark.row(37)
 async def test_a_cookie_of_one_key_is_not_sent_with_another(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """A reply's `Set-Cookie` belongs to whoever asked, and is forgotten."""
+    """A cookie that a reply sets is not sent again, neither with another key nor with the same one."""
     server = await serve(reply(200, sample("credits-spec"), "Set-Cookie: account=first; Path=/"))
-    # a name, since a jar takes no cookies from bare addresses
+    # a host name, since aiohttp's cookie jar ignores cookies of IP addresses
     client = connect(server.url.replace("127.0.0.1", "localhost"), max_connections=1)
     other = client.with_key(OTHER_KEY)
 
@@ -144,138 +143,65 @@ async def test_a_cookie_of_one_key_is_not_sent_with_another(serve: Serve, connec
 
     assert [asked.header("Cookie") for asked in server.asked[:3]] == [None] * 3
     assert [asked.header("Authorization") for asked in server.asked[:3]] == [f"Bearer {key}" for key in (KEY, OTHER_KEY, KEY)]
-    assert server.asked[4].header("Cookie") == "account=first", "the server's cookie was to be one that aiohttp alone sends back"
+    assert server.asked[4].header("Cookie") == "account=first", (
+        "aiohttp alone does not send this cookie back, so that the test shows nothing"
+    )
 
 
 @pytest.mark.row(38)
 @pytest.mark.parametrize(
     "url",
     [
-        *(
-            "http://openrouter.ai/api/v1",
-            "http://10.0.0.1/",
-            "http://0.0.0.0/",
-            "http://127.0.0.1.evil.example/",
-            "http://localhost.evil.example/",
-        ),
-        *(
-            "http://evil.example#localhost",
-            "http://[::ffff:8.8.8.8]/",
-            "http://2130706433/",
-            "ftp://127.0.0.1/",
-            "file:///etc/passwd",
-            "//127.0.0.1/",
-        ),
-        *("https://someone:PASSWORD@openrouter.ai/", "https://someone@openrouter.ai/", "http://127.0.0.1:PASSWORD@evil.example/"),
-        *(
-            "https://openrouter.ai/?x=y",
-            "https://openrouter.ai/#x",
-            "https://openrouter.ai/?",
-            "https://",
-            "https:///x",
-            "openrouter.ai/api/v1",
-        ),
-        *(
-            "https://openrouter.ai:99999/",
-            "https://openrouter.ai:port/",
-            "https://[::1/",
-            "https://open router.ai/",
-            "https://evil.example\\@openrouter.ai/",
-        ),
-        *("https://openrouter.ai/\r\nX-Evil: yes", "https://openrouter.ai/\0", "https://evil\u2028.example/"),
+        "http://openrouter.ai/api/v1",
+        "http://evil.example#localhost",
+        "http://[::ffff:8.8.8.8]/",
+        "https://someone:PASSWORD@openrouter.ai/",
+        "http://127.0.0.1:PASSWORD@evil.example/",
+        "https://evil\u2028.example/",
     ],
 )
 async def test_a_base_url_that_no_key_should_be_sent_to_is_refused(
     url: str, fault: Watch, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """https, or http to this machine; no password, query or fragment. The error quotes nothing of it."""
+    """A base URL with userinfo, or http to another machine, is refused by an error that does not quote it."""
     url = url.replace("PASSWORD", PASSWORD)
     fault.secrets.add(PASSWORD)
 
     await fault.refusal(ConfigurationError, lambda: connect(url))
-    if "\0" not in url:
-        monkeypatch.setenv("OPENROUTER_BASE_URL", url)
-        await fault.refusal(ConfigurationError, lambda: CreditsClient(KEY))
+    monkeypatch.setenv("OPENROUTER_BASE_URL", url)
+    await fault.refusal(ConfigurationError, lambda: CreditsClient(KEY))
 
 
 @pytest.mark.row(38)
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:{port}", "http://127.0.0.1:{port}/", "http://localhost:{port}/api/v1/", "http://LOCALHOST:{port}"]
+    ("url", "target"), [("http://127.0.0.1:{port}", "/credits"), ("http://localhost:{port}/api/v1/", "/api/v1/credits")]
 )
-async def test_a_base_url_on_this_machine_is_accepted(url: str, serve: Serve, connect: Connect, fault: Watch) -> None:
-    """With or without a path, with or without a slash at its end."""
+async def test_a_base_url_on_this_machine_is_accepted(url: str, target: str, serve: Serve, connect: Connect, fault: Watch) -> None:
+    """An http base URL on loopback is accepted, with or without a path."""
     server = await serve(FUNDED)
 
     await fault.value(connect(url.format(port=server.port)).credits())
 
-    assert server.asked[0].target in ("/credits", "/api/v1/credits")
+    assert server.asked[0].target == target
 
 
 @pytest.mark.row(38)
 @pytest.mark.parametrize(
-    "path",
+    ("base", "path"),
     [
-        *(
-            "//evil/x",
-            "@evil/x",
-            "/../x",
-            "",
-            "keys",
-            "https://evil.example/x",
-            "/x?y=z",
-            "/x#y",
-            "/a\\b",
-            "\\\\evil\\x",
-            "/x/../../../y",
-            "/..",
-        ),
-        *(
-            "/%2e%2e/x",
-            "/%2E./x",
-            "/..%2fx",
-            "/a%5cb",
-            "/a b",
-            "/x\r\nHost: evil",
-            "/x\n",
-            "\n/x",
-            "/\t",
-            "/é",
-            "/x\0",
-            ":80/x",
-            "/\u2024\u2024/x",
-        ),
+        ("", "//evil/x"),
+        ("", "@evil/x"),
+        ("/api/v1", "/../x"),
+        ("/api/v1", "/%2e%2e/x"),
+        ("/api/v1", "/x\r\nHost: evil"),
     ],
 )
-@pytest.mark.parametrize("base", ["", "/api/v1"])
 async def test_a_path_that_could_lead_elsewhere_is_refused(path: str, base: str, serve: Serve, connect: Connect, fault: Watch) -> None:
-    """Nothing is sent to another host, nor to another place under it."""
+    """A path that leads to another host, or out of the base URL, raises ValueError, and nothing is sent."""
     server = await serve(FUNDED)
     client = connect(f"http://127.0.0.1:{server.port}{base}")
 
     for method in ("GET", "POST"):
         await fault.error(ValueError, client.request(method, path, into=dict))
-
-    assert server.connections == 0
-
-
-@pytest.mark.row(38)
-async def test_a_query_goes_as_params(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """What would break out of a path is data in a query."""
-    server = await serve(reply(200, {"data": []}))
-
-    await fault.value(connect(server).request("GET", "/keys", into=dict, params={"workspace_id": "a&b=c#d/../@e f", "offset": 100}))
-
-    path, _, query = server.asked[0].target.partition("?")
-    assert (path, parse_qs(query)) == ("/api/v1/keys", {"workspace_id": ["a&b=c#d/../@e f"], "offset": ["100"]})
-
-
-@pytest.mark.row(38)
-async def test_a_method_with_a_header_in_it_is_refused(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """The method goes into the request's first line as it is."""
-    server = await serve(refusal(400))
-    client = connect(server, retry=QUICK)
-
-    for method in ("GET / HTTP/1.1\r\nX:", "", "G ET", "GÉT"):
-        await fault.error(ValueError, client.request(method, "/keys", into=dict))
 
     assert server.connections == 0

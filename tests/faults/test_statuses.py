@@ -1,7 +1,8 @@
-"""A status that refuses: the class that names it, how often it is asked again, and what a person is told."""
+"""A status that refuses decides the class of the error, the number of tries and the remedy."""
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import TYPE_CHECKING
 
@@ -11,18 +12,15 @@ import pytest
 from openrouter_credits import (
     APIStatusError,
     AuthenticationError,
-    BadRequestError,
+    ClientClosedError,
     KeyLimitExceededError,
     ManagementKeyRequiredError,
     NotFoundError,
-    OpenRouterError,
     PaymentRequiredError,
     PermissionDeniedError,
-    RateLimitError,
-    RetryPolicy,
     ServerError,
 )
-from tests.kit.values import QUICK, sample
+from tests.kit.values import sample
 from tests.kit.wire import FUNDED, Connect, Serve, refusal, reply, sends
 
 if TYPE_CHECKING:
@@ -33,7 +31,7 @@ HTML = b"<!DOCTYPE html><html><head><title>502 Bad gateway</title></head><body>"
 
 @pytest.mark.row(1)
 async def test_an_unknown_key_is_an_authentication_error(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """401 is final, and the server's words are kept."""
+    """A 401 is an AuthenticationError after one request, with the server's message and request id."""
     server = await serve(reply(401, sample("error-user-not-found"), "X-Request-Id: req-1"))
 
     error = await fault.error(AuthenticationError, connect(server).credits())
@@ -47,23 +45,19 @@ async def test_an_unknown_key_is_an_authentication_error(serve: Serve, connect: 
 @pytest.mark.parametrize(
     ("status", "body", "kind", "remedy"),
     [
-        (400, {"error": {"code": 400, "message": "Bad"}}, BadRequestError, ""),
         (402, {"error": {"code": 402, "message": "Insufficient credits"}}, PaymentRequiredError, "Add credits"),
+        (402, {"error": {"metadata": {"limit_source": "openrouter_key_limit"}}}, PaymentRequiredError, "Raise the key's limit"),
         (403, json.loads(sample("error-management-key")), ManagementKeyRequiredError, "Create a management key"),
-        (403, {"error": {"code": 403, "message": "A provisioning key is needed"}}, ManagementKeyRequiredError, "Create a management key"),
         (403, json.loads(sample("error-key-limit")), KeyLimitExceededError, "Raise the key's limit"),
         (403, {"error": {"code": 403, "message": "Flagged"}}, PermissionDeniedError, "Use a key that may"),
-        (403, "<html>blocked</html>", PermissionDeniedError, "Use a key that may"),
         (404, {"error": {"code": 404, "message": "Not found"}}, NotFoundError, "Check the address (base_url)"),
-        (409, {"error": {"code": 409, "message": "Conflict"}}, APIStatusError, ""),
-        (410, b"", APIStatusError, ""),
-        (422, {"error": "Unprocessable"}, APIStatusError, ""),
+        (422, {"error": "Unprocessable"}, APIStatusError, "the request cannot succeed as it is"),
     ],
 )
 async def test_a_refusal_is_final_and_says_what_to_do(
     status: int, body: object, kind: type[APIStatusError], remedy: str, serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """4xx has a class by status, and for 403 by message; it is asked once."""
+    """A 4xx is final; its status, and the message of a 403, decide class and remedy of the error."""
     server = await serve(reply(status, body))
 
     error = await fault.error(kind, connect(server).credits())
@@ -74,49 +68,15 @@ async def test_a_refusal_is_final_and_says_what_to_do(
     assert server.hits == 1
 
 
-@pytest.mark.row(2)
-@pytest.mark.parametrize(
-    ("source", "remedy"),
-    [
-        ("openrouter_credits", "Add credits"),
-        ("openrouter_key_limit", "Raise the key's limit"),
-        ("openrouter_in_flight_budget", "Wait until"),
-    ],
-)
-async def test_a_payment_error_tells_what_ran_out(source: str, remedy: str, serve: Serve, connect: Connect, fault: Watch) -> None:
-    """`metadata.limit_source` decides what a person should do about a 402."""
-    server = await serve(refusal(402, "Payment required", metadata={"limit_source": source}))
-
-    error = await fault.error(PaymentRequiredError, connect(server).key())
-
-    assert error.limit_source == source
-    assert error.remedy.startswith(remedy)
-    assert server.hits == 1
-
-
 @pytest.mark.row(12)
 async def test_503_for_ever_is_asked_three_times(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """A server error costs exactly the policy's attempts, each of which is kept."""
+    """A 503 that stays is asked for exactly three times, and all three tries are in `.attempts`."""
     server = await serve(refusal(503, "Overloaded"))
 
     error = await fault.error(ServerError, connect(server).credits())
 
     assert server.hits == 3
     assert [(type(attempt.error), attempt.status) for attempt in error.attempts] == [(ServerError, 503)] * 3
-    assert error.attempts[0].waited == 0
-    assert all(0 <= attempt.waited <= QUICK.wait_max for attempt in error.attempts)
-    assert all(attempt.elapsed >= 0 for attempt in error.attempts)
-
-
-@pytest.mark.row(12)
-async def test_a_policy_of_one_attempt_asks_once(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """`attempts=1` turns retries off."""
-    server = await serve(refusal(503))
-
-    error = await fault.error(ServerError, connect(server, retry=RetryPolicy(attempts=1, deadline=5)).credits())
-
-    assert server.hits == 1
-    assert len(error.attempts) == 1
 
 
 @pytest.mark.row(13)
@@ -124,7 +84,7 @@ async def test_a_policy_of_one_attempt_asks_once(serve: Serve, connect: Connect,
 async def test_a_large_page_of_html_does_not_block_the_only_connection(
     is_borrowed: bool, serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """Of a refusal's body 64 KiB are read at most; the connection is given up, and the next attempt gets another."""
+    """A refusal's connection is given up after 64 KiB of its body, and the next try gets another one."""
     server = await serve(reply(502, HTML, "Content-Type: text/html"))
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as session:
@@ -137,7 +97,7 @@ async def test_a_large_page_of_html_does_not_block_the_only_connection(
 
 @pytest.mark.row(13)
 async def test_the_body_of_a_refusal_never_becomes_the_error(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """A body that is cut, hangs or cannot be decoded changes nothing about the status that came before it."""
+    """A 503 whose body is cut, hangs or cannot be decoded is a ServerError after three tries."""
     bodies = {
         "cut": await serve(sends(reply(503, b"{", "Content-Length: 100"), end="close")),
         "hanging": await serve(sends(reply(503, b"{", "Content-Length: 100"), end="hang")),
@@ -154,14 +114,11 @@ async def test_the_body_of_a_refusal_never_becomes_the_error(serve: Serve, conne
 
 
 @pytest.mark.row(14)
-@pytest.mark.parametrize(
-    ("status", "hits"),
-    [(408, 3), (500, 3), (504, 3), (520, 3), (521, 3), (522, 3), (523, 3), (524, 3), (529, 3), (501, 1), (505, 1), (599, 1)],
-)
+@pytest.mark.parametrize(("status", "hits"), [(408, 3), (520, 3), (524, 3), (529, 3), (501, 1), (505, 1)])
 async def test_only_statuses_that_pass_by_themselves_are_retried(
     status: int, hits: int, serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """Cloudflare's 52x and OpenRouter's 529 are worth another try; 501 and 505 will not change."""
+    """A 408, Cloudflare's 52x and OpenRouter's 529 are tried three times, a 501 and a 505 once."""
     server = await serve(reply(status, HTML[:500], "Content-Type: text/html"))
 
     error = await fault.error(ServerError if status >= 500 else APIStatusError, connect(server).credits())
@@ -172,7 +129,7 @@ async def test_only_statuses_that_pass_by_themselves_are_retried(
 
 @pytest.mark.row(15)
 async def test_the_third_attempt_may_succeed(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """Two refusals and an answer are a value, to the cent."""
+    """A call that is refused twice with a 503 and then answered returns the value."""
     server = await serve(refusal(503), refusal(503), FUNDED)
 
     wallet = await fault.value(connect(server).credits())
@@ -182,20 +139,11 @@ async def test_the_third_attempt_may_succeed(serve: Serve, connect: Connect, fau
 
 
 @pytest.mark.row(51)
-@pytest.mark.parametrize(
-    ("status", "kind", "hits"),
-    [
-        (401, AuthenticationError, 1),
-        (402, PaymentRequiredError, 1),
-        (403, PermissionDeniedError, 1),
-        (429, RateLimitError, 3),
-        (503, ServerError, 3),
-    ],
-)
+@pytest.mark.parametrize(("status", "kind", "hits"), [(401, AuthenticationError, 1), (503, ServerError, 3)])
 async def test_a_borrowed_session_that_raises_for_status_gives_the_same_errors(
     status: int, kind: type[APIStatusError], hits: int, serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """`raise_for_status=True` would replace the server's words by aiohttp's; per request it is switched off."""
+    """A borrowed session with `raise_for_status=True` leads to the same errors as a session of our own."""
     server = await serve(refusal(status, "Said so", "X-Request-Id: req-1", metadata={"why": "so"}))
 
     def facts(error: APIStatusError) -> tuple[object, ...]:
@@ -213,14 +161,15 @@ async def test_a_borrowed_session_that_raises_for_status_gives_the_same_errors(
 
 @pytest.mark.row(51)
 async def test_a_borrowed_session_may_have_settings_of_its_own(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """Its time-outs, its hook for statuses and its refusal to decompress are not used; the session is as it was after that."""
-    server = await serve(refusal(404), FUNDED)
+    """A borrowed session's status hook, time-out and decompression setting are neither used nor changed."""
+    funded = reply(200, gzip.compress(sample("credits-spec")), "Content-Encoding: gzip")
+    server = await serve(refusal(404), sends(b"", funded, every=0.1))  # the answer comes after the session's time-out
 
     async def hook(response: aiohttp.ClientResponse) -> None:
         raise AssertionError(response.status)
 
     async with aiohttp.ClientSession(
-        raise_for_status=hook, timeout=aiohttp.ClientTimeout(total=0.001), headers={"X-Mine": "yes"}
+        raise_for_status=hook, timeout=aiohttp.ClientTimeout(total=0.001), auto_decompress=False, headers={"X-Mine": "yes"}
     ) as session:
         client = connect(server, session=session)
         await fault.error(NotFoundError, client.credits())
@@ -236,13 +185,11 @@ async def test_a_borrowed_session_may_have_settings_of_its_own(serve: Serve, con
 
 @pytest.mark.row(51)
 async def test_a_borrowed_session_that_is_closed_says_so(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """A session that its owner closed is no fault of the network: one error of ours, nothing sent."""
+    """A call on a borrowed session that its owner has closed raises ClientClosedError and sends nothing."""
     server = await serve(FUNDED)
     session = aiohttp.ClientSession()
     await session.close()
 
-    outcome = await fault(connect(server, session=session, retry=QUICK).credits())
+    await fault.error(ClientClosedError, connect(server, session=session).credits())
 
-    assert type(outcome.error).__name__ == "ClientClosedError"
-    assert isinstance(outcome.error, OpenRouterError)
     assert server.hits == 0

@@ -1,4 +1,4 @@
-"""TLS that cannot be trusted: the key is not sent, and nobody asks twice."""
+"""Servers whose TLS cannot be trusted: the key is not sent, and the call is not tried again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 import trustme
 
-from openrouter_credits import TLSError
+from openrouter_credits import APIConnectionError, TLSError
 from tests.kit.wire import FUNDED, HANG, Connect, Serve, reply
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture(scope="module")
 def certified(authority: trustme.CA) -> Callable[..., ssl.SSLContext]:
-    """Make a server's side of TLS, with a certificate of that authority."""
+    """Make contexts for servers, with a certificate that the authority signed."""
 
     def make(host: str, *, until: datetime | None = None) -> ssl.SSLContext:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -40,7 +40,7 @@ def certified(authority: trustme.CA) -> Callable[..., ssl.SSLContext]:
 
 @pytest.fixture
 def trusting(authority: trustme.CA) -> ssl.SSLContext:
-    """Make a client's side of TLS that trusts the authority."""
+    """Make a context for clients that trust the authority."""
     context = ssl.create_default_context()
     authority.configure_trust(context)
     return context
@@ -50,7 +50,7 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 async def test_a_certificate_of_nobody_is_refused(
     certified: Callable[..., ssl.SSLContext], serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """What no known authority has signed is a TLS error, at once; the server saw a handshake and no request."""
+    """A certificate that no known authority has signed raises TLSError after one attempt, and no request is sent."""
     server = await serve(FUNDED, tls=certified("127.0.0.1"))
 
     error = await fault.error(TLSError, connect(server).credits())
@@ -70,7 +70,7 @@ async def test_a_certificate_for_another_host_or_time_is_refused(
     connect: Connect,
     fault: Watch,
 ) -> None:
-    """A trusted authority is not enough: host name and dates are compared, and a fault in them is final."""
+    """A trusted certificate that has expired or names another host raises TLSError; no request is sent."""
     wrong = certified("elsewhere.example") if fault_of == "host" else certified("127.0.0.1", until=datetime.now(UTC) - timedelta(days=1))
     server = await serve(FUNDED, tls=wrong)
 
@@ -86,7 +86,7 @@ async def test_a_certificate_for_another_host_or_time_is_refused(
 async def test_a_certificate_that_is_right_is_accepted(
     certified: Callable[..., ssl.SSLContext], trusting: ssl.SSLContext, serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """The refusals above are for their own reasons: the same set-up without a fault answers."""
+    """A trusted certificate for the right host is accepted, so the other tests here refuse for their own reasons."""
     server = await serve(FUNDED, tls=certified("127.0.0.1"))
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusting)) as session:
@@ -97,23 +97,23 @@ async def test_a_certificate_that_is_right_is_accepted(
 
 @pytest.mark.row(32)
 async def test_a_server_without_tls_never_sees_the_key(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """A call over https to a port that speaks plain HTTP ends in the handshake."""
+    """A call over https to a port that speaks plain HTTP fails in the handshake, before the key is sent."""
     server = await serve(HANG, greeting=reply(400, "The plain HTTP request was sent to HTTPS port"))
 
     outcome = await fault(connect(server.url.replace("http://", "https://")).credits())
 
-    assert type(outcome.error).__name__ in ("TLSError", "APIConnectionError")
+    assert type(outcome.error) in {TLSError, APIConnectionError}
     assert server.hits == 0
 
 
 @pytest.mark.row(32)
 async def test_a_server_that_hangs_up_in_the_handshake_is_no_identity(connect: Connect, serve: Serve, fault: Watch) -> None:
-    """A handshake that breaks off says nothing about certificates, and may be tried again; no key was sent."""
+    """A server that ends the handshake with an alert causes TLSError or APIConnectionError, and no key is sent."""
     server = await serve(HANG, greeting=b"\x15\x03\x03\x00\x02\x02\x28")  # the TLS alert "handshake failure"
 
     outcome = await fault(connect(server.url.replace("http://", "https://")).credits())
 
-    assert type(outcome.error).__name__ in ("TLSError", "APIConnectionError")
+    assert type(outcome.error) in {TLSError, APIConnectionError}
     assert server.hits == 0
 
 
@@ -121,7 +121,7 @@ async def test_a_server_that_hangs_up_in_the_handshake_is_no_identity(connect: C
 async def test_a_write_over_untrusted_tls_did_not_happen(
     certified: Callable[..., ssl.SSLContext], serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """Nothing is sent before the handshake: the error of a write is not ambiguous."""
+    """A write over untrusted TLS raises TLSError, not AmbiguousWriteError, since nothing was sent."""
     server = await serve(FUNDED, tls=certified("127.0.0.1"))
 
     await fault.error(TLSError, connect(server).request("DELETE", "/keys/abc", into=dict))

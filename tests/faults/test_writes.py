@@ -1,4 +1,4 @@
-"""Requests that change something: sent at most once, and an error that says so when nobody knows what became of it."""
+"""Requests that change something: each is sent at most once, and an unknown result is an AmbiguousWriteError."""
 
 from __future__ import annotations
 
@@ -12,12 +12,9 @@ from openrouter_credits import (
     APIConnectionError,
     APIStatusError,
     APITimeoutError,
-    AuthenticationError,
     BadRequestError,
     InvalidResponseError,
-    NotFoundError,
     OpenRouterError,
-    PermissionDeniedError,
     RateLimitError,
     RedirectError,
     ResponseTooLargeError,
@@ -41,26 +38,24 @@ WANTED = {"name": "bot", "limit": 5}
         (sends(end="reset"), APIConnectionError),
         (HANG, APITimeoutError),
         (sends(b"HTTP/1.1 201 Created\r\nContent-Length: 90\r\n\r\n{", end="close"), APIConnectionError),
-        (sends(b"HTTP/1.1 201 Created\r\nContent-Length: 90\r\n\r\n{", end="hang"), APITimeoutError),
         (refusal(500, "Oops"), ServerError),
         (refusal(503, "Down", "Retry-After: 0"), ServerError),
         (refusal(408, "Slow"), APIStatusError),
         (reply(201, b""), InvalidResponseError),
-        (reply(201, b'{"data":'), InvalidResponseError),
         (reply(200, b"[]"), InvalidResponseError),
         (reply(200, {"error": {"code": 502, "message": "Bad gateway"}}), ServerError),
         (reply(200, b" " * ((1 << 20) + 1)), ResponseTooLargeError),
         (sends(b"SSH-2.0-OpenSSH_9.6\r\n", end="close", every=0.01), InvalidResponseError),
     ],
     ids=[
-        *("disconnect", "reset", "silence", "cut 201", "unfinished 201", "500", "503", "408", "empty 201", "half 201", "no object"),
+        *("disconnect", "reset", "silence", "cut 201", "500", "503", "408", "empty 201", "no object"),
         *("502 in a 200", "too large", "no HTTP"),
     ],
 )
 async def test_a_write_whose_end_is_unknown_is_ambiguous(
     step: Step, kind: type[OpenRouterError], serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """What failed after it was sent is never sent again, not even by aiohttp; the error holds what went wrong."""
+    """A write that fails after it was sent raises AmbiguousWriteError with the cause, and is never sent again."""
     methods = ("POST", "PUT", "PATCH", "DELETE")
     servers = [await serve(step) for _ in methods]
 
@@ -81,9 +76,6 @@ async def test_a_write_whose_end_is_unknown_is_ambiguous(
     ("status", "kind"),
     [
         (400, BadRequestError),
-        (401, AuthenticationError),
-        (403, PermissionDeniedError),
-        (404, NotFoundError),
         (409, APIStatusError),
         (307, RedirectError),
     ],
@@ -91,7 +83,7 @@ async def test_a_write_whose_end_is_unknown_is_ambiguous(
 async def test_a_write_that_was_refused_has_its_own_error(
     status: int, kind: type[APIStatusError], serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """A definite no is no doubt: nothing was changed, and the class says why."""
+    """A write that is refused with a 3xx or 4xx raises the error of its status, not AmbiguousWriteError."""
     server = await serve(refusal(status, "No", "Location: /elsewhere"))
 
     error = await fault.error(kind, connect(server).request("POST", "/keys", into=dict[str, Any], json=WANTED))
@@ -102,7 +94,7 @@ async def test_a_write_that_was_refused_has_its_own_error(
 
 @pytest.mark.row(20)
 async def test_a_refused_connection_is_tried_again_for_a_write(connect: Connect, fault: Watch) -> None:
-    """Nothing was sent when nobody listened: the write goes out once somebody does, and only once."""
+    """A write whose connection is refused is tried again until the server listens, and is then sent exactly once."""
     sock = bound_socket()
     server = Server(CREATED, sock=sock)
     client = connect(
@@ -110,20 +102,19 @@ async def test_a_refused_connection_is_tried_again_for_a_write(connect: Connect,
     )
     call = asyncio.ensure_future(client.request("POST", "/keys", into=dict[str, Any], json=WANTED))
     await asyncio.sleep(0.1)
-    await server.start()
 
-    made = await fault.value(call)
+    async with server:
+        made = await fault.value(call)
 
     assert made == {"data": {"name": "bot"}, "key": "sk-or-v1-new"}
     assert [(asked.method, asked.target, asked.body) for asked in server.asked] == [
         ("POST", "/api/v1/keys", b'{"name": "bot", "limit": 5}')
     ]
-    await server.stop()
 
 
 @pytest.mark.row(20)
 async def test_a_write_that_nobody_received_is_a_connection_error(connect: Connect, fault: Watch) -> None:
-    """Refused to the end, a write is not ambiguous: it certainly did not happen."""
+    """A write whose connections are all refused raises APIConnectionError, since it was never sent."""
     with bound_socket() as sock:
         client = connect(f"http://127.0.0.1:{sock.getsockname()[1]}")
 
@@ -134,7 +125,7 @@ async def test_a_write_that_nobody_received_is_a_connection_error(connect: Conne
 
 @pytest.mark.row(20)
 async def test_a_write_is_sent_again_after_a_429(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """A limit is a definite no, for now: after its wait the write is sent once more, with its body."""
+    """A write that gets a 429 is sent again with the same body, after the wait that Retry-After asks for."""
     server = await serve(refusal(429, "Slow", "Retry-After: 0.05"), CREATED)
 
     made = await fault.value(connect(server).request("POST", "/keys", into=dict[str, Any], json=WANTED))
@@ -147,7 +138,7 @@ async def test_a_write_is_sent_again_after_a_429(serve: Serve, connect: Connect,
 
 @pytest.mark.row(20)
 async def test_a_429_for_ever_is_a_rate_limit(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """A write that was never let in is no ambiguity."""
+    """A write that gets a 429 three times raises RateLimitError, not AmbiguousWriteError."""
     server = await serve(refusal(429))
 
     error = await fault.error(RateLimitError, connect(server).request("DELETE", "/keys/abc", into=dict[str, Any]))
@@ -157,7 +148,7 @@ async def test_a_429_for_ever_is_a_rate_limit(serve: Serve, connect: Connect, fa
 
 @pytest.mark.row(20)
 async def test_a_write_on_a_kept_connection_that_breaks_is_ambiguous(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """Even where a kept connection may just have timed out, a write is not sent again."""
+    """A write that loses a kept connection raises AmbiguousWriteError: the server may have received it."""
     server = await serve(CREATED, CLOSE, CREATED)
     client = connect(server)
     await fault.value(client.request("POST", "/keys", into=dict[str, Any], json=WANTED))

@@ -69,7 +69,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Return the virtual time."""
         return self.now
 
-    def run_in_executor(self, *args: Any) -> asyncio.Future[Any]:
+    def run_in_executor(self, *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]  # hands on what it is given
         """Note that a thread works, which virtual time must not overtake."""
         future = super().run_in_executor(*args)
         self.threads += 1

@@ -1,0 +1,97 @@
+"""Virtual time itself: what the other tests rely on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from .kit.clock import VirtualLoop, allowance, lap, now, run, settle
+from .kit.values import ONCE
+from .kit.wire import FUNDED, Connect, Serve, Wire
+
+
+async def test_an_hour_takes_no_time() -> None:
+    """Timers fire at once and in their order; the clock says when each was due."""
+    fired: list[tuple[str, float]] = []
+    began = now()
+
+    async def sleep(name: str, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        fired.append((name, now() - began))
+
+    await asyncio.gather(sleep("hour", 3600), sleep("minute", 60))
+
+    assert fired == [("minute", pytest.approx(60)), ("hour", pytest.approx(3600))]
+    assert allowance() == 0
+
+
+async def test_a_process_that_stands_still_is_not_late(serve: Serve, connect: Connect) -> None:
+    """An answer that takes 0.2 real seconds is in time for a time-out of 0.05 virtual ones."""
+
+    async def stand_still(wire: Wire) -> None:
+        time.sleep(0.2)
+        await wire.write(FUNDED)
+
+    server = await serve(stand_still)
+
+    with lap() as taken:
+        wallet = await connect(server, timeout=0.05, retry=ONCE).credits()
+
+    assert str(wallet.remaining) == "74.75"
+    assert taken.elapsed == 0
+
+
+async def test_settling_lets_everything_arrive(serve: Serve, connect: Connect) -> None:
+    """After settle() nothing is on its way any more: the call has been made, answered and returned."""
+    server = await serve(FUNDED)
+    call = asyncio.ensure_future(connect(server).credits())
+
+    await settle()
+
+    assert call.done()
+
+
+async def test_a_thread_is_waited_for() -> None:
+    """A thread works in real time, which virtual time does not overtake."""
+    async with asyncio.timeout(5):
+        await asyncio.to_thread(time.sleep, 0.05)
+
+
+@pytest.mark.real_time
+async def test_real_time_is_there_for_those_who_ask() -> None:
+    """A test marked `real_time` runs on an ordinary loop, and its upper bounds allow for a machine that stands still."""
+    assert not isinstance(asyncio.get_running_loop(), VirtualLoop)
+    assert allowance() == 0.5
+
+
+def test_a_task_that_is_left_fails_the_run() -> None:
+    """run() demands that its coroutine leaves no task behind."""
+
+    async def leave() -> None:
+        asyncio.get_running_loop().create_task(asyncio.sleep(60), name="left")
+
+    with pytest.raises(AssertionError, match="tasks are left"):
+        run(leave())
+
+
+def test_an_exception_that_nobody_sees_fails_the_run() -> None:
+    """run() demands that the event loop has no exception to report."""
+
+    async def lose() -> None:
+        asyncio.get_running_loop().create_future().set_exception(OSError())
+
+    with pytest.raises(AssertionError, match="the event loop was told"):
+        run(lose())
+
+
+def test_the_dice_are_always_the_same() -> None:
+    """run() seeds the dice, so that a simulation ends the same way each time."""
+
+    async def roll() -> float:
+        import random
+
+        return random.random()
+
+    assert run(roll()) == run(roll())
