@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any
 
 import attrs
 import pytest
@@ -12,42 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openrouter_credits import (
-    AuthenticationError,
-    Budget,
     Credits,
     KeyInfo,
     KeyStatus,
-    ManagementKeyRequiredError,
     OpenRouterError,
-    ServerError,
     Spendable,
 )
 from openrouter_credits._explain import moment
 from openrouter_credits._spendable import assess
-from tests.kit.values import ZERO
-
-NOW = datetime(2026, 10, 21, 13, 5, tzinfo=UTC)  # a Wednesday
-MONDAY = datetime(2026, 10, 26, tzinfo=UTC)
-
-FORBIDDEN = ManagementKeyRequiredError("Only management keys can perform this operation", status=403)
-UNAUTHORIZED = AuthenticationError("User not found.", status=401)
-DOWN = ServerError("Service temporarily unavailable", status=503)
-
-
-def wallet(remaining: str) -> Credits:
-    """Make a wallet in which this amount is left."""
-    return Credits(Decimal(100), Decimal(100) - Decimal(remaining))
-
-
-def budget(scope: str, remaining: str, resets_at: datetime | None = None) -> Budget:
-    """Make a budget of which this amount is left."""
-    return Budget(scope, remaining_usd=Decimal(remaining), resets_at=resets_at)
-
-
-def key(remaining: str | None = None, *budgets: Budget, **fields: Any) -> KeyInfo:
-    """Make a key with a limit of which this amount is left; `None` makes a key without a limit."""
-    cap = {"limit": None} if remaining is None else {"limit": Decimal(500), "limit_remaining": Decimal(remaining)}
-    return KeyInfo(**{"label": "k", "usage": Decimal(1), "budgets": budgets or None, **cap, **fields})
+from tests.kit.values import DOWN, FORBIDDEN, MONDAY, NOW, UNAUTHORIZED, ZERO, budget, key, wallet
 
 
 def say(credits_: Credits | OpenRouterError | None, info: KeyInfo | OpenRouterError | None) -> str:

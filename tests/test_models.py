@@ -6,18 +6,8 @@ import copy
 import pickle
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import (
-    ROUND_UP,
-    Clamped,
     Context,
     Decimal,
-    DivisionByZero,
-    FloatOperation,
-    Inexact,
-    InvalidOperation,
-    Overflow,
-    Rounded,
-    Subnormal,
-    Underflow,
     localcontext,
 )
 from fractions import Fraction
@@ -30,10 +20,7 @@ from hypothesis import strategies as st
 
 from openrouter_credits import Budget, Credits, FreeModelQuota, KeyInfo, format_usd
 from openrouter_credits._models import plain
-
-ALL_TRAPS = [Clamped, DivisionByZero, FloatOperation, Inexact, InvalidOperation, Overflow, Rounded, Subnormal, Underflow]
-HARSH = Context(prec=4, rounding=ROUND_UP, Emax=9, Emin=-9, traps=ALL_TRAPS)
-LENIENT = Context(prec=1, traps=[])
+from tests.kit.values import HARSH, LENIENT
 
 REMAINING = [
     ("100.3", "56.671895005", "43.628104995"),

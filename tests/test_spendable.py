@@ -7,7 +7,7 @@ import pickle
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_UP, Context, Decimal, DivisionByZero, FloatOperation, Inexact, InvalidOperation, Rounded, localcontext
+from decimal import Context, Decimal, localcontext
 from typing import Any
 
 import attrs
@@ -31,36 +31,9 @@ from openrouter_credits import (
     UnconfirmedCreditsError,
 )
 from openrouter_credits._spendable import assess, spendable, unconfirmed
-from tests.kit.values import ZERO
-
-NOW = datetime(2026, 10, 21, 13, 5, tzinfo=UTC)  # a Wednesday
-MONDAY = datetime(2026, 10, 26, tzinfo=UTC)
-NOVEMBER = datetime(2026, 11, 1, tzinfo=UTC)
-
-HARSH = Context(prec=2, rounding=ROUND_UP, Emax=9, Emin=-9, traps=[DivisionByZero, FloatOperation, Inexact, InvalidOperation, Rounded])
-LENIENT = Context(prec=1, traps=[])
-
-FORBIDDEN = ManagementKeyRequiredError("Only management keys can perform this operation", status=403)
-UNAUTHORIZED = AuthenticationError("User not found.", status=401)
-DOWN = ServerError("Service temporarily unavailable", status=503)
+from tests.kit.values import DOWN, FORBIDDEN, HARSH, LENIENT, MONDAY, NOVEMBER, NOW, UNAUTHORIZED, ZERO, budget, key, wallet
 
 COUNTERS = [f"{kind}usage{window}" for kind in ("", "byok_") for window in ("", "_daily", "_weekly", "_monthly")]
-
-
-def wallet(remaining: str) -> Credits:
-    """Make a wallet in which this amount is left."""
-    return Credits(Decimal("100.5"), Decimal("100.5") - Decimal(remaining))
-
-
-def budget(scope: str, remaining: str | None, resets_at: datetime | None = None) -> Budget:
-    """Make a budget of which this amount is left; `None` leaves the field out."""
-    return Budget(scope, remaining_usd=None if remaining is None else Decimal(remaining), resets_at=resets_at)
-
-
-def key(remaining: str | None = None, *budgets: Budget, **fields: Any) -> KeyInfo:
-    """Make a key with a limit of which this amount is left; `None` makes a key without a limit."""
-    cap = {"limit": None} if remaining is None else {"limit": Decimal(500), "limit_remaining": Decimal(remaining)}
-    return KeyInfo(**{"label": "k", "usage": Decimal(1), "budgets": budgets or None, **cap, **fields})
 
 
 def complete(amount: str, bound_by: str, resets_at: datetime | None = None) -> Spendable:

@@ -27,7 +27,7 @@ from openrouter_credits import (
 )
 from openrouter_credits.testing import FakeBudget, FakeOpenRouter, Hang, Reply
 from tests.kit.clock import until
-from tests.kit.values import KEY, OTHER_KEY, ZERO, outcome, sample
+from tests.kit.values import KEY, NOW, OTHER_KEY, ZERO, outcome, sample
 
 if TYPE_CHECKING:
     from aioresponses import aioresponses
@@ -38,7 +38,6 @@ pytest_plugins = ["openrouter_credits.testing.pytest"]
 
 CREDITS_URL = "https://openrouter.ai/api/v1/credits"
 KEY_URL = "https://openrouter.ai/api/v1/key"
-NOW = datetime(2026, 10, 21, 13, 5, tzinfo=UTC)  # a Wednesday, when the samples were recorded
 
 
 class Stopped(datetime):

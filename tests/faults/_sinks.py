@@ -22,6 +22,7 @@ import os
 import pickle
 import re
 import sys
+import time
 import traceback
 import warnings
 import weakref
@@ -47,6 +48,8 @@ PACKAGE = str(Path(openrouter_credits.__file__).parent)
 GRACE = 0.1
 """Seconds by which a call may miss its deadline."""
 _WINDOW, _STRIDE = 12, 4
+_PATIENCE = 1000
+"""Garbage collections after which no thread can still hold a task."""
 _LONGEST_TEXT = 700
 """Characters: 200 of the server, our own words, and the remedy."""
 
@@ -253,16 +256,27 @@ class Watch:
             assert known.__cause__ is None, f"{known!r} has a __cause__"
             assert known.__context__ is None, f"{known!r} has a __context__"
         if was_reported:
-            if not any(report.exception is error for report in self._reports):
-                gc.collect()  # aiohttp's exceptions make cycles with frames of ours, and so with the task
-                self._write_reports()
-            reports = [report for report in self._reports if report.exception is error]
+            reports = self._reports_of(error)
             assert reports, "asyncio has not reported the exception that nobody retrieved: the check of that sink saw nothing"
             for report in reports:
                 self._check_texts({"asyncio's report": "\n".join(report.texts)})
         if isinstance(error, OpenRouterError):
             _check_words(error)
             self._check_copies(error)
+
+    def _reports_of(self, error: BaseException) -> list[_Report]:
+        """Find asyncio's reports of an exception that nobody retrieved; they come as soon as nothing holds the task any more.
+
+        aiohttp's exceptions make cycles with frames of ours, and so with the task: it takes a garbage collection to free it. A thread
+        that looked up a name may hold its exception, and with it the task, for a moment longer: then that is waited for.
+        """
+        for _ in range(_PATIENCE):
+            if reports := [report for report in self._reports if report.exception is error]:
+                return reports
+            gc.collect()
+            time.sleep(0.001)  # lets a thread go on
+            self._write_reports()
+        return []
 
     def _check_copies(self, error: OpenRouterError) -> None:
         for protocol in (0, pickle.HIGHEST_PROTOCOL):
