@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -30,9 +31,11 @@ PROGRAMS = [HERE / name for name in ("compat", "docs")]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the markers."""
+    """Name the markers, and let Ctrl-C reach the processes that tests start."""
     config.addinivalue_line("markers", "real_time: the test runs in real time; all others run in virtual time")
     config.addinivalue_line("markers", "process: the test starts processes")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # `make test &` in a script ignores it, and children would inherit that
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def is_below(item: pytest.Item, places: list[Path]) -> bool:

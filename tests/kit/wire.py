@@ -90,7 +90,9 @@ Step = Behaviour | bytes
 
 def reply(status: int = 200, body: object = b"", *headers: str, reason: str = "Whatever") -> bytes:
     """Make a whole answer; a body that is neither bytes nor text is sent as JSON."""
-    data = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    if not isinstance(body, bytes | str):
+        body = json.dumps(body)
+    data = body.encode() if isinstance(body, str) else body
     lines = [f"HTTP/1.1 {status} {reason}", *headers]
     names = {line.partition(":")[0].lower() for line in headers}
     if "content-type" not in names:
