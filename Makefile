@@ -56,14 +56,17 @@ $(VENV)/demo: $(VENV)/pip pyproject.toml
 	@touch $@
 
 $(VENV)/tests: $(VENV)/demo
+	@echo "Installing what the tests need ..."
 	@$(PIP) --group tests --group compat --group examples
 	@touch $@
 
 $(VENV)/lint: $(VENV)/tests
+	@echo "Installing linters and type checkers ..."
 	@$(PIP) --group lint
 	@touch $@
 
 $(VENV)/docs: $(VENV)/demo
+	@echo "Installing what the documentation needs ..."
 	@$(PIP) --group docs
 	@touch $@
 

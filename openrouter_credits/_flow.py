@@ -9,7 +9,6 @@ import asyncio
 import logging
 import math
 import random
-import time
 from collections import deque
 from contextlib import suppress
 from functools import partial
@@ -62,7 +61,7 @@ class Flow:
     """Requests a second at most, if the caller said so."""
     wave: Wave = NO_WAVE
     """How carefully to begin."""
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = field(kw_only=True)
     draw: Callable[[], float] = random.random
 
     pace: Pace = field(init=False, default=Factory(lambda self: Pace(self.rate, self.wave), takes_self=True))

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LEAST_TIME = 0.01
-"""A try needs so many seconds at least. With less left before the deadline nothing is sent: no answer could arrive in time."""
+MIN_ATTEMPT_TIME = 0.01
+"""An attempt needs at least this many seconds. With less left before the deadline nothing is sent: no answer could arrive in time."""
 
 
 def check_seconds(name: str, value: object, *, zero: bool = False, unit: str = "seconds") -> None:
@@ -71,7 +71,7 @@ class RetryPolicy:
     wait_max: float = 8.0
     """The longest that any wait can be, without a hint of the server's."""
     deadline: float = 30.0
-    """Bounds the whole call from its first line: queueing, tries and waits."""
+    """Bounds the whole call from its first line: queueing, tries and waits. In its last 10 ms nothing is sent any more."""
 
     def __attrs_post_init__(self) -> None:
         check_count("attempts", self.attempts)
@@ -123,8 +123,8 @@ async def retry(
         attempt: one try; every fault it may be tried again for is an `OpenRouterError`.
         policy: decides.
         is_write: whether an attempt changes something, and must not be sent twice.
-        ends: when the deadline is, by `clock`; else the policy's, from now.
-        clock: a monotonic clock, in seconds; else the running event loop's.
+        ends: the deadline by `clock`; by default the policy's deadline, from now.
+        clock: a monotonic clock, in seconds; by default the running event loop's.
         sleep: the one place that waits between tries.
         draw: numbers from 0 to 1 for the jitter.
     """
@@ -143,9 +143,12 @@ async def retry(
             error = after_write(error)
         error.attempts = tuple(failed)
         waited = policy.wait(error, len(failed), draw)
-        if not error.is_retryable or len(failed) >= policy.attempts or ends - clock() - waited < LEAST_TIME:
+        goes_on = error.is_retryable and len(failed) < policy.attempts and ends - clock() - waited >= MIN_ATTEMPT_TIME
+        if goes_on:
+            await sleep(waited)
+            goes_on = ends - clock() >= MIN_ATTEMPT_TIME  # a busy event loop wakes late
+        if not goes_on:
             try:
                 raise error
             finally:
                 del error  # the error's traceback holds this frame: without this they would keep each other alive
-        await sleep(waited)

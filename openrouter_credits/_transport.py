@@ -34,7 +34,7 @@ from openrouter_credits._errors import (
     TLSError,
 )
 from openrouter_credits._protocol import Reply, Request
-from openrouter_credits._retry import LEAST_TIME
+from openrouter_credits._retry import MIN_ATTEMPT_TIME
 from openrouter_credits._secrets import HiddenUrl, quote
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ class Transport:
         now = bound.loop.time
         ends = now() + left
         was_queued = bound.slots.locked()
-        is_sent = False
+        may_be_sent = False
         status, body = 0, bytearray()
         headers: Mapping[str, str] = {}
         largest = _LARGEST_BODY
@@ -232,9 +232,9 @@ class Transport:
                     if was_queued:
                         deadline.move(min(ends, now() + self._timeout))
                     self._check_open()
-                    if ends - now() < LEAST_TIME:
+                    if ends - now() < MIN_ATTEMPT_TIME:
                         raise TimeoutError
-                    is_sent = True
+                    may_be_sent = True
                     async with bound.session.request(
                         request.method,
                         url,
@@ -258,7 +258,7 @@ class Transport:
             if self._closed:
                 return ClientClosedError("The client was closed during the call")
             if status == 0 or 200 <= status < 300:
-                if isinstance(problem, TimeoutError) and not is_sent:
+                if isinstance(problem, TimeoutError) and not may_be_sent:
                     return _unsent(left, was_queued=was_queued)
                 return _translate(problem, min(left, self._timeout), bound.session)
         if 200 <= status < 300 and len(body) > largest:
@@ -281,9 +281,10 @@ def _join(base_url: str, target: str) -> URL:
 
 def _unsent(left: float, *, was_queued: bool) -> APITimeoutError:
     """Make the error of a call whose deadline came before anything was sent."""
+    seconds = f"{max(0.0, left):.3g} s"
     if was_queued:
-        return APITimeoutError(f"Timed out: no connection was free within {left:.3g} s", sent=False)
-    return APITimeoutError(f"Timed out: only {max(0.0, left):.3g} s were left, too little to send a request", sent=False)
+        return APITimeoutError(f"Timed out: no connection was free in time ({seconds})", sent=False)
+    return APITimeoutError(f"Timed out: {seconds} are too little to send a request", sent=False)
 
 
 def _translate(problem: Exception, seconds: float, session: aiohttp.ClientSession) -> OpenRouterError:

@@ -1,4 +1,4 @@
-"""Fixtures of all tests: nobody's environment, aioresponses repaired, and servers that stop by themselves."""
+"""Fixtures of all tests: an environment without keys and proxies, aioresponses repaired, and servers that stop by themselves."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ settings.register_profile("tests", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("tests")
 
 HERE = Path(__file__).parent
-ELSEWHERE = [HERE / name for name in ("benchmarks", "compat", "docs", "faults", "test_benchmarks.py")]
-"""Where no unit test is."""
+NOT_COVERING = [HERE / name for name in ("benchmarks", "compat", "docs", "faults", "test_benchmarks.py")]
+"""Places whose tests do not count for coverage."""
 PROGRAMS = [HERE / name for name in ("compat", "docs")]
 """Where whole programs run, often with threads of their own."""
 
@@ -63,7 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     saves a minute, too: the tracer of Python 3.11 makes searches and simulations, which say so themselves, take thrice as long.
     """
     for item in items:
-        if is_below(item, ELSEWHERE) or is_hypothesis_test(getattr(item, "obj", None)):
+        if is_below(item, NOT_COVERING) or is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.no_cover)
 
 
@@ -76,8 +76,8 @@ def _small_heap() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _nobodys_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide the keys and proxies of whoever runs the tests."""
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the keys and proxies of the person who runs the tests."""
     for name in list(os.environ):
         if name.startswith("OPENROUTER_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)

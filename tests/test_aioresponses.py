@@ -94,7 +94,7 @@ async def test_a_borrowed_session_is_mocked_too(mocked: aioresponses) -> None:
 
 
 async def test_a_query_is_part_of_the_address(mocked: aioresponses) -> None:
-    """A query matches the address in the mock."""
+    """A call with `params` is answered by the mock of the URL with that query."""
     mocked.get("https://openrouter.ai/api/v1/keys?offset=100", payload={"data": []})
 
     async with CreditsClient(KEY) as client:

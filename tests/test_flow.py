@@ -73,7 +73,7 @@ class Desk:
         return self.flow._probe is ticket
 
     def silent_since(self) -> float | None:
-        """Return the start of the host's current silence, or None if it owes no answer."""
+        """Return the start of the host's current silence, or None if no request waits for an answer."""
         return self.flow.silent_since
 
     def answer(self, times: int = 1) -> None:
@@ -135,7 +135,7 @@ def test_nothing_is_held_back_for_long_before_the_host_has_spoken() -> None:
 
 
 def test_a_wave_grows_with_the_answers() -> None:
-    """A wave keeps its size for 150 answers, and each later answer makes it larger."""
+    """The number of requests that may be under way at first (the wave) grows after 150 answers."""
     desk = Desk(wave=Wave(2, 0.5))
 
     desk.answer(150)
@@ -524,7 +524,7 @@ def test_a_pause_is_no_silence() -> None:
 
 
 def test_waiting_for_the_pace_is_no_silence() -> None:
-    """A host owes no answer while no request is in flight, however many calls wait for the pace."""
+    """A host is not silent while no request is in flight, however many calls wait for the pace."""
     desk = Desk(rate=0.01)
     desk.flow._calls = 32
 
@@ -569,7 +569,7 @@ def cancel_as_the_turn_comes(task: asyncio.Task[Any]) -> None:
 
 @virtual
 async def test_a_turn_that_comes_to_a_cancelled_call_is_given_back() -> None:
-    """A call that is cancelled as its turn comes gives its ticket back, and the next call goes."""
+    """A call that is cancelled just as it may send leaves its turn to the next call."""
     flow = Flow(rate=1.0, clock=now)
     for _ in range(2):
         flow.end(flow.take(is_retry=False) or await flow.turn(is_retry=False))

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from .kit.clock import VirtualLoop, allowance, lap, now, run, settle
+from .kit.clock import VirtualLoop, allowance, lap, now, run, settle, until
 from .kit.values import ONCE
 from .kit.wire import FUNDED, Connect, Serve, Wire
 
@@ -54,9 +54,41 @@ async def test_settling_lets_everything_arrive(serve: Serve, connect: Connect) -
 
 
 async def test_a_thread_is_waited_for() -> None:
-    """A thread works in real time, which virtual time does not overtake."""
+    """A thread works in real time, which virtual time does not overtake: a time-out of 5 s is not reached in 0.05."""
     async with asyncio.timeout(5):
         await asyncio.to_thread(time.sleep, 0.05)
+
+
+async def test_a_thread_that_nobody_awaits_any_more_is_waited_for() -> None:
+    """A cancelled call leaves its thread at work, and virtual time still does not overtake that."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def work() -> None:
+        time.sleep(0.2)
+        loop.call_soon_threadsafe(ended.set)
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.to_thread(work), 0.05)
+
+    await asyncio.wait_for(ended.wait(), 5)
+
+
+async def test_a_block_that_raises_is_timed_too() -> None:
+    """lap() measures a block that ends in an exception."""
+    with pytest.raises(TimeoutError), lap() as taken:
+        async with asyncio.timeout(3):
+            await asyncio.sleep(60)
+
+    assert taken.elapsed == pytest.approx(3)
+
+
+async def test_a_condition_that_never_comes_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """until() gives up in real time, since it lets no virtual time pass."""
+    monkeypatch.setattr("tests.kit.clock._DEADLOCK", 0.05)
+
+    with pytest.raises(AssertionError, match="never became true"):
+        await until(lambda: False)
 
 
 @pytest.mark.real_time
@@ -87,7 +119,7 @@ def test_an_exception_that_nobody_sees_fails_the_run() -> None:
 
 
 def test_the_dice_are_always_the_same() -> None:
-    """run() seeds the dice, so that a simulation ends the same way each time."""
+    """run() seeds the random numbers, so that a simulation ends the same way each time."""
 
     async def roll() -> float:
         import random

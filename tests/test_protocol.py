@@ -294,7 +294,7 @@ def test_a_reset_that_is_only_in_the_body_is_read() -> None:
 
 
 def test_hints_are_read_inside_a_200_too() -> None:
-    """The reset of an error of code 429 inside a 200 counts, as it does under the status 429."""
+    """X-RateLimit-Reset is a hint for an error of code 429 inside a 200, as it is for a status 429."""
     error = refused(Reply(200, {}, sample("error-rate-limit-reset-in-body")))
 
     assert error.retry_after == 15 * 3600

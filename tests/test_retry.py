@@ -291,6 +291,21 @@ async def test_a_wait_that_leaves_no_time_for_a_try_is_not_begun(wait: float, sl
     assert len(time.slept) == sleeps
 
 
+async def test_a_sleep_that_ends_late_raises_the_last_real_error() -> None:
+    """If the loop was busy until the deadline, no further try is made: its time-out would hide the last error and its hint."""
+    time = FakeTime(draw=0.0)
+    error = limited(hint=1.0)
+    script = Script(time, error, "value")
+
+    async def oversleep(seconds: float) -> None:
+        await time.sleep(seconds + 0.5)
+
+    raised = await outcome(retry(script, RetryPolicy(deadline=1.5), **time.injected() | {"sleep": oversleep}))
+
+    assert raised is error
+    assert (error.retry_after, len(error.attempts), len(script.left)) == (1.0, 1, 1)
+
+
 async def test_a_jump_of_the_wall_clock_has_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jumps of the wall clock do not end a call: its deadline is measured by the event loop's clock."""
     hours = itertools.count(step=3600)

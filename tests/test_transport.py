@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
     from tests.kit.wire import Connect, Serve, Step
 
+ONE_SLOT = SimpleNamespace(limit=1, limit_per_host=0)
+"""The limits of a connector that keeps one connection."""
 GET = make_request("GET", "/credits", ApiKey(KEY))
 
 
@@ -80,7 +82,7 @@ async def test_only_our_own_headers_are_sent(serve: Serve) -> None:
     async with CreditsClient(KEY, base_url=server.url) as client:
         await client.credits()
 
-    assert {name for name, _ in server.asked[0].headers} == {"Host", "Authorization", "User-Agent", "Accept", "Accept-Encoding"}
+    assert {name for name, _ in server.received[0].headers} == {"Host", "Authorization", "User-Agent", "Accept", "Accept-Encoding"}
 
 
 async def test_a_body_is_sent_as_json(serve: Serve) -> None:
@@ -90,8 +92,8 @@ async def test_a_body_is_sent_as_json(serve: Serve) -> None:
         assert await client.request("POST", "/keys", into=dict[str, str], json={"name": "bot"}, params={"a": True}) == {"key": "sk"}
 
     assert server.lines == ["POST /api/v1/keys?a=true"]
-    assert [asked.body for asked in server.asked] == [b'{"name": "bot"}']
-    assert server.asked[0].header("Content-Type") == "application/json"
+    assert [asked.body for asked in server.received] == [b'{"name": "bot"}']
+    assert server.received[0].header("Content-Type") == "application/json"
 
 
 async def test_quoted_paths_and_queries_arrive_as_written(serve: Serve, connect: Connect) -> None:
@@ -372,7 +374,7 @@ async def test_a_borrowed_session_is_used_with_our_settings_and_left_alone(serve
 
 async def test_waiting_for_a_slot_is_not_charged_to_the_attempt() -> None:
     """An attempt's time-out starts when it gets a slot; the call's deadline counts the wait for the slot too."""
-    transport = transport_to("https://x.example", InFlight(SimpleNamespace(limit=1, limit_per_host=0)), timeout=2.0)
+    transport = transport_to("https://x.example", InFlight(ONE_SLOT), timeout=2.0)
 
     async def call(left: float) -> tuple[float, bool]:
         with lap() as taken:
@@ -387,7 +389,7 @@ async def test_waiting_for_a_slot_is_not_charged_to_the_attempt() -> None:
 
 async def test_time_outs_of_the_queue_say_so() -> None:
     """A call whose deadline comes while it waits for a connection says so, and that nothing was sent."""
-    transport = transport_to("https://x.example", InFlight(SimpleNamespace(limit=1, limit_per_host=0)), timeout=50.0)
+    transport = transport_to("https://x.example", InFlight(ONE_SLOT), timeout=50.0)
     holder = asyncio.ensure_future(outcome(transport.send(GET, 40.0)))
     await asyncio.sleep(0)
 
@@ -397,7 +399,7 @@ async def test_time_outs_of_the_queue_say_so() -> None:
 
     assert taken.elapsed == 3.5
     assert isinstance(error, APITimeoutError)
-    assert (error.summary, error.sent) == ("Timed out: no connection was free within 3.5 s", False)
+    assert (error.summary, error.sent) == ("Timed out: no connection was free in time (3.5 s)", False)
 
 
 @pytest.mark.parametrize(("left", "shown"), [(0.009, "0.009 s"), (-0.5, "0 s")])
@@ -411,29 +413,56 @@ async def test_a_call_with_next_to_no_time_left_sends_nothing(left: float, shown
     assert taken.elapsed == 0
     assert session.seen == 0
     assert isinstance(error, APITimeoutError)
-    assert (error.summary, error.sent) == (f"Timed out: only {shown} were left, too little to send a request", False)
+    assert (error.summary, error.sent) == (f"Timed out: {shown} are too little to send a request", False)
 
 
-@pytest.mark.parametrize(("later", "seen"), [(0.0, 1), (0.009, 1), (0.5, 2)])
-async def test_a_call_that_gets_its_slot_too_late_sends_nothing(later: float, seen: int) -> None:
-    """A call that gets its slot less than 10 ms before the deadline sends nothing and says that it found none."""
-    session = InFlight(SimpleNamespace(limit=1, limit_per_host=0))
+@pytest.mark.parametrize("left", [0.0, -0.5])
+async def test_a_call_whose_deadline_passed_before_it_was_queued_says_so(left: float) -> None:
+    """A call that is queued after its deadline ends at once, and shows no negative seconds."""
+    transport = transport_to("https://x.example", InFlight(ONE_SLOT))
+    holder = asyncio.ensure_future(outcome(transport.send(GET, 5.0)))
+    await asyncio.sleep(0)
+
+    with lap() as taken:
+        error = await outcome(transport.send(GET, left))
+    await holder
+
+    assert taken.elapsed == pytest.approx(0)
+    assert isinstance(error, APITimeoutError)
+    assert (error.summary, error.sent) == ("Timed out: no connection was free in time (0 s)", False)
+
+
+async def two_calls(later: float) -> tuple[int, list[object]]:
+    """Make two calls through one slot, the second so much later; both have 3 s. Return the number of requests, and the outcomes."""
+    session = InFlight(ONE_SLOT)
     transport = transport_to("https://x.example", session, timeout=50.0)
-
-    holder = asyncio.ensure_future(outcome(transport.send(GET, 3.0)))
+    first = asyncio.ensure_future(outcome(transport.send(GET, 3.0)))
     await asyncio.sleep(later)
     second = await outcome(transport.send(GET, 3.0))
-    first = await holder
+    return session.seen, [await first, second]
 
-    assert session.seen == seen
-    assert isinstance(first, APITimeoutError)
-    assert isinstance(second, APITimeoutError)
-    assert (first.sent, second.sent) == (True, seen == 2)
+
+@pytest.mark.parametrize("later", [0.0, 0.009])
+async def test_a_call_that_gets_its_slot_too_late_sends_nothing(later: float) -> None:
+    """A slot that becomes free less than 10 ms before the deadline is not used: no answer could arrive in time."""
+    requests, errors = await two_calls(later)
+
+    assert requests == 1
+    assert [error.sent for error in errors if isinstance(error, APITimeoutError)] == [True, False]
+    assert "no connection was free in time" in str(errors[1])
+
+
+async def test_a_call_that_gets_its_slot_in_time_sends_its_request() -> None:
+    """A slot that becomes free 20 ms before the deadline is used, though no answer comes."""
+    requests, errors = await two_calls(0.02)
+
+    assert requests == 2
+    assert [error.sent for error in errors if isinstance(error, APITimeoutError)] == [True, True]
 
 
 async def test_a_slot_is_not_held_while_sleeping() -> None:
     """Twenty calls that sleep between attempts leave the only slot to another call, which does not wait."""
-    session: Any = RaisingSession(aiohttp.ServerDisconnectedError(), connector=SimpleNamespace(limit=1, limit_per_host=0))
+    session: Any = RaisingSession(aiohttp.ServerDisconnectedError(), connector=ONE_SLOT)
     client = CreditsClient(KEY, base_url="https://x.example", session=session, retry=RetryPolicy(wait_initial=8.0))
     sleepers = [asyncio.ensure_future(outcome(client.credits())) for _ in range(20)]
     await asyncio.sleep(0)
@@ -695,8 +724,8 @@ async def test_a_proxy_sees_connect_and_never_the_key(how: str, serve: Serve, mo
     assert type(error) is APIConnectionError
     assert "The proxy answered 407" in str(error)
     assert "secret" not in f"{error} {vars(error)} {client!r}"
-    assert [asked.method for asked in proxy.asked] == ["CONNECT"]
-    assert KEY not in str(proxy.asked)
+    assert [asked.method for asked in proxy.received] == ["CONNECT"]
+    assert KEY not in str(proxy.received)
 
 
 # The log

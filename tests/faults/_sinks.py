@@ -45,10 +45,10 @@ T = TypeVar("T")
 E = TypeVar("E", bound=BaseException)
 
 PACKAGE = str(Path(openrouter_credits.__file__).parent)
-GRACE = 0.1
-"""Seconds by which a call may miss its deadline."""
+GRACE = 1e-6
+"""Seconds by which a call may miss its deadline, for rounding: time is virtual."""
 _WINDOW, _STRIDE = 12, 4
-_PATIENCE = 1000
+_MAX_COLLECTIONS = 1000
 """Garbage collections after which no thread can still hold a task."""
 _LONGEST_TEXT = 700
 """Characters: 200 of the server, our own words, and the remedy."""
@@ -106,7 +106,7 @@ class Watch:
     """The deadline of each call that is given none of its own. All times are in seconds."""
     is_needed: bool = False
     """Whether the test fails unless it awaits at least one call through this watch."""
-    seen: int = field(init=False, default=0)
+    calls: int = field(init=False, default=0)
     """Number of calls that were awaited through this watch."""
     _checked: int = field(init=False, default=0)
     _running: int = field(init=False, default=0)
@@ -147,7 +147,7 @@ class Watch:
         unexpected = [report.texts[0] for report in self._reports if not any(report.exception is known for known in self._expected)]
         assert not unexpected, f"the event loop was told of something else: {unexpected}"
         assert not self._warnings, f"there were warnings: {[str(warning.message) for warning in self._warnings]}"
-        assert self.seen or not self.is_needed, "a row must hand its calls to `fault`, which asserts what every row asserts"
+        assert self.calls or not self.is_needed, "a row must hand its calls to `fault`, which asserts what every row asserts"
 
     async def __call__(
         self, call: Awaitable[T], *, deadline: float | None = None, also: tuple[type[BaseException], ...] = ()
@@ -159,7 +159,7 @@ class Watch:
             deadline: seconds in which the call must end; by default, the deadline of the clients made in this test.
             also: exceptions from outside the package that the row allows.
         """
-        self.seen += 1
+        self.calls += 1
         caught: list[BaseException] = []
         began, elapsed = now(), 0.0
 
@@ -224,7 +224,7 @@ class Watch:
 
         The key and the base URL come from its environment, so that no line of its code shows them.
         """
-        self.seen += 1
+        self.calls += 1
         environment = {**os.environ, "OPENROUTER_API_KEY": key, "OPENROUTER_BASE_URL": url, "PYTHONDONTWRITEBYTECODE": "1"}
         child = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -270,7 +270,7 @@ class Watch:
         aiohttp's exceptions make cycles with frames of ours, and so with the task: it takes a garbage collection to free it. A thread
         that looked up a name may hold its exception, and with it the task, for a moment longer: then that is waited for.
         """
-        for _ in range(_PATIENCE):
+        for _ in range(_MAX_COLLECTIONS):
             if reports := [report for report in self._reports if report.exception is error]:
                 return reports
             gc.collect()

@@ -13,7 +13,7 @@ import pytest
 from openrouter_credits import CheckReport, KeyCheck, Level, RateLimitError, RetryPolicy
 from tests.kit.clock import now
 from tests.kit.values import made_up_keys
-from tests.kit.wire import FUNDED, Asked, Connect, Serve, Server, answers, bound_socket, refusal
+from tests.kit.wire import FUNDED, Connect, Received, Serve, Server, answers, bound_socket, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,7 +41,7 @@ async def test_a_bad_key_and_capped_keys_disturb_no_other(serve: Serve, connect:
     keys = hidden_keys(fault, 100)
     capped = set(keys[3::20])
 
-    def answer(asked: Asked) -> bytes:
+    def answer(asked: Received) -> bytes:
         if asked.key == keys[50]:
             return refusal(401, "User not found.")
         if asked.key in capped:
@@ -64,7 +64,7 @@ async def test_a_shared_limit_loses_no_key(serve: Serve, connect: Connect, fault
     passed: Counter[int] = Counter()
     began = now()
 
-    def limited(_: Asked) -> bytes:
+    def limited(_: Received) -> bytes:
         second = int(now() - began)
         passed[second] += 1
         return FUNDED if passed[second] <= 100 else refusal(429, "Rate limit exceeded", "Retry-After: 1")
@@ -172,7 +172,7 @@ async def test_a_key_waits_for_its_hint_and_the_others_do_not(
     keys = hidden_keys(fault, 20)
     asked: Counter[str] = Counter()
 
-    def answer(request: Asked) -> bytes:
+    def answer(request: Received) -> bytes:
         asked[request.key] += 1
         return refused if request.key == keys[7] and asked[keys[7]] == 1 else FUNDED
 

@@ -234,7 +234,7 @@ async def test_a_date_that_is_none_raises_nothing_else(hint: str, date: str, ser
 
 @pytest.mark.row(9)
 async def test_a_wait_of_thirty_years_is_raised_at_once(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """A hint past the deadline is not slept: after one request the error holds the exact wait."""
+    """A wait past the deadline is not begun: after one request the error holds the exact wait."""
     now = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
     server = await serve(refusal(503, "Later", "Retry-After: 1000000000", f"Date: {http_date(now)}"))
 

@@ -39,7 +39,7 @@ async def test_what_is_pasted_along_with_a_key_is_dropped(pasted: str, serve: Se
 
     await fault.value(connect(server, pasted).credits())
 
-    assert server.asked[0].header("Authorization") == f"Bearer {KEY}"
+    assert server.received[0].header("Authorization") == f"Bearer {KEY}"
 
 
 BAD = {
@@ -109,7 +109,7 @@ async def test_a_blank_variable_counts_as_unset(serve: Serve, fault: Watch, monk
 
     assert "OPENROUTER_API_KEY" in str(error)
     assert "load_dotenv" in error.remedy
-    assert [asked.header("Authorization") for asked in server.asked] == [f"Bearer {OTHER_KEY}"]
+    assert [asked.header("Authorization") for asked in server.received] == [f"Bearer {OTHER_KEY}"]
 
 
 @pytest.mark.row(35)
@@ -235,7 +235,7 @@ async def test_a_copied_key_still_works(serve: Serve, connect: Connect, fault: W
         await fault.refusal(TypeError, partial(travel, key))
     shown = await fault.value(_shown(key))
 
-    assert {asked.header("Authorization") for asked in server.asked} == {f"Bearer {KEY}"}
+    assert {asked.header("Authorization") for asked in server.received} == {f"Bearer {KEY}"}
     assert all(copied == key and hash(copied) == hash(key) for copied in copies)
     assert shown[:2] == [f"ApiKey({MASK!r})", MASK]
 
@@ -274,7 +274,7 @@ async def test_a_spec_and_its_outcome_travel_without_the_key(serve: Serve, conne
     )
 
     assert copies == [spec] * 3
-    assert f"Bearer {KEY}" in {asked.header("Authorization") for asked in server.asked}
+    assert f"Bearer {KEY}" in {asked.header("Authorization") for asked in server.received}
     for check in report.checks:
         again = pickle.loads(pickle.dumps(check))
         assert (again.label, str(again.error)) == (check.label, str(check.error))

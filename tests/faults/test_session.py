@@ -44,7 +44,7 @@ async def test_a_netrc_entry_does_not_replace_the_key(
     async with aiohttp.ClientSession() as session:
         await fault.value(connect(server, session=session).credits())
 
-    assert [asked.header("Authorization") for asked in server.asked] == [f"Bearer {KEY}"] * 2
+    assert [asked.header("Authorization") for asked in server.received] == [f"Bearer {KEY}"] * 2
 
 
 @pytest.mark.row(36)
@@ -79,8 +79,8 @@ async def test_a_proxy_that_wants_a_password_is_a_connection_error(
 
     assert "proxy answered 407" in str(error)
     assert proxy.hits >= 1
-    assert all(asked.method == "CONNECT" and asked.header("Authorization") is None for asked in proxy.asked)
-    assert proxy.asked[0].header("Proxy-Authorization") == "Basic " + base64.b64encode(f"someone:{PASSWORD}".encode()).decode()
+    assert all(asked.method == "CONNECT" and asked.header("Authorization") is None for asked in proxy.received)
+    assert proxy.received[0].header("Proxy-Authorization") == "Basic " + base64.b64encode(f"someone:{PASSWORD}".encode()).decode()
     await fault.value(_shown(client))
 
 
@@ -141,9 +141,9 @@ async def test_a_cookie_of_one_key_is_not_sent_with_another(serve: Serve, connec
         for _ in range(2):
             await (await session.get(server.url.replace("127.0.0.1", "localhost"))).read()
 
-    assert [asked.header("Cookie") for asked in server.asked[:3]] == [None] * 3
-    assert [asked.header("Authorization") for asked in server.asked[:3]] == [f"Bearer {key}" for key in (KEY, OTHER_KEY, KEY)]
-    assert server.asked[4].header("Cookie") == "account=first", (
+    assert [asked.header("Cookie") for asked in server.received[:3]] == [None] * 3
+    assert [asked.header("Authorization") for asked in server.received[:3]] == [f"Bearer {key}" for key in (KEY, OTHER_KEY, KEY)]
+    assert server.received[4].header("Cookie") == "account=first", (
         "aiohttp alone does not send this cookie back, so that the test shows nothing"
     )
 
@@ -182,7 +182,7 @@ async def test_a_base_url_on_this_machine_is_accepted(url: str, target: str, ser
 
     await fault.value(connect(url.format(port=server.port)).credits())
 
-    assert server.asked[0].target == target
+    assert server.received[0].target == target
 
 
 @pytest.mark.row(38)

@@ -180,7 +180,7 @@ async def test_a_borrowed_session_may_have_settings_of_its_own(serve: Serve, con
         assert session.timeout == aiohttp.ClientTimeout(total=0.001)
         assert "Authorization" not in session.headers
     assert str(wallet.remaining) == "74.75"
-    assert server.asked[0].header("X-Mine") == "yes"
+    assert server.received[0].header("X-Mine") == "yes"
 
 
 @pytest.mark.row(51)

@@ -107,7 +107,7 @@ async def test_a_refused_connection_is_tried_again_for_a_write(connect: Connect,
         made = await fault.value(call)
 
     assert made == {"data": {"name": "bot"}, "key": "sk-or-v1-new"}
-    assert [(asked.method, asked.target, asked.body) for asked in server.asked] == [
+    assert [(asked.method, asked.target, asked.body) for asked in server.received] == [
         ("POST", "/api/v1/keys", b'{"name": "bot", "limit": 5}')
     ]
 
@@ -131,7 +131,7 @@ async def test_a_write_is_sent_again_after_a_429(serve: Serve, connect: Connect,
     made = await fault.value(connect(server).request("POST", "/keys", into=dict[str, Any], json=WANTED))
 
     assert made["key"] == "sk-or-v1-new"
-    assert server.asked[0].body == server.asked[1].body
+    assert server.received[0].body == server.received[1].body
     assert server.hits == 2
     assert server.gaps[0] >= 0.05
 

@@ -39,7 +39,7 @@ async def test_a_zero_that_the_keys_use_belies_is_an_error(name: str, serve: Ser
     assert isinstance(error.credits, Credits)
     assert (str(error.credits.total_credits), str(error.credits.total_usage)) == ("0", "0")
     assert error.problems == ()
-    assert [asked.target for asked in server.asked] == ["/api/v1/credits", "/api/v1/key"]
+    assert [asked.target for asked in server.received] == ["/api/v1/credits", "/api/v1/key"]
 
 
 @pytest.mark.row(40)
@@ -109,7 +109,7 @@ async def test_a_zero_is_borne_out_by_the_key_that_read_it(serve: Serve, connect
 
     await fault.value(connect(server, KEY, management_key=OTHER_KEY).credits())
 
-    assert [asked.header("Authorization") for asked in server.asked] == [f"Bearer {OTHER_KEY}"] * 2
+    assert [asked.header("Authorization") for asked in server.received] == [f"Bearer {OTHER_KEY}"] * 2
 
 
 @pytest.mark.row(40)

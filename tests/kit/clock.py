@@ -10,8 +10,10 @@ import asyncio
 import functools
 import random
 import selectors
+import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from typing import Any, ParamSpec, TypeVar
 
 from attrs import define
@@ -22,12 +24,12 @@ P = ParamSpec("P")
 QUIET = 0.02
 """Real seconds without news from any socket, after which nothing is on its way between two sockets of this process."""
 STANDSTILL = 0.5
-"""Real seconds that a busy machine may stand still; whoever bounds real time from above adds them."""
+"""Real seconds that a busy machine may stand still: part of every upper bound of real time."""
 _TICK = 1e-9
 _DEADLOCK = 40.0
 
 
-class _NoWaiting(selectors.DefaultSelector):
+class _VirtualSelector(selectors.DefaultSelector):
     """Lets the time of its loop pass instead of waiting for it."""
 
     loop: VirtualLoop
@@ -41,12 +43,12 @@ class _NoWaiting(selectors.DefaultSelector):
             assert ready, f"deadlock: nothing has happened for {_DEADLOCK} s"
             return ready
         has_sockets = len(self.get_map()) > 1  # the first is the loop's own, which wakes it up
-        if self.loop.threads:
+        if self.loop.working_threads:
             ready = super().select(timeout)
         elif has_sockets:
             ready = super().select(min(timeout, QUIET))
-        if not ready:
-            self.loop.now += max(timeout, _TICK)  # a timer due now must not find that no time has passed
+        if timeout and not ready:
+            self.loop.now += max(timeout, _TICK)  # less could be lost in rounding, and the clock would stand still
         return ready
 
 
@@ -54,10 +56,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop in virtual time; only what runs in a thread is waited for in real time."""
 
     def __init__(self) -> None:
-        selector = _NoWaiting()
+        selector = _VirtualSelector()
         selector.loop = self
         self.now = 1024.0
-        self.threads = 0
+        self.working_threads = 0
+        self._pool: ThreadPoolExecutor | None = None
         super().__init__(selector)
 
     @property
@@ -69,21 +72,29 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Return the virtual time."""
         return self.now
 
-    def run_in_executor(self, *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]  # hands on what it is given
-        """Note that a thread works, which virtual time must not overtake."""
-        future = super().run_in_executor(*args)
-        self.threads += 1
-        future.add_done_callback(self._count_thread_out)
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]  # hands on what it is given
+        """Note that a thread works, which virtual time must not overtake; a cancelled call does not end its thread."""
+        if executor is None:
+            executor = self._pool = self._pool or ThreadPoolExecutor()
+            self.set_default_executor(executor)
+        work = executor.submit(func, *args)
+        self.working_threads += 1
+        future = asyncio.wrap_future(work, loop=self)
+        work.add_done_callback(self._thread_has_ended)  # after the callback of wrap_future: first the result arrives
         return future
 
     async def shutdown_default_executor(self, *args: Any) -> None:
         """Wait for the threads; from Python 3.12 on there is a time-out around that."""
-        self.threads += 1
+        self.working_threads += 1
         await super().shutdown_default_executor(*args)
-        self.threads -= 1
+        self.working_threads -= 1
 
-    def _count_thread_out(self, _: object) -> None:
-        self.threads -= 1
+    def _thread_has_ended(self, _: object) -> None:
+        with suppress(RuntimeError):  # the loop was closed meanwhile
+            self.call_soon_threadsafe(self._count_thread_out)
+
+    def _count_thread_out(self) -> None:
+        self.working_threads -= 1
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
@@ -126,19 +137,21 @@ def allowance() -> float:
 
 
 def timers() -> list[asyncio.TimerHandle]:
-    """List what the running loop still has to do at some time."""
+    """List the timers of the running loop that are still set."""
     loop: Any = asyncio.get_running_loop()
     return [timer for timer in loop._scheduled if not timer.cancelled()]
 
 
 async def until(is_true: Callable[[], object]) -> None:
-    """Wait for something that another task, a server or a thread brings about; no virtual time passes meanwhile."""
+    """Wait for a condition that another task, a server or a thread makes true. No virtual time passes: no timer can make it true."""
+    give_up_at = time.monotonic() + _DEADLOCK  # noqa: TID251 - a condition that never comes must not spin for ever
     while not is_true():
+        assert time.monotonic() < give_up_at, "the condition never became true"  # noqa: TID251 - see above
         await asyncio.sleep(0)
 
 
 async def settle() -> None:
-    """Wait until nothing happens any more by itself: all that was sent has arrived, and whoever waits, waits."""
+    """Wait until no task can go on without a timer: all that was sent has arrived. 20 ms of virtual time pass."""
     await asyncio.sleep(QUIET)
 
 
@@ -154,8 +167,10 @@ class Lap:
 def lap() -> Iterator[Lap]:
     """Time a block by the running loop's clock: exactly, unless the test is marked `real_time`."""
     measured = Lap(now())
-    yield measured
-    measured.elapsed = now() - measured.began
+    try:
+        yield measured
+    finally:
+        measured.elapsed = now() - measured.began
 
 
 class FakeTime:

@@ -7,7 +7,6 @@ asks a function instead of a socket.
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
@@ -25,45 +24,45 @@ from .values import KEY
 
 T = TypeVar("T")
 
-# What servers say.
+# Answers.
 
 NO_ANSWER = None
 """Never answer."""
 
 Answer = Reply | OpenRouterError | None
 Host = Callable[[Request, float], Answer]
-"""What is said to a request that arrives so many seconds after the first one."""
+"""Answers a request; the second argument is the time since the first request."""
 
 
-def says(status: int, body: object, **headers: str) -> Reply:
-    """Put an answer together; `_` in a header's name stands for `-`."""
+def reply(status: int, body: object, **headers: str) -> Reply:
+    """Make an answer with a JSON body; `_` in a header's name stands for `-`."""
     return Reply(status, {name.replace("_", "-"): value for name, value in headers.items()}, json.dumps(body).encode())
 
 
 def credits_of(total: float, usage: float = 0.0) -> Reply:
     """Answer as `/credits` does."""
-    return says(200, {"data": {"total_credits": total, "total_usage": usage}})
+    return reply(200, {"data": {"total_credits": total, "total_usage": usage}})
 
 
 def key_of(**fields: object) -> Reply:
     """Answer as `/key` does, for a key without a limit."""
-    return says(200, {"data": {"label": "sk-or-v1-...", "usage": 1, "limit": None, "is_free_tier": False, **fields}})
+    return reply(200, {"data": {"label": "sk-or-v1-...", "usage": 1, "limit": None, "is_free_tier": False, **fields}})
 
 
-def refuses(status: int, message: str = "No", **headers: str) -> Reply:
+def refusal(status: int, message: str = "No", **headers: str) -> Reply:
     """Refuse as OpenRouter does."""
-    return says(status, {"error": {"code": status, "message": message}}, **headers)
+    return reply(status, {"error": {"code": status, "message": message}}, **headers)
 
 
 def too_many(seconds: float = 1) -> Reply:
-    """Refuse as OpenRouter does to whoever asks too fast."""
-    return refuses(429, "Rate limit exceeded", Retry_After=str(seconds))
+    """Refuse a request as OpenRouter does when its limit is met."""
+    return refusal(429, "Rate limit exceeded", Retry_After=str(seconds))
 
 
 FUNDED = credits_of(100.5, 25.75)
 INFO = key_of()
-UNAUTHORIZED = refuses(401, "User not found.")
-DAILY_CAP = refuses(429, "Rate limit exceeded: free-models-per-day", Retry_After="3")
+UNAUTHORIZED = refusal(401, "User not found.")
+DAILY_CAP = refusal(429, "Rate limit exceeded: free-models-per-day", Retry_After="3")
 
 
 def healthy(request: Request, _: float) -> Answer:
@@ -72,7 +71,7 @@ def healthy(request: Request, _: float) -> Answer:
 
 
 def fixed_window(limit: int) -> Host:
-    """Let so many requests pass in each second of the clock."""
+    """Allow `limit` requests in each second of the clock."""
     passed: Counter[int] = Counter()
 
     def serve(request: Request, at: float) -> Answer:
@@ -83,7 +82,7 @@ def fixed_window(limit: int) -> Host:
 
 
 def sliding_window(limit: int) -> Host:
-    """Let so many requests pass in any second."""
+    """Allow `limit` requests in any second."""
     passed: deque[float] = deque()
 
     def serve(request: Request, at: float) -> Answer:
@@ -98,7 +97,7 @@ def sliding_window(limit: int) -> Host:
 
 
 def token_bucket(rate: float, burst: float) -> Host:
-    """Let so many requests pass in a second, and a burst of them at once."""
+    """Allow `rate` requests a second, and `burst` at once."""
     tokens, filled_at = burst, 0.0
 
     def serve(request: Request, at: float) -> Answer:
@@ -113,11 +112,11 @@ def token_bucket(rate: float, burst: float) -> Host:
 
 
 def dead(until: float, but_for: Host = healthy) -> Host:
-    """Refuse every connection until then."""
+    """Refuse every connection until `until` seconds have passed; then behave as another host."""
     return lambda request, at: but_for(request, at) if at >= until else APIConnectionError("Could not connect", sent=False)
 
 
-# Between them and the client.
+# Between a host and the client.
 
 
 @frozen
@@ -216,8 +215,3 @@ async def lazily(keys: Iterable[T], every: float = 0.0) -> AsyncGenerator[T, Non
 def errors_of(checks: Iterable[KeyCheck]) -> Counter[str]:
     """Count the errors of outcomes by their classes."""
     return Counter(type(check.error).__name__ for check in checks if check.error is not None)
-
-
-def collect_garbage() -> None:
-    """Let whatever was dropped without being awaited or closed say so now."""
-    gc.collect()

@@ -38,7 +38,7 @@ SAMPLES = Path(__file__).parents[1] / "samples"
 
 
 def made_up(name: object, first: str = "", last: str = "") -> str:
-    """Make up the key of that name; its first and last characters, which a mask shows, may be chosen."""
+    """Make a key from any name; its first and last characters, which a mask shows, may be chosen."""
     middle = hashlib.sha256(f"nobody's key {name}".encode()).hexdigest()
     return f"sk-or-v1-{first}{middle[len(first) : 64 - len(last)]}{last}"
 

@@ -25,7 +25,7 @@ End = Literal["keep", "close", "reset", "hang"]
 
 
 @dataclass(frozen=True)
-class Asked:
+class Received:
     """One request as it arrived."""
 
     method: str
@@ -57,7 +57,7 @@ class Asked:
 class Wire:
     """One connection, while one request is answered on it."""
 
-    asked: Asked
+    received: Received
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
@@ -67,7 +67,7 @@ class Wire:
         await self.writer.drain()
 
     async def end(self, how: End) -> None:
-        """Do with the connection what the script says."""
+        """Keep, close, reset or hang the connection."""
         match how:
             case "close":
                 self.writer.close()
@@ -85,7 +85,7 @@ class Wire:
 
 Behaviour = Callable[[Wire], Awaitable[None]]
 Step = Behaviour | bytes
-"""What is done with one request; plain bytes are sent, and the connection stays open."""
+"""How one request is answered; plain bytes are sent, and the connection stays open."""
 
 
 def reply(status: int = 200, body: object = b"", *headers: str, reason: str = "Whatever") -> bytes:
@@ -113,7 +113,7 @@ def refusal(status: int, message: str = "Nope", *headers: str, **more: Any) -> b
 
 
 def sends(*pieces: bytes, end: End = "keep", every: float = 0.0) -> Behaviour:
-    """Send some bytes, with a pause after each piece, and end as told."""
+    """Send some bytes, with a pause after each piece, and end as `end` says."""
 
     async def behave(wire: Wire) -> None:
         for piece in pieces:
@@ -137,11 +137,11 @@ def drips(head: bytes, drop: bytes = b" ", every: float = 0.1) -> Behaviour:
     return behave
 
 
-def answers(answer: Callable[[Asked], bytes]) -> Behaviour:
-    """Answer by what was asked."""
+def answers(answer: Callable[[Received], bytes]) -> Behaviour:
+    """Answer with what a function makes of the request."""
 
     async def behave(wire: Wire) -> None:
-        await wire.write(answer(wire.asked))
+        await wire.write(answer(wire.received))
 
     return behave
 
@@ -165,7 +165,7 @@ class Server:
         self._sock = sock
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
-        self.asked: list[Asked] = []
+        self.received: list[Received] = []
         """Every request, in order of arrival."""
         self._arrival = asyncio.Event()
         self.connections = 0
@@ -175,22 +175,22 @@ class Server:
     @property
     def hits(self) -> int:
         """H: how many requests arrived."""
-        return len(self.asked)
+        return len(self.received)
 
     @property
     def lines(self) -> list[str]:
         """The first line of each request, without the protocol."""
-        return [asked.line for asked in self.asked]
+        return [request.line for request in self.received]
 
     @property
     def keys(self) -> list[str]:
         """The key of each request."""
-        return [asked.key for asked in self.asked]
+        return [request.key for request in self.received]
 
     @property
     def gaps(self) -> list[float]:
         """Seconds between one request and the next."""
-        return [later.at - earlier.at for earlier, later in zip(self.asked, self.asked[1:], strict=False)]
+        return [later.at - earlier.at for earlier, later in zip(self.received, self.received[1:], strict=False)]
 
     @property
     def port(self) -> int:
@@ -205,11 +205,11 @@ class Server:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}/api/v1"
 
     def script(self, *steps: Step) -> None:
-        """Set what comes next."""
+        """Set the steps for the requests to come."""
         self._steps = list(steps)
 
     async def arrived(self, count: int = 1) -> None:
-        """Wait until so many requests have arrived."""
+        """Wait until `count` requests have arrived."""
         while self.hits < count:
             self._arrival.clear()
             await self._arrival.wait()
@@ -263,7 +263,7 @@ class Server:
                     await writer.wait_closed()
 
     async def _answer(self, wire: Wire) -> None:
-        self.asked.append(wire.asked)
+        self.received.append(wire.received)
         self._arrival.set()
         step = self._steps.pop(0) if len(self._steps) > 1 else self._steps[0]
         if isinstance(step, bytes):
@@ -272,14 +272,14 @@ class Server:
             await step(wire)
 
 
-async def _read(reader: asyncio.StreamReader, connection: int) -> Asked:
+async def _read(reader: asyncio.StreamReader, connection: int) -> Received:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     first, *lines = head[:-4].split("\r\n")
     method, target, _ = first.split(" ")
     headers = tuple((name, value.strip()) for name, _, value in (line.partition(":") for line in lines))
     length = next((int(value) for name, value in headers if name.lower() == "content-length"), 0)
     body = await reader.readexactly(length)
-    return Asked(method, target, headers, body, now(), connection)
+    return Received(method, target, headers, body, now(), connection)
 
 
 def bound_socket() -> socket.socket:
