@@ -30,6 +30,10 @@ PROGRAMS = [HERE / name for name in ("compat", "docs")]
 """Where whole programs run, often with threads of their own."""
 
 
+OF_THE_NETWORK = {"NETRC", "REQUESTS_CA_BUNDLE", "SSLKEYLOGFILE", "SSL_CERT_DIR", "SSL_CERT_FILE"}
+"""Variables that the libraries below read."""
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Name the markers, and let Ctrl-C reach the processes that tests start."""
     config.addinivalue_line("markers", "real_time: the test runs in real time; all others run in virtual time")
@@ -79,7 +83,7 @@ def _small_heap() -> Iterator[None]:
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide the keys and proxies of the person who runs the tests."""
     for name in list(os.environ):
-        if name.startswith("OPENROUTER_") or name.lower().endswith("_proxy"):
+        if name in OF_THE_NETWORK or name.startswith("OPENROUTER_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
 
 

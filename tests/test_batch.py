@@ -723,6 +723,20 @@ async def test_a_bad_management_key_does_not_hide_the_key() -> None:
 
 
 @virtual
+async def test_a_bad_management_key_is_not_replaced_by_that_of_its_account() -> None:
+    """A mistyped management key is said to be one, although another key of the same account has a good one."""
+    good = KeySpec(made_up(1), account="acme", management_key=MANAGEMENT_KEY)
+    mistyped = KeySpec(made_up(2), account="acme", management_key="sk or")
+    async with client_of() as (client, wire):
+        report = await client.check_all([good, mistyped], concurrency=1)
+
+    status = report.checks[1].status
+    assert status is not None
+    assert [type(problem) for problem in status.problems] == [InvalidKeyError]
+    assert wire.hits_of(MANAGEMENT_KEY) == 1
+
+
+@virtual
 async def test_an_account_lends_its_management_key_to_keys_without_one() -> None:
     """A key without a management key uses that of its account, once an earlier key has named it."""
     specs = [

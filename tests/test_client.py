@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import inspect
 import json
 import pickle
 from decimal import Decimal
@@ -413,6 +414,14 @@ def test_with_key_refuses_what_is_no_key(arguments: dict[str, Any], kind: type[E
 
 
 # Arguments
+
+
+def test_the_defaults_are_those_of_the_documentation() -> None:
+    """By default there are three attempts of 10 s each within 30 s, and 100 connections."""
+    defaults = {name: parameter.default for name, parameter in inspect.signature(CreditsClient).parameters.items()}
+
+    assert (defaults["timeout"], defaults["max_connections"]) == (10.0, 100)
+    assert defaults["retry"] == RetryPolicy(attempts=3, wait_initial=0.5, wait_max=8.0, deadline=30.0)
 
 
 @pytest.mark.parametrize(

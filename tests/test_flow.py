@@ -396,6 +396,20 @@ def test_a_pause_lasts_as_long_as_the_hint(hint: float | None, pause: float) -> 
     assert desk.is_free()
 
 
+@pytest.mark.parametrize(("late", "next_at"), [(0.004, 0.2), (0.006, 0.206)])
+def test_an_event_loop_that_is_a_little_late_loses_no_pace(late: float, next_at: float) -> None:
+    """Up to 5 ms by which a timer is late are made up for; a longer delay shifts the requests that follow."""
+    desk = Desk(rate=10.0, now=0.0)
+    desk.go()
+    desk.now = 0.1 + late
+    desk.go()
+
+    desk.now = next_at - 0.001
+    assert not desk.is_free()
+    desk.now = next_at + 0.001
+    assert desk.is_free()
+
+
 def test_refusals_of_requests_from_before_the_pause_are_no_news() -> None:
     """Later 429s to requests sent before the pause can lengthen it, but do not lower the pace again."""
     desk = Desk()

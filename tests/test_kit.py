@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 
 import pytest
 
-from .kit.clock import VirtualLoop, allowance, lap, now, run, settle, until
+from .kit.clock import VirtualLoop, allowance, lap, now, run, settle, until, working_outside
 from .kit.values import ONCE
 from .kit.wire import FUNDED, Connect, Serve, Wire
 
@@ -25,6 +26,17 @@ async def test_an_hour_takes_no_time() -> None:
 
     assert fired == [("minute", pytest.approx(60)), ("hour", pytest.approx(3600))]
     assert allowance() == 0
+
+
+async def test_timers_of_one_moment_fire_in_their_order() -> None:
+    """Timers for the same moment fire in the order in which they were set."""
+    fired: list[int] = []
+    for number in range(20):
+        asyncio.get_running_loop().call_later(1, fired.append, number)
+
+    await asyncio.sleep(1)
+
+    assert fired == list(range(20))
 
 
 async def test_a_process_that_stands_still_is_not_late(serve: Serve, connect: Connect) -> None:
@@ -72,6 +84,17 @@ async def test_a_thread_that_nobody_awaits_any_more_is_waited_for() -> None:
         await asyncio.wait_for(asyncio.to_thread(work), 0.05)
 
     await asyncio.wait_for(ended.wait(), 5)
+
+
+@pytest.mark.process
+async def test_another_process_is_waited_for() -> None:
+    """A child process works in real time: a time-out of 30 s is not reached while it sleeps for 0.2."""
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", "import time; time.sleep(0.2)")
+
+    with working_outside(), lap() as taken:
+        await asyncio.wait_for(child.wait(), 30)
+
+    assert 0 < taken.elapsed < 30
 
 
 async def test_a_block_that_raises_is_timed_too() -> None:

@@ -332,6 +332,21 @@ async def test_windows_start_anew_when_the_clock_passes_their_end() -> None:
     assert [Decimal("4.5"), 0, 0, 0, 10] == [later[name] for name in names]
 
 
+async def test_a_window_ends_and_a_key_expires_at_the_very_moment() -> None:
+    """At midnight the old day's usage is gone, and a key that expires then is refused."""
+    midnight = datetime(2026, 10, 21, tzinfo=UTC)
+    clock = Clock(midnight - timedelta(microseconds=1))
+    async with FakeOpenRouter(now=clock) as fake, calling(fake) as call:
+        daily = fake.add_account().add_key(limit=10, limit_reset="daily", usage="3")
+        expiring = fake.add_account().add_key(expires_at=midnight)
+        before = [(await call.data("/key", daily))["limit_remaining"], (await call("/key", expiring))[0]]
+        clock.now = midnight
+        after = [(await call.data("/key", daily))["limit_remaining"], (await call("/key", expiring))[0]]
+
+    assert [7, 200] == before
+    assert [10, 401] == after
+
+
 async def test_spending_does_not_depend_on_the_process_decimal_context(call: Caller) -> None:
     """spend() adds exactly, although the process's decimal context rounds to three digits."""
     account = call.fake.add_account(credits="100.3")

@@ -485,7 +485,6 @@ async def test_a_silent_server_is_left_at_the_time_out(serve: Serve, connect: Co
     assert isinstance(error, APITimeoutError)
     assert [type(attempt.error) for attempt in error.attempts] == [APITimeoutError] * 2
     assert 0.2 <= taken.elapsed < 0.3 + allowance()
-    assert server.hits == 2
 
 
 # Closing

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import time
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,7 +50,8 @@ async def _run(console: Console) -> None:
         _prompt("", "seven keys in turn"),
         "",
     )
-    async with FakeOpenRouter() as fake:
+    now = datetime.now(UTC)
+    async with FakeOpenRouter(now=lambda: now) as fake:  # the day must not end in the middle of the story
         statuses = await _ask_all(console, fake)
         capped = next(status for status in statuses if status.spendable.bound_by == "workspace")
         show(console, "", _prompt("", "all it says of the key 'capped'"), "")

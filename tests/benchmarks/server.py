@@ -112,6 +112,8 @@ async def serve(behaviour: Behaviour) -> None:
     over = asyncio.Event()
     loop.add_reader(sys.stdin.fileno(), lambda: None if os.read(sys.stdin.fileno(), 1) else over.set())
     await over.wait()
+    server.close()
+    await server.wait_closed()
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from openrouter_credits.cli import main
 from openrouter_credits.testing import FakeOpenRouter
+from tests.kit.values import stopped_clock
 
 if TYPE_CHECKING:
     from openrouter_credits import ApiKey
@@ -40,7 +41,7 @@ def _nobodys_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOpenRouter]:
     """Run a fake server in another thread, and let `OPENROUTER_BASE_URL` point to it."""
-    server, loop = FakeOpenRouter(), asyncio.new_event_loop()
+    server, loop = FakeOpenRouter(now=stopped_clock()), asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from openrouter_credits.testing import FakeBudget, FakeOpenRouter
+from tests.kit.values import stopped_clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.fixture
 async def fake() -> AsyncIterator[FakeOpenRouter]:
     """Run a stand-in for OpenRouter."""
-    async with FakeOpenRouter() as fake:
+    async with FakeOpenRouter(now=stopped_clock()) as fake:
         yield fake
 
 

@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from openrouter_credits.testing import FakeOpenRouter
+from tests.kit.values import stopped_clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -34,7 +35,7 @@ class Rerouted:
 @pytest.fixture
 async def fake() -> AsyncIterator[FakeOpenRouter]:
     """Run a stand-in for OpenRouter."""
-    async with FakeOpenRouter() as fake:
+    async with FakeOpenRouter(now=stopped_clock()) as fake:
         yield fake
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from openrouter_credits.testing import FakeOpenRouter
+from tests.kit.values import stopped_clock
 
 pytest.register_assert_rewrite("tests.docs._pages")
 
@@ -17,7 +18,7 @@ async def fake(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeOpenRouter]
     from ._pages import DOCS, world
 
     monkeypatch.syspath_prepend(DOCS / "examples")
-    async with FakeOpenRouter() as server:
+    async with FakeOpenRouter(now=stopped_clock()) as server:
         for name, value in world(server).items():
             monkeypatch.setenv(name, value)
         yield server

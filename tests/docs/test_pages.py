@@ -12,6 +12,7 @@ import pytest
 
 from openrouter_credits import CreditsClient
 from openrouter_credits.testing import FakeOpenRouter
+from tests.kit.values import stopped_clock
 
 from ._pages import DOCS, PAGES, ROOT, Block, Runner, blocks_of, check_options, tidy, world
 
@@ -28,7 +29,7 @@ FIRST_CHECK = DOCS / "examples" / "first_check.py"
 @pytest.fixture
 async def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Runner]:
     """Make a runner with the account, the environment and the client that all pages use."""
-    async with FakeOpenRouter() as fake:
+    async with FakeOpenRouter(now=stopped_clock()) as fake:
         environ = world(fake)
         for name, value in environ.items():
             monkeypatch.setenv(name, value)
@@ -78,7 +79,7 @@ async def test_the_tutorial_prints_what_it_shows(tmp_path: Path) -> None:
     for block in blocks:
         if block.caption is not None:
             (tmp_path / block.caption).write_text(block.source, encoding="utf-8")
-    async with FakeOpenRouter() as fake, CreditsClient("unused") as client:
+    async with FakeOpenRouter(now=stopped_clock()) as fake, CreditsClient("unused") as client:
         full = Runner(fake, client, world(fake), tmp_path)
         bare = Runner(fake, client, {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}, tmp_path)
 

@@ -35,7 +35,7 @@ import aiohttp
 
 import openrouter_credits
 from openrouter_credits import Attempt, OpenRouterError
-from tests.kit.clock import allowance, now
+from tests.kit.clock import allowance, now, working_outside
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -235,7 +235,8 @@ class Watch:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        output, _ = await child.communicate()
+        with working_outside():
+            output, _ = await child.communicate()
         text = output.decode()
         self._check_texts({"output of a process": text})
         assert child.returncode == 0, text

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import heapq
+import itertools
 import random
 import selectors
 import time
@@ -42,24 +44,45 @@ class _VirtualSelector(selectors.DefaultSelector):
             ready = super().select(_DEADLOCK)
             assert ready, f"deadlock: nothing has happened for {_DEADLOCK} s"
             return ready
-        has_sockets = len(self.get_map()) > 1  # the first is the loop's own, which wakes it up
-        if self.loop.working_threads:
-            ready = super().select(timeout)
-        elif has_sockets:
+        if self.loop.at_work_outside:
+            return self._select_in_real_time(timeout)
+        if len(self.get_map()) > 1:  # there are sockets beside the loop's own, which wakes it up
             ready = super().select(min(timeout, QUIET))
         if timeout and not ready:
             self.loop.now += max(timeout, _TICK)  # less could be lost in rounding, and the clock would stand still
         return ready
 
+    def _select_in_real_time(self, timeout: float) -> Any:
+        began = time.monotonic()  # noqa: TID251 - a thread or a process works in real time
+        ready = super().select(timeout)
+        passed = time.monotonic() - began  # noqa: TID251 - a thread or a process works in real time
+        self.loop.now += min(passed, timeout) if ready else max(timeout, _TICK)
+        return ready
+
+
+class _Timer(asyncio.TimerHandle):
+    """A timer that fires after those set before it for the same moment, which are many in virtual time."""
+
+    __slots__ = ("_number",)
+    _numbers = itertools.count()
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._number = next(self._numbers)
+
+    def __lt__(self, other: Any) -> bool:
+        return (self._when, self._number) < (other._when, other._number)  # type: ignore[attr-defined]  # private
+
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop in virtual time; only what runs in a thread is waited for in real time."""
+    """An event loop in virtual time; it passes in real time while a thread or another process works for the test."""
 
     def __init__(self) -> None:
         selector = _VirtualSelector()
         selector.loop = self
         self.now = 1024.0
-        self.working_threads = 0
+        self.at_work_outside = 0
+        """How many threads and processes work for the test."""
         self._pool: ThreadPoolExecutor | None = None
         super().__init__(selector)
 
@@ -72,29 +95,36 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Return the virtual time."""
         return self.now
 
+    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:  # type: ignore[override]  # hands on what it is given
+        """Set a timer; those for the same moment fire in the order in which they were set."""
+        timer = _Timer(when, callback, args, self, context)
+        heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]  # private: there is no other way
+        timer._scheduled = True  # type: ignore[attr-defined]  # private: a set timer is marked so
+        return timer
+
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]  # hands on what it is given
         """Note that a thread works, which virtual time must not overtake; a cancelled call does not end its thread."""
         if executor is None:
             executor = self._pool = self._pool or ThreadPoolExecutor()
             self.set_default_executor(executor)
         work = executor.submit(func, *args)
-        self.working_threads += 1
+        self.at_work_outside += 1
         future = asyncio.wrap_future(work, loop=self)
         work.add_done_callback(self._thread_has_ended)  # after the callback of wrap_future: first the result arrives
         return future
 
     async def shutdown_default_executor(self, *args: Any) -> None:
         """Wait for the threads; from Python 3.12 on there is a time-out around that."""
-        self.working_threads += 1
+        self.at_work_outside += 1
         await super().shutdown_default_executor(*args)
-        self.working_threads -= 1
+        self.at_work_outside -= 1
 
     def _thread_has_ended(self, _: object) -> None:
         with suppress(RuntimeError):  # the loop was closed meanwhile
             self.call_soon_threadsafe(self._count_thread_out)
 
     def _count_thread_out(self) -> None:
-        self.working_threads -= 1
+        self.at_work_outside -= 1
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
@@ -131,6 +161,20 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
+@contextmanager
+def working_outside() -> Iterator[None]:
+    """Let time pass in real time, while a thread or a process works that the loop does not know of."""
+    loop: Any = asyncio.get_running_loop()
+    if not isinstance(loop, VirtualLoop):
+        yield
+        return
+    loop.at_work_outside += 1
+    try:
+        yield
+    finally:
+        loop.at_work_outside -= 1
+
+
 def allowance() -> float:
     """Return the seconds to add to an upper bound of the running loop's time: none in virtual time, which no machine can hold up."""
     return 0.0 if isinstance(asyncio.get_running_loop(), VirtualLoop) else STANDSTILL
@@ -146,7 +190,7 @@ async def until(is_true: Callable[[], object]) -> None:
     """Wait for a condition that another task, a server or a thread makes true. No virtual time passes: no timer can make it true."""
     give_up_at = time.monotonic() + _DEADLOCK  # noqa: TID251 - a condition that never comes must not spin for ever
     while not is_true():
-        assert time.monotonic() < give_up_at, "the condition never became true"  # noqa: TID251 - see above
+        assert time.monotonic() < give_up_at, "the condition never became true"  # noqa: TID251 - bounds the wait in real time
         await asyncio.sleep(0)
 
 

@@ -32,7 +32,7 @@ from openrouter_credits import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 
@@ -89,6 +89,12 @@ def key(remaining: str | None = None, *budgets: Budget, **fields: Any) -> KeyInf
     """Make a key with a limit of which this amount is left; `None` makes a key without a limit."""
     cap = {"limit": None} if remaining is None else {"limit": Decimal(500), "limit_remaining": Decimal(remaining)}
     return KeyInfo(**{"label": "k", "usage": Decimal(1), "budgets": budgets or None, **cap, **fields})
+
+
+def stopped_clock() -> Callable[[], datetime]:
+    """Return a wall clock that stands still: for a fake server whose day must not end in the middle of a test."""
+    moment = datetime.now(UTC)
+    return lambda: moment
 
 
 def sample(name: str) -> bytes:
