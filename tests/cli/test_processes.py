@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -61,7 +62,7 @@ def test_jsonl_streams(fake: FakeOpenRouter, tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="a POSIX shell")
 def test_a_closed_standard_input_has_no_keys() -> None:
     """`check - <&-` says in one line that there are no keys, and ends with 3."""
-    script = f"{sys.executable} -m openrouter_credits check - <&-"
+    script = f"{shlex.quote(sys.executable)} -m openrouter_credits check - <&-"
 
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=30, check=False)
 
@@ -75,7 +76,7 @@ def test_head_is_no_error(fake: FakeOpenRouter, tmp_path: Path, monkeypatch: pyt
     acme = fake.add_account(credits=400)
     path = tmp_path / "keys.txt"
     path.write_text("".join(f"{acme.add_key(credits_reply='real').reveal()}\n" for _ in range(200)))
-    script = f'{sys.executable} -m openrouter_credits check --jsonl - < "$1" | head -n 1; echo "${{PIPESTATUS[0]}}"'
+    script = f'{shlex.quote(sys.executable)} -m openrouter_credits check --jsonl - < "$1" | head -n 1; echo "${{PIPESTATUS[0]}}"'
 
     done = subprocess.run(["bash", "-c", script, "bash", str(path)], capture_output=True, text=True, timeout=30, check=True)
 
