@@ -28,8 +28,6 @@ NOT_COVERING = [HERE / name for name in ("benchmarks", "compat", "docs", "faults
 """Places whose tests do not count for coverage."""
 PROGRAMS = [HERE / name for name in ("compat", "docs")]
 """Where whole programs run, often with threads of their own."""
-
-
 OF_THE_NETWORK = {"NETRC", "REQUESTS_CA_BUNDLE", "SSLKEYLOGFILE", "SSL_CERT_DIR", "SSL_CERT_FILE"}
 """Variables that the libraries below read."""
 
@@ -54,12 +52,6 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[]
     return {"virtual": VirtualLoop}
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Have a worker more than processors: a third of the time goes into waiting, for the timers of servers and time-outs."""
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Measure coverage in plain unit tests alone.
 
@@ -81,7 +73,7 @@ def _small_heap() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide the keys and proxies of the person who runs the tests."""
+    """Hide the keys, proxies and certificates of the person who runs the tests."""
     for name in list(os.environ):
         if name in OF_THE_NETWORK or name.startswith("OPENROUTER_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)

@@ -9,15 +9,14 @@ import pytest
 from aiohttp import ClientConnectionError, ClientSession
 from yarl import URL
 
-from openrouter_credits import APIConnectionError, APITimeoutError, AuthenticationError, CreditsClient, RetryPolicy
-from tests.kit.values import KEY, sample
+from openrouter_credits import APIConnectionError, APITimeoutError, AuthenticationError, CreditsClient
+from tests.kit.values import KEY, QUICK, sample
 
 if TYPE_CHECKING:
     from aioresponses import aioresponses
 
 CREDITS = "https://openrouter.ai/api/v1/credits"
 KEY_URL = "https://openrouter.ai/api/v1/key"
-QUICK = RetryPolicy(wait_initial=0.001)
 
 
 async def test_credits_are_read(mocked: aioresponses) -> None:

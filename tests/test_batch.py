@@ -10,8 +10,8 @@ import gc
 import itertools
 import pickle
 import warnings
-from collections import Counter, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from decimal import Decimal
 from typing import Any, Literal
@@ -26,7 +26,6 @@ from openrouter_credits import (
     ClientClosedError,
     CreditsClient,
     InvalidKeyError,
-    KeyCheck,
     KeySpec,
     Level,
     LocalResourceError,
@@ -61,7 +60,7 @@ from tests.kit.hosts import (
     sliding_window,
     token_bucket,
 )
-from tests.kit.values import made_up, made_up_keys
+from tests.kit.values import levels_of, made_up, made_up_keys
 
 Endpoint = Literal["credits", "key"]
 CREDITS: tuple[Endpoint, ...] = ("credits",)
@@ -81,11 +80,6 @@ def by_key(answers: dict[str, Any], otherwise: Host = healthy) -> Host:
         return otherwise(request, at) if answer is None else answer
 
     return serve
-
-
-def levels_of(checks: Iterable[KeyCheck]) -> Counter[Level]:
-    """Count the outcomes by their levels."""
-    return Counter(check.level() for check in checks)
 
 
 def later(server: Host, seconds: float) -> Host:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -24,12 +23,10 @@ from openrouter_credits import (
     OpenRouterError,
     Spendable,
 )
-
-KEY = "sk-or-v1-" + "5" * 64
-FUNDED = Credits(Decimal("100.5"), Decimal("25.75"))
+from tests.kit.values import KEY, WALLET
 
 
-def status_of(credits: Credits | None = FUNDED, *problems: OpenRouterError) -> KeyStatus:  # noqa: A002 - the API's own name
+def status_of(credits: Credits | None = WALLET, *problems: OpenRouterError) -> KeyStatus:  # noqa: A002 - the API's own name
     """Make a status with these credits and problems."""
     amount = None if credits is None else credits.remaining
     return KeyStatus(
@@ -124,7 +121,7 @@ def test_a_wallet_has_its_credits_from_whichever_key_could_read_them() -> None:
     )
 
     (wallet,) = report.wallets()
-    assert (wallet.credits, wallet.error) == (FUNDED, None)
+    assert (wallet.credits, wallet.error) == (WALLET, None)
 
 
 def test_a_wallet_that_nobody_could_read_tells_why() -> None:

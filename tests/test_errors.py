@@ -6,7 +6,6 @@ import copy
 import pickle
 import traceback
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +21,6 @@ from openrouter_credits import (
     BadRequestError,
     ClientClosedError,
     ConfigurationError,
-    Credits,
     InvalidKeyError,
     InvalidResponseError,
     KeyLimitExceededError,
@@ -41,6 +39,7 @@ from openrouter_credits import (
     UnconfirmedCreditsError,
 )
 from openrouter_credits._errors import detached, status_error_class
+from tests.kit.values import ZERO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,8 +73,6 @@ TREE: dict[type[OpenRouterError], type[BaseException]] = {
 KINDS: list[type[OpenRouterError]] = [OpenRouterError, *TREE]
 
 RETRYABLE = {408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529}
-
-ZERO = Credits(Decimal(0), Decimal(0))
 
 
 def make(kind: type[OpenRouterError]) -> OpenRouterError:

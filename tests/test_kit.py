@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 import time
 
 import pytest
@@ -66,24 +67,26 @@ async def test_settling_lets_everything_arrive(serve: Serve, connect: Connect) -
 
 
 async def test_a_thread_is_waited_for() -> None:
-    """A thread works in real time, which virtual time does not overtake: a time-out of 5 s is not reached in 0.05."""
-    async with asyncio.timeout(5):
+    """A thread works in real time, which virtual time does not overtake: a time-out of 30 s is not reached in 0.05."""
+    async with asyncio.timeout(30):
         await asyncio.to_thread(time.sleep, 0.05)
 
 
 async def test_a_thread_that_nobody_awaits_any_more_is_waited_for() -> None:
     """A cancelled call leaves its thread at work, and virtual time still does not overtake that."""
-    ended = asyncio.Event()
+    release, ended = threading.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def work() -> None:
-        time.sleep(0.2)
+        release.wait()
+        time.sleep(0.05)
         loop.call_soon_threadsafe(ended.set)
 
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(asyncio.to_thread(work), 0.05)
+    release.set()
 
-    await asyncio.wait_for(ended.wait(), 5)
+    await asyncio.wait_for(ended.wait(), 30)
 
 
 @pytest.mark.process
@@ -91,10 +94,10 @@ async def test_another_process_is_waited_for() -> None:
     """A child process works in real time: a time-out of 30 s is not reached while it sleeps for 0.2."""
     child = await asyncio.create_subprocess_exec(sys.executable, "-c", "import time; time.sleep(0.2)")
 
-    with working_outside(), lap() as taken:
-        await asyncio.wait_for(child.wait(), 30)
+    with working_outside():
+        code = await asyncio.wait_for(child.wait(), 30)
 
-    assert 0 < taken.elapsed < 30
+    assert code == 0
 
 
 async def test_a_block_that_raises_is_timed_too() -> None:

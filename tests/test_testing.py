@@ -10,7 +10,6 @@ import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal, localcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -32,13 +31,13 @@ from openrouter_credits.testing._amounts import to_json
 from openrouter_credits.testing._limit import TokenBucket
 from openrouter_credits.testing._spending import window
 from tests.kit.clock import lap, now, settle, until
+from tests.kit.values import sample
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 pytest_plugins = ["openrouter_credits.testing.pytest"]
 
-SAMPLES = Path(__file__).parent / "samples"
 TUESDAY = datetime(2026, 10, 20, 15, 30, tzinfo=UTC)
 
 
@@ -260,7 +259,7 @@ async def test_a_key_without_limits_has_no_budgets(call: Caller) -> None:
 async def test_a_shape_has_the_fields_of_the_recorded_body(call: Caller, acme: FakeAccount, shape: Any) -> None:
     """Each `shape` has exactly the fields of the recorded body of its time, in the budgets too."""
     key = acme.add_key(limit=5, budgets=[FakeBudget("workspace", 5)], shape=shape)
-    recorded = json.loads((SAMPLES / f"key-{shape}.json").read_text())["data"]
+    recorded = json.loads(sample(f"key-{shape}"))["data"]
 
     data = await call.data("/key", key)
 

@@ -180,7 +180,7 @@ class Watch:
         self._running -= 1
         if not self._running:
             self._idle.set()
-        await self._idle.wait()  # the checks below would delay other calls that are still running
+        await self._idle.wait()  # other calls that are still running hold connections
         value = None if caught else task.result()
         self._expected += caught
         # Dropped with its exception unseen, as users drop tasks: asyncio reports that to the loop's exception handler.

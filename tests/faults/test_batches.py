@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from openrouter_credits import CheckReport, KeyCheck, Level, RateLimitError, RetryPolicy
+from openrouter_credits import KeyCheck, Level, RateLimitError, RetryPolicy
 from tests.kit.clock import now
-from tests.kit.values import made_up_keys
+from tests.kit.values import levels_of, made_up_keys
 from tests.kit.wire import FUNDED, Connect, Received, Serve, Server, answers, bound_socket, refusal
 
 if TYPE_CHECKING:
@@ -28,11 +28,6 @@ def hidden_keys(fault: Watch, count: int) -> list[str]:
     keys = made_up_keys(count)
     fault.secrets.update(keys)
     return keys
-
-
-def levels_of(report: CheckReport) -> Counter[Level]:
-    """Count the keys of each level."""
-    return Counter(check.level() for check in report.checks)
 
 
 @pytest.mark.row(41)
@@ -53,7 +48,7 @@ async def test_a_bad_key_and_capped_keys_disturb_no_other(serve: Serve, connect:
     report = await fault.value(connect(server, None).check_all(keys, read=CREDITS), deadline=2.0)
 
     assert [check.index for check in report.checks] == list(range(100))
-    assert levels_of(report) == {Level.OK: 94, Level.INVALID: 1, Level.UNKNOWN: 5}
+    assert levels_of(report.checks) == {Level.OK: 94, Level.INVALID: 1, Level.UNKNOWN: 5}
     assert server.hits == 100
 
 
@@ -73,7 +68,7 @@ async def test_a_shared_limit_loses_no_key(serve: Serve, connect: Connect, fault
 
     report = await fault.value(connect(server, None, retry=RetryPolicy()).check_all(keys, read=CREDITS))
 
-    assert levels_of(report) == {Level.OK: 130}
+    assert levels_of(report.checks) == {Level.OK: 130}
     assert server.hits <= 130 + 10
     assert any("held back" in line for line in fault.logged("openrouter_credits"))
 
@@ -110,7 +105,7 @@ async def test_a_host_that_is_down_for_a_moment_loses_no_key(connect: Connect, f
     async with server:
         report = await fault.value(task, deadline=5.0)
 
-    assert levels_of(report) == {Level.OK: 120}
+    assert levels_of(report.checks) == {Level.OK: 120}
     assert server.hits == 120
 
 
@@ -180,7 +175,7 @@ async def test_a_key_waits_for_its_hint_and_the_others_do_not(
 
     report = await fault.value(connect(server, None).check_all(keys, read=CREDITS))
 
-    assert levels_of(report) == {Level.OK: 20}
+    assert levels_of(report.checks) == {Level.OK: 20}
     assert server.hits == 21
     assert least <= report.checks[7].elapsed <= least * 1.25
     assert max(check.elapsed for check in report.checks if check.index != 7) < 1.0
@@ -199,5 +194,5 @@ async def test_a_reset_far_ahead_is_final_for_its_key_alone(serve: Serve, connec
     error = report.checks[7].error
     assert isinstance(error, RateLimitError)
     assert error.resets_at == resets_at
-    assert levels_of(report) == {Level.OK: 19, Level.UNKNOWN: 1}
+    assert levels_of(report.checks) == {Level.OK: 19, Level.UNKNOWN: 1}
     assert server.hits == 20

@@ -128,7 +128,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in virtual time, always with the same dice; it must leave no task, and nothing for the loop to report."""
+    """Run a coroutine in virtual time, always with the same random numbers; it must leave no task and no exception unseen."""
 
     async def run_alone() -> T:
         try:

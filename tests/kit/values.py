@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from datetime import UTC, datetime
 from decimal import (
     ROUND_UP,
@@ -25,14 +26,16 @@ from openrouter_credits import (
     AuthenticationError,
     Budget,
     Credits,
+    KeyCheck,
     KeyInfo,
+    Level,
     ManagementKeyRequiredError,
     RetryPolicy,
     ServerError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 
@@ -89,6 +92,11 @@ def key(remaining: str | None = None, *budgets: Budget, **fields: Any) -> KeyInf
     """Make a key with a limit of which this amount is left; `None` makes a key without a limit."""
     cap = {"limit": None} if remaining is None else {"limit": Decimal(500), "limit_remaining": Decimal(remaining)}
     return KeyInfo(**{"label": "k", "usage": Decimal(1), "budgets": budgets or None, **cap, **fields})
+
+
+def levels_of(checks: Iterable[KeyCheck]) -> Counter[Level]:
+    """Count the outcomes by their levels."""
+    return Counter(check.level() for check in checks)
 
 
 def stopped_clock() -> Callable[[], datetime]:
