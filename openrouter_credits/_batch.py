@@ -213,9 +213,13 @@ class Batch:
         elif "credits" not in read:
             info = await self._once("/key", KeyInfo, own)
         else:
-            said, info = await together(self._once("/credits", Credits, wallets), self._once("/key", KeyInfo, own))
+            said, info = await together(
+                self._once("/credits", Credits, wallets), self._once("/key", KeyInfo, own)
+            )
             if wallets != own and isinstance(said, Credits) and said.is_zero:
-                return assess(said, info, reader=await self._once("/key", KeyInfo, wallets), now=datetime.now(UTC))
+                return assess(
+                    said, info, reader=await self._once("/key", KeyInfo, wallets), now=datetime.now(UTC)
+                )
         return assess(said, info, reader=info, now=datetime.now(UTC))
 
     async def _once(self, path: str, into: type[T], key: ApiKey) -> T | OpenRouterError:
@@ -245,7 +249,9 @@ class Batch:
         if since is not None and now >= since + self._patience:
             self._end(f"the host gave no answer for {self._patience:g} s")
         else:
-            self._timers["watch"] = self._loop.call_at((now if since is None else since) + self._patience, self._watch)
+            self._timers["watch"] = self._loop.call_at(
+                (now if since is None else since) + self._patience, self._watch
+            )
 
     def _end(self, why: str) -> None:
         self._over = why

@@ -42,7 +42,9 @@ class KeySpec:
 
 
 KeySource = (
-    Mapping[str, str | ApiKey | KeySpec | None] | Iterable[str | ApiKey | KeySpec | None] | AsyncIterable[str | ApiKey | KeySpec | None]
+    Mapping[str, str | ApiKey | KeySpec | None]
+    | Iterable[str | ApiKey | KeySpec | None]
+    | AsyncIterable[str | ApiKey | KeySpec | None]
 )
 
 
@@ -71,7 +73,9 @@ class KeyCheck:
         """Judge as `KeyStatus.level` does; a key that could not be read is `INVALID` or `UNKNOWN`."""
         if self.status is not None:
             return self.status.level(warn, critical)
-        return Level.INVALID if isinstance(self.error, AuthenticationError | InvalidKeyError) else Level.UNKNOWN
+        return (
+            Level.INVALID if isinstance(self.error, AuthenticationError | InvalidKeyError) else Level.UNKNOWN
+        )
 
 
 @frozen
@@ -115,8 +119,17 @@ class CheckReport:
 
 
 def _wallet(checks: tuple[KeyCheck, ...]) -> Wallet:
-    said = next((check.status.credits for check in checks if check.status is not None and check.status.credits is not None), None)
-    account = max(checks, key=lambda check: len(check.wallet_ids)).account  # with two it is a name, and not the mask of a key
+    said = next(
+        (
+            check.status.credits
+            for check in checks
+            if check.status is not None and check.status.credits is not None
+        ),
+        None,
+    )
+    account = max(
+        checks, key=lambda check: len(check.wallet_ids)
+    ).account  # with two it is a name, and not the mask of a key
     return Wallet(account, said, None if said is not None else _why_unread(checks), checks)
 
 

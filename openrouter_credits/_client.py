@@ -12,9 +12,23 @@ from openrouter_credits._batch import Batch
 from openrouter_credits._check import CheckReport, KeyCheck, KeySource, Options
 from openrouter_credits._errors import ClientClosedError, ConfigurationError, MissingKeyError, OpenRouterError
 from openrouter_credits._models import Credits, KeyInfo
-from openrouter_credits._protocol import DEFAULT_BASE_URL, Request, check_structurable, decode, make_request, parse_base_url
+from openrouter_credits._protocol import (
+    DEFAULT_BASE_URL,
+    Request,
+    check_structurable,
+    decode,
+    make_request,
+    parse_base_url,
+)
 from openrouter_credits._retry import RetryPolicy, check_count, check_seconds, retry
-from openrouter_credits._secrets import API_KEY_VARIABLES, MANAGEMENT_KEY_VARIABLES, ApiKey, HiddenUrl, key_from_environment, parse_key
+from openrouter_credits._secrets import (
+    API_KEY_VARIABLES,
+    MANAGEMENT_KEY_VARIABLES,
+    ApiKey,
+    HiddenUrl,
+    key_from_environment,
+    parse_key,
+)
 from openrouter_credits._spendable import KeyStatus, assess, unconfirmed
 from openrouter_credits._together import together
 from openrouter_credits._transport import Transport, proxy_from_environment
@@ -83,7 +97,9 @@ class CreditsClient:
             own = None if api_key is None else parse_key(api_key)
             management = None if management_key is None else parse_key(management_key)
         del api_key, management_key
-        url = parse_base_url(base_url or os.environ.get("OPENROUTER_BASE_URL", "").strip() or DEFAULT_BASE_URL)
+        url = parse_base_url(
+            base_url or os.environ.get("OPENROUTER_BASE_URL", "").strip() or DEFAULT_BASE_URL
+        )
         del base_url
         if isinstance(own, Exception):
             raise own
@@ -102,10 +118,17 @@ class CreditsClient:
         check_seconds("timeout", timeout)
         if not isinstance(retry, RetryPolicy):
             raise TypeError(f"retry is a RetryPolicy, not {type(retry).__name__}")
-        self._set(own, management, retry, Transport(url, timeout=timeout, max_connections=max_connections, session=session, proxy=proxy))
+        self._set(
+            own,
+            management,
+            retry,
+            Transport(url, timeout=timeout, max_connections=max_connections, session=session, proxy=proxy),
+        )
         self._owns_transport = True
 
-    def _set(self, api_key: ApiKey | None, management_key: ApiKey | None, retry: RetryPolicy, transport: Transport) -> None:
+    def _set(
+        self, api_key: ApiKey | None, management_key: ApiKey | None, retry: RetryPolicy, transport: Transport
+    ) -> None:
         self._api_key = api_key
         self._management_key = management_key
         self._retry = retry
@@ -147,7 +170,9 @@ class CreditsClient:
         ends = self._deadline_at()
         own = self._own_key()
         wallets = self._management_key or own
-        said, info = await together(self._try("/credits", Credits, wallets, ends), self._try("/key", KeyInfo, own, ends))
+        said, info = await together(
+            self._try("/credits", Credits, wallets, ends), self._try("/key", KeyInfo, own, ends)
+        )
         reader = info
         if wallets != own and isinstance(said, Credits) and said.is_zero:
             reader = await self._try("/key", KeyInfo, wallets, ends)
@@ -194,8 +219,12 @@ class CreditsClient:
 
         Arguments and errors are those of `check_keys`.
         """
-        async with aclosing(self._batch(keys, Options.of(concurrency, read, rate, deadline), keeps_all=True).run()) as checks:
-            return CheckReport(tuple(sorted([check async for check in checks], key=lambda check: check.index)))
+        async with aclosing(
+            self._batch(keys, Options.of(concurrency, read, rate, deadline), keeps_all=True).run()
+        ) as checks:
+            return CheckReport(
+                tuple(sorted([check async for check in checks], key=lambda check: check.index))
+            )
 
     async def request(
         self,
@@ -257,13 +286,19 @@ class CreditsClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         await self.close()
 
     def __repr__(self) -> str:
         if not hasattr(self, "_transport"):  # shown in a traceback of its own constructor
             return "<CreditsClient, not made>"
-        keys = "".join(f" {name}={key}" for name, key in (("key", self._api_key), ("management_key", self._management_key)) if key)
+        keys = "".join(
+            f" {name}={key}"
+            for name, key in (("key", self._api_key), ("management_key", self._management_key))
+            if key
+        )
         return f"<CreditsClient {self._transport.base_url}{keys}>"
 
     def __reduce__(self) -> NoReturn:
@@ -271,7 +306,14 @@ class CreditsClient:
 
     def _batch(self, keys: KeySource, options: Options, *, keeps_all: bool) -> Batch:
         patience, unless_closed = self._retry.deadline, self._transport.unless_closed
-        return Batch(keys, options, fetch=self._fetch, unless_closed=unless_closed, patience=patience, keeps_all=keeps_all)
+        return Batch(
+            keys,
+            options,
+            fetch=self._fetch,
+            unless_closed=unless_closed,
+            patience=patience,
+            keeps_all=keeps_all,
+        )
 
     def _deadline_at(self) -> float:
         """Return when a call that begins now must have ended, by the running event loop's clock."""
@@ -298,9 +340,17 @@ class CreditsClient:
 
     def _call(self, request: Request, into: type[T], ends: float, *, whole: bool = False) -> Awaitable[T]:
         is_write = request.method != "GET"
-        return retry(self._attempt(request, into, whole=whole), self._retry, is_write=is_write, ends=ends, sleep=self._transport.sleep)
+        return retry(
+            self._attempt(request, into, whole=whole),
+            self._retry,
+            is_write=is_write,
+            ends=ends,
+            sleep=self._transport.sleep,
+        )
 
-    def _attempt(self, request: Request, into: type[T], *, whole: bool = False) -> Callable[[float], Awaitable[T]]:
+    def _attempt(
+        self, request: Request, into: type[T], *, whole: bool = False
+    ) -> Callable[[float], Awaitable[T]]:
         transport = self._transport
 
         async def attempt(left: float) -> T:

@@ -33,7 +33,9 @@ class Deadline:
         self._deadlines.add(self)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self._deadlines.discard(self)
         # As in asyncio.Timeout: our own cancellation ends here, anybody else's goes on.
         if self._is_due and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:

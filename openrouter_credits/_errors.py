@@ -86,7 +86,11 @@ class OpenRouterError(Exception):
 
     def __str__(self) -> str:
         summary = self.summary
-        return f"{summary}{'' if summary.endswith(('.', '!', '?')) else '.'} {self.remedy}" if summary else self.remedy
+        return (
+            f"{summary}{'' if summary.endswith(('.', '!', '?')) else '.'} {self.remedy}"
+            if summary
+            else self.remedy
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _blank, (type(self), self.args), self.__dict__
@@ -273,7 +277,10 @@ class PaymentRequiredError(APIStatusError):
     @property
     def remedy(self) -> str:  # type: ignore[override]  # the sentence depends on what ran out
         """What a person should do about it, in one sentence."""
-        return self._REMEDIES.get(self.limit_source or "", "Add credits, or raise the key's limit, at https://openrouter.ai/settings.")
+        return self._REMEDIES.get(
+            self.limit_source or "",
+            "Add credits, or raise the key's limit, at https://openrouter.ai/settings.",
+        )
 
 
 class PermissionDeniedError(APIStatusError):
@@ -285,9 +292,7 @@ class PermissionDeniedError(APIStatusError):
 class ManagementKeyRequiredError(PermissionDeniedError):
     """403: only management keys (formerly provisioning keys) may do this."""
 
-    remedy = (
-        "Create a management key at https://openrouter.ai/settings/management-keys; the key's own limit (/key) can be read without one."
-    )
+    remedy = "Create a management key at https://openrouter.ai/settings/management-keys; the key's own limit (/key) can be read without one."
 
 
 class KeyLimitExceededError(PermissionDeniedError):

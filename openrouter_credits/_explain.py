@@ -52,7 +52,9 @@ def binder(bound_by: str | None) -> str:
         case "key_limit":
             return "the key's limit"
         case _:
-            words = " ".join((bound_by or "").replace("_", " ").split())  # before the rest: line breaks are not printable
+            words = " ".join(
+                (bound_by or "").replace("_", " ").split()
+            )  # before the rest: line breaks are not printable
             scope = " ".join("".join(filter(str.isprintable, words))[:40].split())
             return f"the {scope} budget" if scope else "the budget"
 

@@ -29,7 +29,9 @@ class Hint:
     """The same as a moment, in UTC."""
 
 
-def server_hint(status: int, headers: Iterable[tuple[str, str]], metadata: Mapping[str, object], wall_clock: datetime) -> Hint | None:
+def server_hint(
+    status: int, headers: Iterable[tuple[str, str]], metadata: Mapping[str, object], wall_clock: datetime
+) -> Hint | None:
     """Read the hint of a reply that refuses; the first source with a valid value wins.
 
     The sources: the reply's own headers, then those that OpenRouter repeats in `error.metadata.headers`. Moments are measured from
@@ -38,9 +40,13 @@ def server_hint(status: int, headers: Iterable[tuple[str, str]], metadata: Mappi
     own = _lower(headers)
     now = next(filter(None, map(parse_http_date, own.get("date", ()))), wall_clock)
     quoted = metadata.get("headers")
-    repeated = _lower((name, str(value)) for name, value in quoted.items()) if isinstance(quoted, dict) else {}
+    repeated = (
+        _lower((name, str(value)) for name, value in quoted.items()) if isinstance(quoted, dict) else {}
+    )
     for source in (own, repeated):
-        if waits := [hint for value in source.get("retry-after", ()) if (hint := parse_retry_after(value, now))]:
+        if waits := [
+            hint for value in source.get("retry-after", ()) if (hint := parse_retry_after(value, now))
+        ]:
             return max(waits, key=lambda hint: hint.seconds)
         if status == 429:
             for value in source.get("x-ratelimit-reset", ()):
@@ -75,7 +81,12 @@ def parse_http_date(value: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(value)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, TypeError, IndexError, OverflowError):  # what the standard library raises for a date that is none
+    except (
+        ValueError,
+        TypeError,
+        IndexError,
+        OverflowError,
+    ):  # what the standard library raises for a date that is none
         return None
 
 

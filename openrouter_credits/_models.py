@@ -191,7 +191,9 @@ class KeyInfo:
     """Whether the account has never paid for credits."""
     is_provisioning_key: bool | None = None
     """The older name of `is_management_key`."""
-    is_management_key: bool | None = field(default=Factory(lambda self: self.is_provisioning_key, takes_self=True))
+    is_management_key: bool | None = field(
+        default=Factory(lambda self: self.is_provisioning_key, takes_self=True)
+    )
     """Whether the key manages the account (and cannot run inference); reads the older name too."""
     creator_user_id: str | None = None
     """Who made the key."""

@@ -37,7 +37,9 @@ _TIMERS_ARE_LATE = 0.005
 def is_own_limit(error: RateLimitError) -> bool:
     """Tell a limit of the key itself, which no pacing can help, from one that all keys share."""
     source = error.metadata.get("limit_source")
-    return (error.retry_after or 0) > LONGEST_PAUSE or _OWN_LIMIT.search(f"{error.message} {source}") is not None
+    return (error.retry_after or 0) > LONGEST_PAUSE or _OWN_LIMIT.search(
+        f"{error.message} {source}"
+    ) is not None
 
 
 @frozen
@@ -120,7 +122,9 @@ class Pace:
         self._is_heard = True
         before, self._limited = self._limited, (key, now)
         is_shared = before is not None and before[0] != key and now - before[1] <= _SAME_MOMENT
-        if error.code is not None and not is_shared:  # without a code it is not OpenRouter's JSON, but from what stands before it
+        if (
+            error.code is not None and not is_shared
+        ):  # without a code it is not OpenRouter's JSON, but from what stands before it
             return False
         is_news = sent_at >= self.paused_until  # the others were sent before we knew
         self.paused_until = max(self.paused_until, now + min(error.retry_after or 1.0, LONGEST_PAUSE))
@@ -137,6 +141,8 @@ class Pace:
             if seconds >= _TELLING:
                 self._ceiling = max(measured, _RESUME_AT)
         else:
-            self.per_second = self._ceiling = max(0.6 * self.per_second, min(0.7 * measured, 0.95 * self.per_second))
+            self.per_second = self._ceiling = max(
+                0.6 * self.per_second, min(0.7 * measured, 0.95 * self.per_second)
+            )
         self._most = math.inf  # from here on the pace is what holds requests back
         self._answers, self._counted_from = 0, self.paused_until

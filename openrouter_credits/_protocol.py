@@ -68,7 +68,13 @@ class Reply:
     body: bytes = field(default=b"", repr=False)
 
 
-def make_request(method: str, path: str, key: ApiKey, params: Mapping[str, str | int] | None = None, json_body: object = None) -> Request:
+def make_request(
+    method: str,
+    path: str,
+    key: ApiKey,
+    params: Mapping[str, str | int] | None = None,
+    json_body: object = None,
+) -> Request:
     """Check and put together what a caller asks for.
 
     Raises:
@@ -81,7 +87,9 @@ def make_request(method: str, path: str, key: ApiKey, params: Mapping[str, str |
     if not _METHOD.fullmatch(method):
         raise ValueError("the method is a word such as GET")
     if not _PATH.fullmatch(path) or _LEADS_ELSEWHERE.search(path):
-        raise ValueError("the path starts with exactly one / and has no ?, #, .., \\ or blanks; pass a query as params")
+        raise ValueError(
+            "the path starts with exactly one / and has no ?, #, .., \\ or blanks; pass a query as params"
+        )
     if params is not None and not isinstance(params, Mapping):
         raise TypeError(f"params is a mapping of names to values, not {type(params).__name__}")
     query = urlencode({name: _query_text(value) for name, value in (params or {}).items()})
@@ -111,7 +119,9 @@ def parse_base_url(text: str) -> str | ConfigurationError:
     if "@" in parts.netloc or "?" in text or "#" in text or "\\" in text:
         return ConfigurationError("base_url has a user name, a password, a query or a fragment")
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
-        return ConfigurationError("base_url is neither https nor http on this machine: the key would travel in clear")
+        return ConfigurationError(
+            "base_url is neither https nor http on this machine: the key would travel in clear"
+        )
     return text.rstrip("/")
 
 
@@ -134,7 +144,14 @@ def check_structurable(into: object) -> None:
         raise TypeError(f"cattrs cannot structure JSON into {into!r}") from None
 
 
-def decode(reply: Reply, into: type[T], *, key: ApiKey | None = None, whole: bool = False, wall_clock: datetime | None = None) -> T:
+def decode(
+    reply: Reply,
+    into: type[T],
+    *,
+    key: ApiKey | None = None,
+    whole: bool = False,
+    wall_clock: datetime | None = None,
+) -> T:
     """Turn an answer into a value, or raise what it says instead.
 
     Args:
@@ -154,7 +171,9 @@ def decode(reply: Reply, into: type[T], *, key: ApiKey | None = None, whole: boo
     return outcome
 
 
-def _decode(reply: Reply, into: type[T], key: ApiKey | None, wall_clock: datetime | None, *, path: str) -> T | OpenRouterError:
+def _decode(
+    reply: Reply, into: type[T], key: ApiKey | None, wall_clock: datetime | None, *, path: str
+) -> T | OpenRouterError:
     if not 200 <= reply.status < 300:
         return _refusal(reply, _error_object(reply.body), key, wall_clock)
     try:
@@ -197,7 +216,9 @@ def parse_json(body: bytes) -> Any:
     except json.JSONDecodeError:
         page = body.strip()[:1] == b"<" and body.rstrip()[-7:].lower() == b"</html>"
         problem, is_retryable = (
-            ("is an HTML page", False) if page else ("is empty" if not body.strip() else "is not JSON, or was cut", True)
+            ("is an HTML page", False)
+            if page
+            else ("is empty" if not body.strip() else "is not JSON, or was cut", True)
         )
     except RecursionError:
         problem = "is nested too deeply"
@@ -223,13 +244,17 @@ def _code(said: dict[str, Any]) -> int | None:
     return code if isinstance(code, int) and 400 <= code <= 599 else None
 
 
-def _refusal(reply: Reply, said: dict[str, Any], key: ApiKey | None, wall_clock: datetime | None) -> APIStatusError:
+def _refusal(
+    reply: Reply, said: dict[str, Any], key: ApiKey | None, wall_clock: datetime | None
+) -> APIStatusError:
     code, message, metadata = _code(said), said.get("message"), said.get("metadata")
     status = code if code is not None and 200 <= reply.status < 300 else reply.status
     message = quote(message, key) if isinstance(message, str) else ""
     metadata = metadata if isinstance(metadata, dict) else {}
     hint = server_hint(status, reply.headers.items(), metadata, wall_clock or datetime.now(UTC))
-    request_id = next((value for name, value in reply.headers.items() if name.lower() in {"x-request-id", "cf-ray"}), None)
+    request_id = next(
+        (value for name, value in reply.headers.items() if name.lower() in {"x-request-id", "cf-ray"}), None
+    )
     return status_error_class(status, message)(
         message,
         status=reply.status,

@@ -104,7 +104,9 @@ def after_write(error: OpenRouterError) -> OpenRouterError:
             doubtful = False
     if not doubtful:
         return error
-    return AmbiguousWriteError(f"It is unknown whether the change took place: {error.summary}", problems=[detached(error)])
+    return AmbiguousWriteError(
+        f"It is unknown whether the change took place: {error.summary}", problems=[detached(error)]
+    )
 
 
 async def retry(
@@ -143,7 +145,11 @@ async def retry(
             error = after_write(error)
         error.attempts = tuple(failed)
         waited = policy.wait(error, len(failed), draw)
-        goes_on = error.is_retryable and len(failed) < policy.attempts and ends - clock() - waited >= MIN_ATTEMPT_TIME
+        goes_on = (
+            error.is_retryable
+            and len(failed) < policy.attempts
+            and ends - clock() - waited >= MIN_ATTEMPT_TIME
+        )
         if goes_on:
             await sleep(waited)
             goes_on = ends - clock() >= MIN_ATTEMPT_TIME  # a busy event loop wakes late
@@ -151,4 +157,6 @@ async def retry(
             try:
                 raise error
             finally:
-                del error  # the error's traceback holds this frame: without this they would keep each other alive
+                del (
+                    error
+                )  # the error's traceback holds this frame: without this they would keep each other alive

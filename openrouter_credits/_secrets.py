@@ -119,9 +119,15 @@ def parse_key(text: object) -> ApiKey | InvalidKeyError | TypeError:
     if wrong := _NOT_A_KEY_CHARACTER.search(stripped):
         character = wrong.group()
         name = (
-            "white space" if character.isspace() else "a control character" if ord(character) < 32 or character == "\x7f" else "not ASCII"
+            "white space"
+            if character.isspace()
+            else "a control character"
+            if ord(character) < 32 or character == "\x7f"
+            else "not ASCII"
         )
-        return InvalidKeyError(f"The API key's character {wrong.start() + 1} of {len(stripped)} (U+{ord(character):04X}) is {name}")
+        return InvalidKeyError(
+            f"The API key's character {wrong.start() + 1} of {len(stripped)} (U+{ord(character):04X}) is {name}"
+        )
     key = object.__new__(ApiKey)
     key._text = stripped
     key._header = BearerHeader(f"Bearer {stripped}")

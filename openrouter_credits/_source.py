@@ -38,13 +38,17 @@ class Source:
         self._is_over = False
         self._feeder: asyncio.Task[None] | None = None
 
-    def open(self, workers: int, unless_closed: Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]) -> None:
+    def open(
+        self, workers: int, unless_closed: Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
+    ) -> None:
         """Get ready for so many workers; `unless_closed` awaits something until the client is closed."""
         if not isinstance(self._items, Iterator):
             self._wanted = asyncio.Semaphore(0)
             self._given: asyncio.Queue[Any] = asyncio.Queue()
             # One task alone reads: an asynchronous generator may have a timeout around its loop, which must not end a worker.
-            self._feeder = asyncio.get_running_loop().create_task(self._feed(self._items, workers, unless_closed))
+            self._feeder = asyncio.get_running_loop().create_task(
+                self._feed(self._items, workers, unless_closed)
+            )
 
     async def take(self) -> Any:
         """Give the next item; `END` if there is none."""
@@ -80,11 +84,16 @@ class Source:
             await aclose()
 
     def _interrupt(self) -> None:
-        if self._feeder is not None and not self._feeder.cancelling():  # once: a second time would cut the source's own clean-up short
+        if (
+            self._feeder is not None and not self._feeder.cancelling()
+        ):  # once: a second time would cut the source's own clean-up short
             self._feeder.cancel()
 
     async def _feed(
-        self, items: AsyncIterator[Any], workers: int, unless_closed: Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
+        self,
+        items: AsyncIterator[Any],
+        workers: int,
+        unless_closed: Callable[[Callable[[], Awaitable[None]]], Awaitable[None]],
     ) -> None:
         async def read() -> None:
             while True:

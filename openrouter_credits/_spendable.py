@@ -157,16 +157,24 @@ def spendable(wallet: Credits | None, key: KeyInfo | None, now: datetime) -> Spe
     return Spendable(amount, bound_by, resets_at, "at_most" if wallet is None or key is None else "complete")
 
 
-def _bounds(wallet: Credits | None, key: KeyInfo | None, now: datetime) -> list[tuple[Decimal, str, datetime | None]]:
+def _bounds(
+    wallet: Credits | None, key: KeyInfo | None, now: datetime
+) -> list[tuple[Decimal, str, datetime | None]]:
     bounds: list[tuple[Decimal, str, datetime | None]] = []
     if wallet is not None:
         bounds.append((wallet.remaining, "wallet", None))
-    if key is None or key.is_management_key:  # a management key cannot run inference: only the wallet is of interest
+    if (
+        key is None or key.is_management_key
+    ):  # a management key cannot run inference: only the wallet is of interest
         return bounds
     if key.limit is not None and key.limit_remaining is not None:
         bounds.append((key.limit_remaining, "key_limit", key.next_reset(now)))
     budgets = (key.effective_budget,) if key.budgets is None else key.budgets
-    bounds += [(budget.remaining_usd, budget.scope, budget.resets_at) for budget in budgets if budget and budget.remaining_usd is not None]
+    bounds += [
+        (budget.remaining_usd, budget.scope, budget.resets_at)
+        for budget in budgets
+        if budget and budget.remaining_usd is not None
+    ]
     return bounds
 
 
@@ -202,7 +210,9 @@ def _dollars(amount: Dollars) -> Decimal:
     if isinstance(amount, bool) or not isinstance(amount, Dollars):
         raise TypeError(f"an amount is a number, not {type(amount).__name__}")
     try:
-        exact = Decimal(float.__repr__(amount) if isinstance(amount, float) else amount)  # numpy's floats show themselves otherwise
+        exact = Decimal(
+            float.__repr__(amount) if isinstance(amount, float) else amount
+        )  # numpy's floats show themselves otherwise
     except ArithmeticError:
         exact = Decimal("NaN")
     if not exact.is_finite():

@@ -37,7 +37,12 @@ def to_amount(value: object, _: object = None) -> Decimal:
     # nearly always it is a whole number, or short and normal already
     if type(value) is int and -_LARGE < value < _LARGE:
         return Decimal(value)
-    if type(value) is Decimal and len(text := str(value)) <= _MOST_DIGITS and text[-1] in _LAST_DIGITS and "E" not in text:
+    if (
+        type(value) is Decimal
+        and len(text := str(value)) <= _MOST_DIGITS
+        and text[-1] in _LAST_DIGITS
+        and "E" not in text
+    ):
         return value
     if type(value) is str and not _AMOUNT_TEXT.fullmatch(value):
         raise WrongAmountError("an amount is needed, not a text")
@@ -167,7 +172,9 @@ def _model_factory(model: Any, converter: Converter) -> Structure:
         if a.name in optional:
             kind, _ = get_args(a.type)  # or None, which is left out below
             hook_of_kind = _SCALARS.get(kind) or converter.get_structure_hook(kind)
-            overrides[a.name] = override(struct_hook=to_amount if kind is Decimal else _tolerant(hook_of_kind))
+            overrides[a.name] = override(
+                struct_hook=to_amount if kind is Decimal else _tolerant(hook_of_kind)
+            )
     structure = make_dict_structure_fn(model, converter, extra=override(omit=True), **overrides)
 
     def hook(value: object, _: Any) -> Any:
@@ -175,13 +182,18 @@ def _model_factory(model: Any, converter: Converter) -> Structure:
             raise TypeError(f"an object is needed, not {_kind(value)}")
         if len(value) == len(required):
             return structure(value, model)
-        known = {name: item for name, item in value.items() if name in required or (item is not None and name in optional)}
+        known = {
+            name: item
+            for name, item in value.items()
+            if name in required or (item is not None and name in optional)
+        }
         made = structure(known, model)
         made.extra.update(
             {
                 name: item
                 for name, item in value.items()
-                if name not in required and (name not in optional or (item is not None and getattr(made, name) is None))
+                if name not in required
+                and (name not in optional or (item is not None and getattr(made, name) is None))
             }
         )
         return made
@@ -194,7 +206,9 @@ def _make_converter() -> Converter:
     for scalar, hook in _SCALARS.items():
         made.register_structure_hook(scalar, _for_subclasses_too(scalar, hook))
     made.register_structure_hook_factory(_is_list_or_tuple, _list_factory)
-    made.register_structure_hook_factory(lambda wanted: wanted in (Credits, KeyInfo, Budget, FreeModelQuota), _model_factory)
+    made.register_structure_hook_factory(
+        lambda wanted: wanted in (Credits, KeyInfo, Budget, FreeModelQuota), _model_factory
+    )
     return made
 
 

@@ -59,7 +59,9 @@ class _ConnectionLost(aiohttp.ClientError):
         self.errno = number
 
 
-async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+async def _send_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
     """Keep aiohttp (3.14) from resending GET, PUT and DELETE by itself after a disconnect: retries are ours to count."""
     try:
         return await handler(request)
@@ -143,7 +145,9 @@ class Transport:
         if logger.isEnabledFor(logging.DEBUG):
             told = outcome.status if isinstance(outcome, Reply) else type(outcome).__name__
             milliseconds = (bound.loop.time() - began) * 1000
-            logger.debug("%s %s key=%s: %s in %.0f ms", request.method, url.raw_path, request.key, told, milliseconds)
+            logger.debug(
+                "%s %s key=%s: %s in %.0f ms", request.method, url.raw_path, request.key, told, milliseconds
+            )
         if isinstance(outcome, Reply):
             return outcome
         raise outcome  # from here, where no local shows what came from aiohttp or the server
@@ -185,7 +189,10 @@ class Transport:
         bound = getattr(self, "_bound", None)
         if bound is not None and bound.keeper is not None:
             warnings.warn(
-                "a CreditsClient was never closed: use `async with`, or await its close()", ResourceWarning, source=self, stacklevel=1
+                "a CreditsClient was never closed: use `async with`, or await its close()",
+                ResourceWarning,
+                source=self,
+                stacklevel=1,
             )
 
     def _check_open(self) -> None:
@@ -217,7 +224,9 @@ class Transport:
         self._bound = _Bound(loop, session, keeper, asyncio.Semaphore(limit), Deadlines(loop))
         return self._bound
 
-    async def _exchange(self, bound: _Bound, request: Request, url: URL, left: float) -> Reply | OpenRouterError:
+    async def _exchange(
+        self, bound: _Bound, request: Request, url: URL, left: float
+    ) -> Reply | OpenRouterError:
         now = bound.loop.time
         ends = now() + left
         was_queued = bound.slots.locked()
@@ -289,19 +298,32 @@ def _unsent(left: float, *, was_queued: bool) -> APITimeoutError:
 
 def _translate(problem: Exception, seconds: float, session: aiohttp.ClientSession) -> OpenRouterError:
     """Say in our errors what aiohttp says in its own."""
-    if {getattr(problem, "errno", None), getattr(getattr(problem, "os_error", None), "errno", None)} & {errno.EMFILE, errno.ENFILE}:
+    if {getattr(problem, "errno", None), getattr(getattr(problem, "os_error", None), "errno", None)} & {
+        errno.EMFILE,
+        errno.ENFILE,
+    }:
         return LocalResourceError("This process has too many open files", sent=False)
     match problem:
         case TimeoutError():
             return APITimeoutError(f"Timed out: there was no whole answer within {seconds:.3g} s")
         case aiohttp.ClientSSLError() | aiohttp.ServerFingerprintMismatch() | ssl.SSLError():
-            reason = getattr(problem, "certificate_error", None) or getattr(problem, "os_error", None) or problem
-            return TLSError(f"The server's identity could not be verified: {quote(str(reason), None)}", sent=False)
+            reason = (
+                getattr(problem, "certificate_error", None) or getattr(problem, "os_error", None) or problem
+            )
+            return TLSError(
+                f"The server's identity could not be verified: {quote(str(reason), None)}", sent=False
+            )
         case aiohttp.ClientConnectorDNSError():
             return APIConnectionError(f"The name {problem.host} could not be looked up", sent=False)
         case aiohttp.ClientConnectorError():
-            told = os.strerror(problem.os_error.errno) if problem.os_error.errno else quote(str(problem.os_error), None)
-            return APIConnectionError(f"Could not connect to {problem.host}:{problem.port}: {told}", sent=False)
+            told = (
+                os.strerror(problem.os_error.errno)
+                if problem.os_error.errno
+                else quote(str(problem.os_error), None)
+            )
+            return APIConnectionError(
+                f"Could not connect to {problem.host}:{problem.port}: {told}", sent=False
+            )
         case aiohttp.ClientHttpProxyError():
             return APIConnectionError(f"The proxy answered {problem.status}", sent=False)
         case aiohttp.ClientResponseError(__cause__=HttpProcessingError(__cause__=PayloadEncodingError())):

@@ -34,9 +34,13 @@ OF_THE_NETWORK = {"NETRC", "REQUESTS_CA_BUNDLE", "SSLKEYLOGFILE", "SSL_CERT_DIR"
 
 def pytest_configure(config: pytest.Config) -> None:
     """Name the markers, and let Ctrl-C reach the processes that tests start."""
-    config.addinivalue_line("markers", "real_time: the test runs in real time; all others run in virtual time")
+    config.addinivalue_line(
+        "markers", "real_time: the test runs in real time; all others run in virtual time"
+    )
     config.addinivalue_line("markers", "process: the test starts processes")
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # `make test &` in a script ignores it, and children would inherit that
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # `make test &` in a script ignores it, and children would inherit that
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -87,7 +91,9 @@ def mocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses]:
     `ClientResponse.__init__() missing 1 required keyword-only argument: 'stream_writer'` (its issue 289). Until a release of
     aioresponses passes one, this does; then the patch here can go, and nothing else changes.
     """
-    monkeypatch.setattr("aioresponses.core.ClientResponse", partial(aiohttp.ClientResponse, stream_writer=Mock()))
+    monkeypatch.setattr(
+        "aioresponses.core.ClientResponse", partial(aiohttp.ClientResponse, stream_writer=Mock())
+    )
     with aioresponses() as mock:
         yield mock
 

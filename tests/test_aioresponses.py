@@ -66,14 +66,20 @@ async def test_a_503_is_tried_again(mocked: aioresponses) -> None:
 async def test_a_zero_is_confirmed(mocked: aioresponses) -> None:
     """A mocked 0/0 is confirmed by a mocked `/key`."""
     mocked.get(CREDITS, body=sample("credits-unconfirmed-zero"))
-    mocked.get(KEY_URL, payload={"data": {"label": "k", "usage": 0, "limit": None, "is_management_key": True}})
+    mocked.get(
+        KEY_URL, payload={"data": {"label": "k", "usage": 0, "limit": None, "is_management_key": True}}
+    )
 
     async with CreditsClient(KEY) as client:
         assert (await client.credits()).is_zero
 
 
-@pytest.mark.parametrize(("problem", "kind"), [(ClientConnectionError("x"), APIConnectionError), (TimeoutError(), APITimeoutError)])
-async def test_exceptions_are_translated(problem: Exception, kind: type[Exception], mocked: aioresponses) -> None:
+@pytest.mark.parametrize(
+    ("problem", "kind"), [(ClientConnectionError("x"), APIConnectionError), (TimeoutError(), APITimeoutError)]
+)
+async def test_exceptions_are_translated(
+    problem: Exception, kind: type[Exception], mocked: aioresponses
+) -> None:
     """An exception that the mock raises for aiohttp becomes ours after three attempts."""
     mocked.get(CREDITS, exception=problem, repeat=True)
 
@@ -97,4 +103,6 @@ async def test_a_query_is_part_of_the_address(mocked: aioresponses) -> None:
     mocked.get("https://openrouter.ai/api/v1/keys?offset=100", payload={"data": []})
 
     async with CreditsClient(KEY) as client:
-        assert await client.request("GET", "/keys", into=dict[str, list[int]], params={"offset": 100}) == {"data": []}
+        assert await client.request("GET", "/keys", into=dict[str, list[int]], params={"offset": 100}) == {
+            "data": []
+        }

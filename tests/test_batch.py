@@ -222,7 +222,10 @@ async def test_a_reset_two_seconds_ahead_is_waited_for(is_in_the_body: bool) -> 
         error["metadata"] = {"headers": reset}
     refusals = [reply(429, {"error": error}, Date=date, **({} if is_in_the_body else reset))]
 
-    async with client_of(lambda request, at: refusals.pop() if refusals else healthy(request, at)) as (client, wire):
+    async with client_of(lambda request, at: refusals.pop() if refusals else healthy(request, at)) as (
+        client,
+        wire,
+    ):
         report = await client.check_all([made_up(1)], read=CREDITS)
 
     assert report.checks[0].error is None
@@ -299,7 +302,10 @@ class Asynchronous:
 @pytest.mark.parametrize(
     "source_of",
     [
-        pytest.param(lambda keys: [*keys[:10], *map(ApiKey, keys[10:20]), *map(KeySpec, keys[20:])], id="list of texts, keys and specs"),
+        pytest.param(
+            lambda keys: [*keys[:10], *map(ApiKey, keys[10:20]), *map(KeySpec, keys[20:])],
+            id="list of texts, keys and specs",
+        ),
         pytest.param(lambda keys: {f"name of {key[-4:]}": key for key in keys}, id="mapping"),
         pytest.param(lambda keys: (key for key in keys), id="generator"),
         pytest.param(Sized, id="iterable with a length"),
@@ -323,7 +329,12 @@ async def test_keys_come_from_whatever_gives_them(source_of: Callable[[list[str]
 @virtual
 async def test_a_mapping_names_its_keys() -> None:
     """A mapping names its keys, except a KeySpec that has a name already."""
-    keys = {"alice": made_up(1), "bob": KeySpec(made_up(2)), "carol": KeySpec(made_up(3), name="Caroline"), "dave": None}
+    keys = {
+        "alice": made_up(1),
+        "bob": KeySpec(made_up(2)),
+        "carol": KeySpec(made_up(3), name="Caroline"),
+        "dave": None,
+    }
     async with client_of() as (client, _):
         report = await client.check_all(keys)
 
@@ -341,7 +352,9 @@ async def test_no_keys_are_no_outcomes(empty: Any) -> None:
     assert wire.hits == []
 
 
-@pytest.mark.parametrize("one", ["sk-or-v1-x", b"sk-or-v1-x", bytearray(b"x"), ApiKey("sk-or-v1-x"), KeySpec("sk-or-v1-x"), 7])
+@pytest.mark.parametrize(
+    "one", ["sk-or-v1-x", b"sk-or-v1-x", bytearray(b"x"), ApiKey("sk-or-v1-x"), KeySpec("sk-or-v1-x"), 7]
+)
 @virtual
 async def test_a_single_key_is_no_list_of_keys(one: Any) -> None:
     """A single key in place of a list raises TypeError in the call itself, without showing the key."""
@@ -471,7 +484,11 @@ async def test_reading_only_credits_is_one_request_each() -> None:
         report = await client.check_all(keys, read=CREDITS)
 
     assert wire.paths == {"/credits": 300}
-    assert errors_of(report.checks) == {"UnconfirmedCreditsError": 1, "ManagementKeyRequiredError": 1, "AuthenticationError": 1}
+    assert errors_of(report.checks) == {
+        "UnconfirmedCreditsError": 1,
+        "ManagementKeyRequiredError": 1,
+        "AuthenticationError": 1,
+    }
     status = report.checks[0].status
     assert status is not None
     assert (status.key, status.spendable.certainty) == (None, "at_most")
@@ -482,10 +499,15 @@ async def test_reading_only_credits_is_one_request_each() -> None:
 async def test_reading_only_keys_is_one_request_each() -> None:
     """`read=("key",)` sends exactly one request for each key, and the missing wallet is no problem."""
     async with client_of() as (client, wire):
-        report = await client.check_all([*made_up_keys(20), KeySpec(made_up(77), management_key=MANAGEMENT_KEY)], read=KEY)
+        report = await client.check_all(
+            [*made_up_keys(20), KeySpec(made_up(77), management_key=MANAGEMENT_KEY)], read=KEY
+        )
 
     assert wire.paths == {"/key": 21}
-    assert all(check.status is not None and check.status.credits is None and not check.status.problems for check in report.checks)
+    assert all(
+        check.status is not None and check.status.credits is None and not check.status.problems
+        for check in report.checks
+    )
 
 
 @virtual
@@ -526,7 +548,9 @@ async def test_both_are_read_at_once_by_default() -> None:
     ],
 )
 @virtual
-async def test_an_impossible_option_is_refused_where_it_is_given(name: str, value: Any, error: type[Exception]) -> None:
+async def test_an_impossible_option_is_refused_where_it_is_given(
+    name: str, value: Any, error: type[Exception]
+) -> None:
     """An impossible option raises in the call itself, before a key is taken from the source."""
     source = iter(made_up_keys(3))
     async with client_of() as (client, wire):
@@ -637,15 +661,23 @@ def _options(read: tuple[Endpoint, ...] = ("credits", "key"), concurrency: int =
 @virtual
 async def test_each_management_key_reads_its_wallet_once() -> None:
     """A management key reads its wallet once for all its keys, also for those that come after the answer."""
-    wallets = {MANAGEMENT_KEY: {"/credits": credits_of(50)}, OTHER_MANAGEMENT_KEY: {"/credits": credits_of(7)}}
-    specs = [KeySpec(made_up(number), management_key=OTHER_MANAGEMENT_KEY if number % 3 else MANAGEMENT_KEY) for number in range(90)]
+    wallets = {
+        MANAGEMENT_KEY: {"/credits": credits_of(50)},
+        OTHER_MANAGEMENT_KEY: {"/credits": credits_of(7)},
+    }
+    specs = [
+        KeySpec(made_up(number), management_key=OTHER_MANAGEMENT_KEY if number % 3 else MANAGEMENT_KEY)
+        for number in range(90)
+    ]
     async with client_of(by_key(wallets)) as (client, wire):
         report = await client.check_all(specs, concurrency=4)
         streamed = await gathered(client.check_keys((spec for spec in specs), concurrency=4))
 
     assert wire.hits_of(MANAGEMENT_KEY) == wire.hits_of(OTHER_MANAGEMENT_KEY) == 2
     assert wire.paths == {"/credits": 4, "/key": 180}
-    amounts = [check.status and check.status.credits and check.status.credits.remaining for check in report.checks]
+    amounts = [
+        check.status and check.status.credits and check.status.credits.remaining for check in report.checks
+    ]
     assert amounts == [7 if number % 3 else 50 for number in range(90)]
     assert len(streamed) == 90
 
@@ -655,7 +687,9 @@ async def test_a_zero_is_confirmed_by_the_management_key_that_read_it() -> None:
     """A 0/0 read with a management key is confirmed by one more request of that key for all its keys."""
     answers = {MANAGEMENT_KEY: {"/credits": ZERO, "/key": key_of(is_management_key=True)}}
     async with client_of(by_key(answers)) as (client, wire):
-        report = await client.check_all([KeySpec(made_up(number), management_key=MANAGEMENT_KEY) for number in range(9)], concurrency=2)
+        report = await client.check_all(
+            [KeySpec(made_up(number), management_key=MANAGEMENT_KEY) for number in range(9)], concurrency=2
+        )
 
     assert levels_of(report.checks) == {Level.DEPLETED: 9}
     assert wire.hits_of(MANAGEMENT_KEY) == 2
@@ -670,7 +704,11 @@ async def test_a_zero_that_nothing_confirms_is_no_wallet() -> None:
         ordinary: {"/credits": ZERO, "/key": INFO},
         down: {"/credits": ZERO, "/key": refusal(501)},
     }
-    specs = [KeySpec(made_up(1)), KeySpec(made_up(2), management_key=ordinary), KeySpec(made_up(3), management_key=down)]
+    specs = [
+        KeySpec(made_up(1)),
+        KeySpec(made_up(2), management_key=ordinary),
+        KeySpec(made_up(3), management_key=down),
+    ]
     async with client_of(by_key(answers)) as (client, _):
         report = await client.check_all(specs)
 
@@ -688,8 +726,17 @@ async def test_a_zero_that_nothing_confirms_is_no_wallet() -> None:
 @virtual
 async def test_a_zero_of_a_new_account_is_confirmed_by_the_key_itself() -> None:
     """A 0/0 is believed if the key is of the free tier and all its counters are 0."""
-    counters = dict.fromkeys([f"{kind}usage{period}" for kind in ("", "byok_") for period in ("", "_daily", "_weekly", "_monthly")], 0)
-    async with client_of(by_key({made_up(1): {"/credits": ZERO, "/key": key_of(is_free_tier=True, **counters)}})) as (client, wire):
+    counters = dict.fromkeys(
+        [
+            f"{kind}usage{period}"
+            for kind in ("", "byok_")
+            for period in ("", "_daily", "_weekly", "_monthly")
+        ],
+        0,
+    )
+    async with client_of(
+        by_key({made_up(1): {"/credits": ZERO, "/key": key_of(is_free_tier=True, **counters)}})
+    ) as (client, wire):
         report = await client.check_all([made_up(1)])
 
     assert report.checks[0].level() == Level.DEPLETED
@@ -771,8 +818,16 @@ async def test_an_account_with_two_management_keys_is_refused(is_async: bool) ->
     ("specs", "expected"),  # each spec as (account, management key); the specs of each wallet
     [
         pytest.param([("a", None), ("b", None), ("a", None)], [{0, 2}, {1}], id="by account"),
-        pytest.param([(None, MANAGEMENT_KEY), (None, OTHER_MANAGEMENT_KEY), (None, MANAGEMENT_KEY)], [{0, 2}, {1}], id="by management key"),
-        pytest.param([("a", MANAGEMENT_KEY), ("a", None), (None, MANAGEMENT_KEY)], [{0, 1, 2}], id="by both, then either"),
+        pytest.param(
+            [(None, MANAGEMENT_KEY), (None, OTHER_MANAGEMENT_KEY), (None, MANAGEMENT_KEY)],
+            [{0, 2}, {1}],
+            id="by management key",
+        ),
+        pytest.param(
+            [("a", MANAGEMENT_KEY), ("a", None), (None, MANAGEMENT_KEY)],
+            [{0, 1, 2}],
+            id="by both, then either",
+        ),
         pytest.param(
             [("a", None), (None, MANAGEMENT_KEY), ("a", MANAGEMENT_KEY), ("b", OTHER_MANAGEMENT_KEY)],
             [{0, 1, 2}, {3}],
@@ -783,10 +838,13 @@ async def test_an_account_with_two_management_keys_is_refused(is_async: bool) ->
     ],
 )
 @virtual
-async def test_a_wallet_is_counted_once(specs: list[tuple[str | None, str | None]], expected: list[set[int]]) -> None:
+async def test_a_wallet_is_counted_once(
+    specs: list[tuple[str | None, str | None]], expected: list[set[int]]
+) -> None:
     """`wallets()` lists each wallet once, however and in whatever order its keys name it."""
     keys = [
-        KeySpec(made_up(number), account=account, management_key=management_key) for number, (account, management_key) in enumerate(specs)
+        KeySpec(made_up(number), account=account, management_key=management_key)
+        for number, (account, management_key) in enumerate(specs)
     ]
     async with client_of() as (client, _):
         report = await client.check_all(keys)
@@ -807,7 +865,11 @@ async def test_a_wallet_has_the_name_that_was_declared() -> None:
     async with client_of() as (client, _):
         report = await client.check_all(keys)
 
-    assert [wallet.account for wallet in report.wallets()] == ["acme", str(ApiKey(OTHER_MANAGEMENT_KEY)), None]
+    assert [wallet.account for wallet in report.wallets()] == [
+        "acme",
+        str(ApiKey(OTHER_MANAGEMENT_KEY)),
+        None,
+    ]
 
 
 # How a batch ends.
@@ -839,7 +901,9 @@ async def test_after_the_end_an_iterator_is_read_no_further(source_of: Callable[
     keys = made_up_keys(500)
     async with client_of(latency=2) as (client, _):
         with lap() as taken:
-            checks = await gathered(client.check_keys(source_of(keys), concurrency=10, deadline=7, read=CREDITS))
+            checks = await gathered(
+                client.check_keys(source_of(keys), concurrency=10, deadline=7, read=CREDITS)
+            )
 
     assert taken.elapsed == pytest.approx(7)
     assert sorted(check.index for check in checks) == list(range(len(checks)))
@@ -899,7 +963,10 @@ async def test_a_pause_longer_than_the_patience_does_not_end_the_batch() -> None
     def latency(request: Request) -> float:
         return 0.4 if request.key.reveal() in slow else 0.1
 
-    async with client_of(lambda request, at: edge if 0 < at < 0.1 else healthy(request, at), latency) as (client, _):
+    async with client_of(lambda request, at: edge if 0 < at < 0.1 else healthy(request, at), latency) as (
+        client,
+        _,
+    ):
         report = await client.check_all(made_up_keys(400), read=CREDITS, concurrency=10)
 
     assert errors_of(report.checks)["APITimeoutError"] == 0
@@ -995,7 +1062,10 @@ HELD_BACK = [
     pytest.param(lambda *_: reply(429, "slow down", Retry_After="60"), {}, 2.0, id="pause"),
     pytest.param(healthy, {"rate": 0.7}, 2.0, id="waiting for the pace"),
     pytest.param(
-        lambda request, _: NO_ANSWER if request.key.reveal() == MANAGEMENT_KEY else INFO, {}, 2.0, id="sharing a wallet's request"
+        lambda request, _: NO_ANSWER if request.key.reveal() == MANAGEMENT_KEY else INFO,
+        {},
+        2.0,
+        id="sharing a wallet's request",
     ),
 ]
 """Hosts, options and the second at which most keys of a batch wait for what the name says."""
@@ -1022,7 +1092,9 @@ async def test_a_cancelled_batch_leaves_nothing(server: Host, options: dict[str,
     assert timers() == []
 
 
-@pytest.mark.parametrize("when", [pytest.param(0.005, id="before the first key"), pytest.param(0.5, id="with keys under way")])
+@pytest.mark.parametrize(
+    "when", [pytest.param(0.005, id="before the first key"), pytest.param(0.5, id="with keys under way")]
+)
 @virtual
 async def test_a_cancelled_batch_closes_its_source(when: float) -> None:
     """A cancelled batch closes its asynchronous source, and leaves no task, request or timer."""
@@ -1127,7 +1199,9 @@ class SourceError(Exception):
     ],
 )
 @virtual
-async def test_a_source_that_fails_ends_the_batch_after_what_is_finished(is_async: bool, error: type[Exception]) -> None:
+async def test_a_source_that_fails_ends_the_batch_after_what_is_finished(
+    is_async: bool, error: type[Exception]
+) -> None:
     """A source's exception reaches the caller after the outcomes of the keys before it."""
 
     def failing() -> Iterator[str]:
@@ -1203,12 +1277,17 @@ async def test_closing_the_source_may_fail() -> None:
 
 
 @pytest.mark.parametrize(
-    ("server", "options", "when"), [*HELD_BACK, pytest.param(healthy, {"read": CREDITS}, 0.5, id="reading only wallets")]
+    ("server", "options", "when"),
+    [*HELD_BACK, pytest.param(healthy, {"read": CREDITS}, 0.5, id="reading only wallets")],
 )
 @virtual
-async def test_a_client_that_is_closed_ends_its_batches(server: Host, options: dict[str, Any], when: float) -> None:
+async def test_a_client_that_is_closed_ends_its_batches(
+    server: Host, options: dict[str, Any], when: float
+) -> None:
     """close() ends a batch at once with ClientClosedError, whatever its keys wait for."""
-    management_key = None if "read" in options else MANAGEMENT_KEY  # a management key would read its wallet in one request
+    management_key = (
+        None if "read" in options else MANAGEMENT_KEY
+    )  # a management key would read its wallet in one request
     specs = [KeySpec(made_up(number), management_key=management_key) for number in range(200)]
     async with client_of(server, latency=0.2) as (client, wire):
         task = asyncio.create_task(client.check_all(specs, **options))
@@ -1308,9 +1387,16 @@ async def test_a_closed_client_leaves_no_half_of_a_check() -> None:
 async def test_an_outcome_travels_and_holds_no_key() -> None:
     """An outcome can be pickled, shows no key, and its errors keep no traceback, cause or context."""
     keys = made_up_keys(6)
-    answers = {keys[0]: UNAUTHORIZED, keys[1]: {"/credits": FORBIDDEN}, keys[2]: DAILY_CAP, keys[3]: APIConnectionError("Reset")}
+    answers = {
+        keys[0]: UNAUTHORIZED,
+        keys[1]: {"/credits": FORBIDDEN},
+        keys[2]: DAILY_CAP,
+        keys[3]: APIConnectionError("Reset"),
+    }
     specs = [
-        KeySpec(key, name=f"key {number}", account="acme", management_key=MANAGEMENT_KEY if number > 4 else None)
+        KeySpec(
+            key, name=f"key {number}", account="acme", management_key=MANAGEMENT_KEY if number > 4 else None
+        )
         for number, key in enumerate(keys)
     ]
     async with client_of(by_key(answers)) as (client, _):
@@ -1323,7 +1409,11 @@ async def test_an_outcome_travels_and_holds_no_key() -> None:
             assert secret[12:-4].encode() not in pickle.dumps(known)
             assert secret[12:-4] not in repr(known)
     for check in report.checks:
-        problems = [check.error] if check.error is not None else list(check.status.problems if check.status is not None else ())
+        problems = (
+            [check.error]
+            if check.error is not None
+            else list(check.status.problems if check.status is not None else ())
+        )
         for error in problems:
             for each in (error, *error.problems, *(attempt.error for attempt in error.attempts)):
                 assert each.__traceback__ is None
@@ -1417,8 +1507,13 @@ async def test_a_worker_that_fails_is_not_passed_over() -> None:
 @virtual
 async def test_a_management_key_belongs_to_its_own_account() -> None:
     """A management key checked as a key belongs to the wallet that it reads for others."""
-    async with client_of(by_key({MANAGEMENT_KEY: {"/key": key_of(is_management_key=True)}})) as (client, wire):
-        report = await client.check_all([KeySpec(made_up(1), management_key=MANAGEMENT_KEY), MANAGEMENT_KEY, OTHER_MANAGEMENT_KEY])
+    async with client_of(by_key({MANAGEMENT_KEY: {"/key": key_of(is_management_key=True)}})) as (
+        client,
+        wire,
+    ):
+        report = await client.check_all(
+            [KeySpec(made_up(1), management_key=MANAGEMENT_KEY), MANAGEMENT_KEY, OTHER_MANAGEMENT_KEY]
+        )
 
     assert wire.hits_of(MANAGEMENT_KEY, "/credits") == 1
     assert [[check.index for check in wallet.checks] for wallet in report.wallets()] == [[0, 1], [2]]

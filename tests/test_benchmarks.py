@@ -27,6 +27,10 @@ def test_a_tiny_benchmark_runs_to_its_end(tmp_path: Path) -> None:
     )
 
     assert (ran.returncode, ran.stderr) == (0, "")
-    titles = [line.removeprefix("## ") for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("## ")]
+    titles = [
+        line.removeprefix("## ")
+        for line in page.read_text(encoding="utf-8").splitlines()
+        if line.startswith("## ")
+    ]
     assert titles
     assert [title for title in titles if title not in ran.stdout] == []

@@ -32,14 +32,20 @@ def status_of(credits: Credits | None = WALLET, *problems: OpenRouterError) -> K
     return KeyStatus(
         key=None,
         credits=credits,
-        spendable=Spendable(amount, None if amount is None else "wallet", None, "unknown" if amount is None else "complete"),
+        spendable=Spendable(
+            amount, None if amount is None else "wallet", None, "unknown" if amount is None else "complete"
+        ),
         problems=problems,
         checked_at=datetime(2026, 11, 23, tzinfo=UTC),
     )
 
 
 def check_of(
-    index: int, *wallet_ids: int, account: str | None = None, status: KeyStatus | None = None, error: OpenRouterError | None = None
+    index: int,
+    *wallet_ids: int,
+    account: str | None = None,
+    status: KeyStatus | None = None,
+    error: OpenRouterError | None = None,
 ) -> KeyCheck:
     """Make the outcome of a key with these wallet numbers."""
     return KeyCheck(index, None, None, account, status, error, 0.1, wallet_ids=wallet_ids)
@@ -101,13 +107,22 @@ def test_a_level_is_judged_by_the_callers_thresholds() -> None:
     """KeyCheck.level() applies the thresholds of its caller to the status."""
     check = check_of(0, status=status_of())
 
-    assert [check.level(), check.level(warn=80), check.level(warn=90, critical=80)] == [Level.OK, Level.LOW, Level.CRITICAL]
+    assert [check.level(), check.level(warn=80), check.level(warn=90, critical=80)] == [
+        Level.OK,
+        Level.LOW,
+        Level.CRITICAL,
+    ]
 
 
 def test_a_wallet_joins_what_an_account_and_a_management_key_have_in_common() -> None:
     """Keys that an account or management key links, even through a third key, share one named wallet."""
     report = CheckReport(
-        (check_of(0, 1, account="sk-...1c96"), check_of(1, 0, account="acme"), check_of(2, 0, 1, account="acme"), check_of(3))
+        (
+            check_of(0, 1, account="sk-...1c96"),
+            check_of(1, 0, account="acme"),
+            check_of(2, 0, 1, account="acme"),
+            check_of(3),
+        )
     )
 
     assert [[check.index for check in wallet.checks] for wallet in report.wallets()] == [[0, 1, 2], [3]]
@@ -117,7 +132,11 @@ def test_a_wallet_joins_what_an_account_and_a_management_key_have_in_common() ->
 def test_a_wallet_has_its_credits_from_whichever_key_could_read_them() -> None:
     """A wallet has its credits as soon as one of its keys could read them."""
     report = CheckReport(
-        (check_of(0, 0, error=APIConnectionError("refused")), check_of(1, 0, status=status_of(None)), check_of(2, 0, status=status_of()))
+        (
+            check_of(0, 0, error=APIConnectionError("refused")),
+            check_of(1, 0, status=status_of(None)),
+            check_of(2, 0, status=status_of()),
+        )
     )
 
     (wallet,) = report.wallets()
@@ -127,7 +146,12 @@ def test_a_wallet_has_its_credits_from_whichever_key_could_read_them() -> None:
 def test_a_wallet_that_nobody_could_read_tells_why() -> None:
     """An unread wallet has the last problem of a status as its error, or else the error of its first key."""
     refused, forbidden = APIConnectionError("refused"), ManagementKeyRequiredError(status=403)
-    known = CheckReport((check_of(0, 0, error=InvalidKeyError("blank")), check_of(1, 0, status=status_of(None, refused, forbidden))))
+    known = CheckReport(
+        (
+            check_of(0, 0, error=InvalidKeyError("blank")),
+            check_of(1, 0, status=status_of(None, refused, forbidden)),
+        )
+    )
     unknown = CheckReport((check_of(0, 0, error=refused), check_of(1, 0, status=status_of(None))))
 
     assert [wallet.error for wallet in (*known.wallets(), *unknown.wallets())] == [forbidden, refused]

@@ -40,7 +40,9 @@ if TYPE_CHECKING:
 
 def keys_of(client: CreditsClient) -> tuple[str | None, str | None]:
     """Reveal a client's key and management key."""
-    own, management = (None if key is None else key.reveal() for key in (client._api_key, client._management_key))
+    own, management = (
+        None if key is None else key.reveal() for key in (client._api_key, client._management_key)
+    )
     return own, management
 
 
@@ -60,8 +62,22 @@ def key_info(**fields: Any) -> bytes:
         ({"OPENROUTER_API_KEY": "\n", "OPENROUTER_KEY": ""}, (None, None)),
         ({"OPENROUTER_API_KEY": "a", "OPENROUTER_MANAGEMENT_KEY": "m"}, ("a", "m")),
         ({"OPENROUTER_PROVISIONING_API_KEY": "m"}, (None, "m")),
-        ({"OPENROUTER_MANAGEMENT_KEY": "1", "OPENROUTER_MANAGEMENT_API_KEY": "2", "OPENROUTER_PROVISIONING_KEY": "3"}, (None, "1")),
-        ({"OPENROUTER_MANAGEMENT_KEY": "", "OPENROUTER_MANAGEMENT_API_KEY": "2", "OPENROUTER_PROVISIONING_KEY": "3"}, (None, "2")),
+        (
+            {
+                "OPENROUTER_MANAGEMENT_KEY": "1",
+                "OPENROUTER_MANAGEMENT_API_KEY": "2",
+                "OPENROUTER_PROVISIONING_KEY": "3",
+            },
+            (None, "1"),
+        ),
+        (
+            {
+                "OPENROUTER_MANAGEMENT_KEY": "",
+                "OPENROUTER_MANAGEMENT_API_KEY": "2",
+                "OPENROUTER_PROVISIONING_KEY": "3",
+            },
+            (None, "2"),
+        ),
         ({"OPENROUTER_PROVISIONING_API_KEY": "4", "OPENROUTER_PROVISIONING_KEY": "3"}, (None, "3")),
         ({"OPENROUTER_API_KEYS": "a,b"}, (None, None)),
     ],
@@ -95,7 +111,9 @@ def test_an_explicit_key_switches_the_environment_off_for_both(
 
 
 @pytest.mark.parametrize("arguments", [{"api_key": ""}, {"management_key": ""}, {"api_key": " \n"}])
-def test_an_explicit_blank_key_is_an_error(arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_explicit_blank_key_is_an_error(
+    arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An explicit blank key raises InvalidKeyError, even if the environment has a key."""
     monkeypatch.setenv("OPENROUTER_API_KEY", KEY)
 
@@ -131,7 +149,12 @@ async def test_a_client_without_keys_says_so_when_it_needs_one(serve: Serve, con
     server = await serve(FUNDED)
     client = connect(server, None)
 
-    for call in (client.credits(), client.key(), client.status(), client.request("GET", "/keys", into=dict[str, Any])):
+    for call in (
+        client.credits(),
+        client.key(),
+        client.status(),
+        client.request("GET", "/keys", into=dict[str, Any]),
+    ):
         with pytest.raises(MissingKeyError, match=r"OPENROUTER_API_KEY.*load_dotenv"):
             await call
     assert await client.with_key(KEY).credits() == WALLET
@@ -273,7 +296,9 @@ class Activity:
 
 async def test_request_reaches_any_other_endpoint(serve: Serve, connect: Connect) -> None:
     """request() retries like every call, and structures the whole body into the caller's class, exactly."""
-    server = await serve(reply(502), reply(200, b'{"data": [{"model": "m", "usage": 1.10, "new": 1}], "page": 2}'))
+    server = await serve(
+        reply(502), reply(200, b'{"data": [{"model": "m", "usage": 1.10, "new": 1}], "page": 2}')
+    )
 
     activity = await connect(server).request("get", "/activity", into=Activity, params={"date": "2026-10-20"})
 
@@ -301,7 +326,9 @@ async def test_a_write_is_sent_once(method: str, serve: Serve, connect: Connect)
 
 
 @pytest.mark.parametrize("path", ["", "@evil.example/x", "//evil.example/x", "/../x", "/%2e%2e/x", "/x?y"])
-async def test_a_path_that_leads_elsewhere_is_a_value_error(path: str, serve: Serve, connect: Connect) -> None:
+async def test_a_path_that_leads_elsewhere_is_a_value_error(
+    path: str, serve: Serve, connect: Connect
+) -> None:
     """A path that would leave the base URL raises ValueError, and no request is sent."""
     server = await serve(FUNDED)
 
@@ -418,7 +445,9 @@ def test_with_key_refuses_what_is_no_key(arguments: dict[str, Any], kind: type[E
 
 def test_the_defaults_are_those_of_the_documentation() -> None:
     """By default there are three attempts of 10 s each within 30 s, and 100 connections."""
-    defaults = {name: parameter.default for name, parameter in inspect.signature(CreditsClient).parameters.items()}
+    defaults = {
+        name: parameter.default for name, parameter in inspect.signature(CreditsClient).parameters.items()
+    }
 
     assert (defaults["timeout"], defaults["max_connections"]) == (10.0, 100)
     assert defaults["retry"] == RetryPolicy(attempts=3, wait_initial=0.5, wait_max=8.0, deadline=30.0)
@@ -489,7 +518,9 @@ def test_a_base_url_that_no_key_should_go_to_is_refused(
     ],
     ids=repr,
 )
-async def test_wrong_arguments_are_told_at_construction(arguments: dict[str, Any], kind: type[Exception]) -> None:
+async def test_wrong_arguments_are_told_at_construction(
+    arguments: dict[str, Any], kind: type[Exception]
+) -> None:
     """The constructor raises TypeError for wrong types, ValueError for impossible numbers, and shows no secret."""
     async with aiohttp.ClientSession() as session:
         if arguments.get("session") == "any":
@@ -506,7 +537,11 @@ def test_a_client_shows_masked_keys() -> None:
     """A client's `repr` shows its base URL and its keys, masked."""
     both = CreditsClient(KEY, management_key=OTHER_KEY)
 
-    assert repr(both) == str(both) == f"<CreditsClient https://openrouter.ai/api/v1 key={MASK} management_key={OTHER_MASK}>"
+    assert (
+        repr(both)
+        == str(both)
+        == f"<CreditsClient https://openrouter.ai/api/v1 key={MASK} management_key={OTHER_MASK}>"
+    )
     assert repr(CreditsClient()) == "<CreditsClient https://openrouter.ai/api/v1>"
 
 
@@ -543,8 +578,15 @@ async def test_status_reads_both_at_once(serve: Serve, connect: Connect) -> None
 
     status = await connect(server, KEY, management_key=OTHER_KEY).status()
 
-    assert sorted(zip(server.lines, server.keys, strict=True)) == [("GET /api/v1/credits", OTHER_KEY), ("GET /api/v1/key", KEY)]
-    assert (status.spendable.amount, status.spendable.bound_by, status.problems) == (Decimal("11.75"), "workspace", ())
+    assert sorted(zip(server.lines, server.keys, strict=True)) == [
+        ("GET /api/v1/credits", OTHER_KEY),
+        ("GET /api/v1/key", KEY),
+    ]
+    assert (status.spendable.amount, status.spendable.bound_by, status.problems) == (
+        Decimal("11.75"),
+        "workspace",
+        (),
+    )
     assert isinstance(status.key, KeyInfo)
 
 

@@ -96,16 +96,28 @@ def make(kind: type[OpenRouterError]) -> OpenRouterError:
         error = kind("Something happened", is_retryable=True)
     else:
         error = kind("Something happened")
-    error.attempts = (Attempt(ServerError("Oh", status=503), 503, 0.25, 0.0), Attempt(APIConnectionError("Lost"), None, 0.5, 1.0))
+    error.attempts = (
+        Attempt(ServerError("Oh", status=503), 503, 0.25, 0.0),
+        Attempt(APIConnectionError("Lost"), None, 0.5, 1.0),
+    )
     error.problems = (AuthenticationError("User not found.", status=401),)
     return error
 
 
 def facts(error: OpenRouterError) -> tuple[Any, ...]:
     """Flatten an error to values that compare: errors themselves are equal by identity alone."""
-    attempts = [(facts(attempt.error), attempt.status, attempt.elapsed, attempt.waited) for attempt in error.attempts]
+    attempts = [
+        (facts(attempt.error), attempt.status, attempt.elapsed, attempt.waited) for attempt in error.attempts
+    ]
     fields = {name: value for name, value in vars(error).items() if name not in {"attempts", "problems"}}
-    return type(error), error.args, str(error), fields, attempts, [facts(problem) for problem in error.problems]
+    return (
+        type(error),
+        error.args,
+        str(error),
+        fields,
+        attempts,
+        [facts(problem) for problem in error.problems],
+    )
 
 
 def subclasses(kind: type[OpenRouterError]) -> Iterator[type[OpenRouterError]]:
@@ -118,7 +130,10 @@ def subclasses(kind: type[OpenRouterError]) -> Iterator[type[OpenRouterError]]:
 
 def test_the_tree_is_the_documented_one() -> None:
     """The package's error classes are the documented ones, each below its documented parent."""
-    parents = {kind: next(base for base in kind.__bases__ if issubclass(base, OpenRouterError)) for kind in subclasses(OpenRouterError)}
+    parents = {
+        kind: next(base for base in kind.__bases__ if issubclass(base, OpenRouterError))
+        for kind in subclasses(OpenRouterError)
+    }
 
     assert parents == TREE
 
@@ -133,7 +148,11 @@ def test_the_module_draws_its_own_tree() -> None:
 
 @pytest.mark.parametrize(
     "through",
-    [copy.copy, copy.deepcopy, *(lambda error, n=n: pickle.loads(pickle.dumps(error, n)) for n in (0, pickle.HIGHEST_PROTOCOL))],
+    [
+        copy.copy,
+        copy.deepcopy,
+        *(lambda error, n=n: pickle.loads(pickle.dumps(error, n)) for n in (0, pickle.HIGHEST_PROTOCOL)),
+    ],
     ids=["copy", "deepcopy", "pickle-0", "pickle-highest"],
 )
 def test_every_error_copies_and_pickles_whole(through: Callable[[OpenRouterError], OpenRouterError]) -> None:
@@ -147,7 +166,9 @@ def test_every_error_copies_and_pickles_whole(through: Callable[[OpenRouterError
     assert [(facts(error), facts(twin)) for error, twin in pairs if facts(twin) != facts(error)] == []
 
 
-@pytest.mark.parametrize("error", [OpenRouterError(), APIStatusError("No", status=418), UnconfirmedCreditsError(ZERO)], ids=repr)
+@pytest.mark.parametrize(
+    "error", [OpenRouterError(), APIStatusError("No", status=418), UnconfirmedCreditsError(ZERO)], ids=repr
+)
 def test_a_fresh_error_copies_and_pickles_too(error: OpenRouterError) -> None:
     """An error without attempts and problems survives copy, deepcopy and pickle."""
     twin = pickle.loads(pickle.dumps(copy.deepcopy(copy.copy(error))))
@@ -163,7 +184,9 @@ def test_an_error_says_what_happened_and_then_what_to_do() -> None:
     assert [str(error) for error in errors if "\n" in str(error) or not error.remedy.endswith(".")] == []
 
 
-@pytest.mark.parametrize(("summary", "text"), [("", ""), ("No.", "No. "), ("No!", "No! "), ("No?", "No? "), ("No", "No. ")])
+@pytest.mark.parametrize(
+    ("summary", "text"), [("", ""), ("No.", "No. "), ("No!", "No! "), ("No?", "No? "), ("No", "No. ")]
+)
 def test_a_summary_ends_with_one_stop(summary: str, text: str) -> None:
     """A full stop follows the summary, unless the summary is empty or ends with punctuation of its own."""
     error = ClientClosedError(summary)
@@ -209,7 +232,11 @@ def test_only_passing_statuses_are_retryable() -> None:
 
 def test_only_passing_faults_are_retryable() -> None:
     """Of the errors without a status, only a lost connection, a time-out and a cut body are retryable."""
-    passing: list[OpenRouterError] = [APIConnectionError(), APITimeoutError(), InvalidResponseError(is_retryable=True)]
+    passing: list[OpenRouterError] = [
+        APIConnectionError(),
+        APITimeoutError(),
+        InvalidResponseError(is_retryable=True),
+    ]
     lasting: list[OpenRouterError] = [
         OpenRouterError(),
         ConfigurationError(),
@@ -265,11 +292,18 @@ def test_a_status_has_its_class(status: int, message: str, expected: type[APISta
         (300, 500, "No", "300 No", False),
     ],
 )
-def test_the_status_decides_except_inside_a_200(status: int, code: int | None, message: str, summary: str, is_retryable: bool) -> None:
+def test_the_status_decides_except_inside_a_200(
+    status: int, code: int | None, message: str, summary: str, is_retryable: bool
+) -> None:
     """The code in the body decides about text and retries only if the HTTP status is 2xx."""
     error = APIStatusError(message, status=status, code=code)
 
-    assert (error.summary, error.status, error.code, error.is_retryable) == (summary, status, code, is_retryable)
+    assert (error.summary, error.status, error.code, error.is_retryable) == (
+        summary,
+        status,
+        code,
+        is_retryable,
+    )
 
 
 @pytest.mark.parametrize(
@@ -283,7 +317,9 @@ def test_the_status_decides_except_inside_a_200(status: int, code: int | None, m
         (None, None, "Add credits, or raise the key's limit"),
     ],
 )
-def test_402_says_which_purse_is_empty(metadata: dict[str, Any] | None, source: str | None, words: str) -> None:
+def test_402_says_which_purse_is_empty(
+    metadata: dict[str, Any] | None, source: str | None, words: str
+) -> None:
     """The remedy of a 402 depends on `limit_source`; an unknown source is kept and gets a general remedy."""
     error = PaymentRequiredError("No", status=402, metadata=metadata)
 
@@ -295,7 +331,10 @@ def test_402_says_which_purse_is_empty(metadata: dict[str, Any] | None, source: 
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        (MissingKeyError, ["OPENROUTER_API_KEY", "OPENROUTER_KEY", "OPENROUTER_MANAGEMENT_KEY", "load_dotenv()"]),
+        (
+            MissingKeyError,
+            ["OPENROUTER_API_KEY", "OPENROUTER_KEY", "OPENROUTER_MANAGEMENT_KEY", "load_dotenv()"],
+        ),
         (AuthenticationError, ["quotes", "deleted", "expired"]),
         (ManagementKeyRequiredError, ["https://openrouter.ai/settings/management-keys", "/key"]),
         (KeyLimitExceededError, ["Raise", "reset"]),
@@ -351,4 +390,6 @@ def test_a_traceback_prints() -> None:
     """The last line of a traceback is the class of the error and its whole text."""
     error = make(RateLimitError)
 
-    assert traceback.format_exception_only(error)[-1] == f"openrouter_credits._errors.RateLimitError: {error}\n"
+    assert (
+        traceback.format_exception_only(error)[-1] == f"openrouter_credits._errors.RateLimitError: {error}\n"
+    )

@@ -51,7 +51,11 @@ SENTENCES = {
         "$1.00 left: the workspace default member budget binds (wallet: $74.75).",
     ),
     "wallet not asked for": (None, key("26.83"), "At most $26.83 left: the key's limit binds."),
-    "wallet unreadable": (FORBIDDEN, key("26.83"), "At most $26.83 left: the key's limit binds (wallet: unknown)."),
+    "wallet unreadable": (
+        FORBIDDEN,
+        key("26.83"),
+        "At most $26.83 left: the key's limit binds (wallet: unknown).",
+    ),
     "key not asked for": (wallet("74.75"), None, "At most $74.75 left: the wallet binds."),
     "key unreadable": (wallet("74.75"), DOWN, "At most $74.75 left: the wallet binds (key: unknown)."),
     "wallet empty": (wallet("0"), key(), "Nothing left ($0.00): the wallet binds."),
@@ -61,7 +65,11 @@ SENTENCES = {
         key("-0.204117", limit_reset="daily"),
         "Nothing left (-$0.21) until Thursday 00:00 UTC: the key's limit binds (wallet: $74.75).",
     ),
-    "cap spent, wallet unreadable": (FORBIDDEN, key("0"), "Nothing left ($0.00): the key's limit binds (wallet: unknown)."),
+    "cap spent, wallet unreadable": (
+        FORBIDDEN,
+        key("0"),
+        "Nothing left ($0.00): the key's limit binds (wallet: unknown).",
+    ),
     "budget spent, wallet overdrawn less": (
         wallet("-1"),
         key(None, budget("workspace", "-3", MONDAY)),
@@ -90,7 +98,11 @@ SENTENCES = {
         key("5", is_management_key=True),
         "Unknown: the wallet was not read (503 Service temporarily unavailable).",
     ),
-    "key refused, wallet read by another": (wallet("74.75"), UNAUTHORIZED, "The key is not valid: 401 User not found."),
+    "key refused, wallet read by another": (
+        wallet("74.75"),
+        UNAUTHORIZED,
+        "The key is not valid: 401 User not found.",
+    ),
     "expired today": (wallet("74.75"), key(expires_at=NOW), "The key has expired: Wednesday 13:05 UTC."),
     "expired last year": (
         FORBIDDEN,
@@ -112,12 +124,18 @@ SENTENCES = {
         key(expires_at=NOW + timedelta(days=3)),
         "Unknown: the wallet was not read, and the key has no limit; the key expires Saturday 13:05 UTC.",
     ),
-    "expires in a week": (wallet("74.75"), key(expires_at=NOW + timedelta(days=7)), "$74.75 left: the wallet binds."),
+    "expires in a week": (
+        wallet("74.75"),
+        key(expires_at=NOW + timedelta(days=7)),
+        "$74.75 left: the wallet binds.",
+    ),
 }
 
 
 @pytest.mark.parametrize(("credits_", "info", "sentence"), SENTENCES.values(), ids=SENTENCES)
-def test_a_sentence_says_it(credits_: Credits | OpenRouterError | None, info: KeyInfo | OpenRouterError | None, sentence: str) -> None:
+def test_a_sentence_says_it(
+    credits_: Credits | OpenRouterError | None, info: KeyInfo | OpenRouterError | None, sentence: str
+) -> None:
     """The sentence names the amount, its reset, the bound, an unread half and an expiry within a week."""
     assert say(credits_, info) == sentence
 
@@ -161,7 +179,8 @@ def test_no_month_and_no_day_is_missing() -> None:
     days = [first + timedelta(days=number) for number in range(365)]
 
     assert [moment(day, day) for day in days[:7]] == [
-        f"{name} 00:00 UTC" for name in ("Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday")
+        f"{name} 00:00 UTC"
+        for name in ("Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday")
     ]
     long_ago = datetime(2027, 12, 31, 23, tzinfo=UTC)
     assert [moment(day, long_ago) for day in days] == [f"{day.day} {day:%B} 00:00 UTC" for day in days]
@@ -219,10 +238,15 @@ AMOUNTS = st.decimals(-1000, 1000, places=4)
 
 
 @given(AMOUNTS, AMOUNTS, AMOUNTS)
-def test_the_sentence_never_promises_more_than_there_is(in_wallet: Decimal, in_cap: Decimal, in_budget: Decimal) -> None:
+def test_the_sentence_never_promises_more_than_there_is(
+    in_wallet: Decimal, in_cap: Decimal, in_budget: Decimal
+) -> None:
     """The first figure of the sentence is the amount, or less than a cent below it."""
     status = assess(
-        Credits(Decimal(10_000), Decimal(10_000) - in_wallet), key(str(in_cap), budget("workspace", str(in_budget))), reader=None, now=NOW
+        Credits(Decimal(10_000), Decimal(10_000) - in_wallet),
+        key(str(in_cap), budget("workspace", str(in_budget))),
+        reader=None,
+        now=NOW,
     )
 
     first = status.explain().partition("$")[2].partition(" ")[0].rstrip("):")

@@ -40,7 +40,10 @@ def down() -> APIConnectionError:
 
 
 def limited(
-    retry_after: float | None = 1.0, message: str = "Rate limit exceeded", code: int | None = 429, **metadata: Any
+    retry_after: float | None = 1.0,
+    message: str = "Rate limit exceeded",
+    code: int | None = 429,
+    **metadata: Any,
 ) -> RateLimitError:
     """Make the error of a 429; one whose code is None was not made by OpenRouter itself."""
     return RateLimitError(message, status=429, code=code, retry_after=retry_after, metadata=metadata)
@@ -92,7 +95,12 @@ class Desk:
     def meet_limit(self, **options: Any) -> bool:
         """Let two keys meet a 429 at the same time; return whether that closed a gate."""
         first, second = self.go(), self.go()
-        return any([self.flow.failed(first, limited(**options), "a"), self.flow.failed(second, limited(**options), "b")])
+        return any(
+            [
+                self.flow.failed(first, limited(**options), "a"),
+                self.flow.failed(second, limited(**options), "b"),
+            ]
+        )
 
 
 # Whose limit a 429 reports, and how a batch begins.
@@ -113,12 +121,16 @@ class Desk:
         (limited(limit_source="openrouter_credits"), False),
     ],
 )
-def test_a_limit_of_the_key_itself_is_told_by_its_length_or_its_words(error: RateLimitError, expected: bool) -> None:
+def test_a_limit_of_the_key_itself_is_told_by_its_length_or_its_words(
+    error: RateLimitError, expected: bool
+) -> None:
     """A 429 is about the key alone if its hint is over 60 s or it names a key, daily or free-tier limit."""
     assert is_own_limit(error) is expected
 
 
-@pytest.mark.parametrize(("size", "expected"), [(0, math.inf), (100, math.inf), (101, 8), (5_000, 88), (None, 8)])
+@pytest.mark.parametrize(
+    ("size", "expected"), [(0, math.inf), (100, math.inf), (101, 8), (5_000, 88), (None, 8)]
+)
 def test_the_first_wave_costs_two_keys_in_a_hundred_at_most(size: int | None, expected: float) -> None:
     """A batch of over 100 keys, or of unknown size, begins with a wave: 2 % of the keys less 12, or 8."""
     assert Wave.of(size).size == expected
@@ -231,13 +243,17 @@ def test_twenty_failures_in_a_row_close_the_host() -> None:
     assert desk.flow.take(is_retry=True) is None
 
 
-@pytest.mark.parametrize("error", [ServerError("Down", status=503), APIStatusError("Timed out", status=408)], ids=repr)
+@pytest.mark.parametrize(
+    "error", [ServerError("Down", status=503), APIStatusError("Timed out", status=408)], ids=repr
+)
 def test_a_host_that_answers_5xx_or_408_is_as_good_as_dead(error: OpenRouterError) -> None:
     """Twenty answers of 5xx or 408 in a row close the outage gate like lost connections."""
     assert Desk().fail(FAILURES_TO_CLOSE, lambda: error)[-1]
 
 
-@pytest.mark.parametrize("error", [TLSError("Expired"), LocalResourceError("Too many open files"), ClientClosedError("Closed")])
+@pytest.mark.parametrize(
+    "error", [TLSError("Expired"), LocalResourceError("Too many open files"), ClientClosedError("Closed")]
+)
 def test_what_is_not_the_hosts_fault_closes_no_gate(error: OpenRouterError) -> None:
     """A wrong certificate, too many open files or a closed client never closes a gate."""
     desk = Desk()
@@ -417,7 +433,10 @@ def test_refusals_of_requests_from_before_the_pause_are_no_news() -> None:
     assert desk.meet_limit(retry_after=1)
     pace = desk.flow.pace.per_second
 
-    assert not any(desk.flow.failed(ticket, limited(retry_after=2), f"late {number}") for number, ticket in enumerate(late))
+    assert not any(
+        desk.flow.failed(ticket, limited(retry_after=2), f"late {number}")
+        for number, ticket in enumerate(late)
+    )
 
     assert desk.flow.pace.per_second == pace
     desk.now += 1.9
@@ -444,7 +463,10 @@ def test_after_a_pause_requests_go_slower_and_speed_up_again() -> None:
     first = desk.go()
     desk.now += 0.5
     second = desk.go()
-    assert [desk.flow.failed(first, limited(), "a"), desk.flow.failed(second, limited(), "b")] == [False, True]
+    assert [desk.flow.failed(first, limited(), "a"), desk.flow.failed(second, limited(), "b")] == [
+        False,
+        True,
+    ]
     slower = desk.flow.pace.per_second
     assert slower is not None
     assert slower < faster
@@ -578,7 +600,9 @@ async def test_who_waits_goes_in_order() -> None:
 def cancel_as_the_turn_comes(task: asyncio.Task[Any]) -> None:
     """Cancel a task after its turn has come, but before it runs."""
     (timer,) = timers()
-    asyncio.get_running_loop().call_at(timer.when() + 1e-10, task.cancel)  # both timers fire in one run of the loop
+    asyncio.get_running_loop().call_at(
+        timer.when() + 1e-10, task.cancel
+    )  # both timers fire in one run of the loop
 
 
 @virtual
@@ -735,7 +759,10 @@ async def test_a_call_that_is_cancelled_leaves_nothing_under_way() -> None:
             raise limited(retry_after=25)
         await asyncio.sleep(100)
 
-    tasks = [asyncio.create_task(flow.retry(attempt, RetryPolicy(), f"key {number}", wait=plainly)) for number in range(4)]
+    tasks = [
+        asyncio.create_task(flow.retry(attempt, RetryPolicy(), f"key {number}", wait=plainly))
+        for number in range(4)
+    ]
     await asyncio.sleep(2.5)
     assert len(calls) in {3, 4}
     for task in tasks:
@@ -752,7 +779,10 @@ async def test_calls_that_are_given_up_leave_no_timer() -> None:
     """Cancelled calls leave no timer on the loop, which would keep the batch in memory for a minute."""
     flow = Flow(rate=0.1, clock=now)
     tasks = [
-        asyncio.create_task(flow.retry(lambda _: asyncio.sleep(1), RetryPolicy(), f"key {number}", wait=plainly)) for number in range(4)
+        asyncio.create_task(
+            flow.retry(lambda _: asyncio.sleep(1), RetryPolicy(), f"key {number}", wait=plainly)
+        )
+        for number in range(4)
     ]
     await asyncio.sleep(2)
     for task in tasks:
@@ -817,12 +847,20 @@ class Watched(Flow):
 class FlowRules(RuleBasedStateMachine):
     """The flow obeys its rules and agrees with an independent model for any sequence of events."""
 
-    @initialize(rate=st.sampled_from([None, 2.0, 50.0]), wave=st.sampled_from([NO_WAVE, Wave(3, 0.1)]), jitter=st.floats(0, 1))
+    @initialize(
+        rate=st.sampled_from([None, 2.0, 50.0]),
+        wave=st.sampled_from([NO_WAVE, Wave(3, 0.1)]),
+        jitter=st.floats(0, 1),
+    )
     def begin(self, rate: float | None, wave: Wave, jitter: float) -> None:
         """Start a batch."""
         self.loop = VirtualLoop()
         self.flow = Watched(rate=rate, wave=wave, clock=self.loop.time, draw=lambda: jitter)
-        self.flow.on_grant, self.flow.on_granted, self.flow.on_end = self.check_grant, self.note_grant, self.note_end
+        self.flow.on_grant, self.flow.on_granted, self.flow.on_end = (
+            self.check_grant,
+            self.note_grant,
+            self.note_end,
+        )
         self.waiting: list[asyncio.Task[Ticket]] = []
         self.under_way: list[Ticket] = []
         self.granted: dict[int, Ticket] = {}
@@ -842,7 +880,9 @@ class FlowRules(RuleBasedStateMachine):
             self.paid += 1
         elif is_retry:
             assert not self.granted, "a retry without a token, while something is under way"
-            assert all(turn.done() for turn in self.flow._fresh), "a retry without a token, while a fresh key waits"
+            assert all(turn.done() for turn in self.flow._fresh), (
+                "a retry without a token, while a fresh key waits"
+            )
         assert self.paid <= START + PER_ANSWER * self.answers + 1e-6
 
     def note_grant(self, ticket: Ticket) -> None:
@@ -922,7 +962,12 @@ class FlowRules(RuleBasedStateMachine):
         self.times(count, self.lose_one, place)
 
     @precondition(lambda self: self.under_way)
-    @rule(place=st.integers(0, 50), key=st.integers(0, 2), hint=st.sampled_from([None, 0.2, 2.0, 60.0, 90.0]), is_edge=st.booleans())
+    @rule(
+        place=st.integers(0, 50),
+        key=st.integers(0, 2),
+        hint=st.sampled_from([None, 0.2, 2.0, 60.0, 90.0]),
+        is_edge=st.booleans(),
+    )
     def limit(self, place: int, key: int, hint: float | None, is_edge: bool) -> None:
         """Let a request meet a 429."""
         at = self.loop.time()
@@ -968,7 +1013,9 @@ class FlowRules(RuleBasedStateMachine):
         if hasattr(self, "flow"):
             assert 0 <= self.flow.tokens <= CAPACITY
             assert len(self.granted) == self.flow.in_flight == len(self.under_way)
-            assert self.flow.pace.per_second is None or 0 < self.flow.pace.per_second <= (self.flow.rate or math.inf)
+            assert self.flow.pace.per_second is None or 0 < self.flow.pace.per_second <= (
+                self.flow.rate or math.inf
+            )
 
     def teardown(self) -> None:
         """Answer everything, and check that no request waits for ever or stays in flight."""

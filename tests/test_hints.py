@@ -9,7 +9,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from openrouter_credits._hints import Hint, parse_http_date, parse_rate_limit_reset, parse_retry_after, server_hint
+from openrouter_credits._hints import (
+    Hint,
+    parse_http_date,
+    parse_rate_limit_reset,
+    parse_retry_after,
+    server_hint,
+)
 
 NOW = datetime(2026, 10, 21, 7, 28, 0, tzinfo=UTC)
 EPOCH_MS = 1792567680000
@@ -193,7 +199,12 @@ def test_a_reset_counts_on_429_alone(status: int) -> None:
 
 def test_of_repeated_headers_the_largest_counts() -> None:
     """The longest of several Retry-After headers counts, in seconds or dates; invalid ones are ignored."""
-    headers = [("Retry-After", "1"), ("retry-after", "3"), ("RETRY-AFTER", "inf"), ("Retry-After", "Wed, 21 Oct 2026 07:28:02 GMT")]
+    headers = [
+        ("Retry-After", "1"),
+        ("retry-after", "3"),
+        ("RETRY-AFTER", "inf"),
+        ("Retry-After", "Wed, 21 Oct 2026 07:28:02 GMT"),
+    ]
 
     assert server_hint(503, headers, {}, NOW) == Hint(3.0, NOW + timedelta(seconds=3))
 
@@ -211,7 +222,9 @@ def test_zero_is_a_hint_of_no_wait() -> None:
         (429, "X-RateLimit-Reset", str(EPOCH_MS + 5000), timedelta(hours=1)),
     ],
 )
-def test_moments_are_measured_from_the_reply_s_own_date(status: int, header: str, value: str, wrong: timedelta) -> None:
+def test_moments_are_measured_from_the_reply_s_own_date(
+    status: int, header: str, value: str, wrong: timedelta
+) -> None:
     """A date or a reset is measured from the reply's own Date, so that a wrong local clock does no harm."""
     headers = [("Date", "Wed, 21 Oct 2026 07:28:00 GMT"), (header, value)]
 
@@ -237,14 +250,33 @@ def test_a_date_at_the_end_of_time_is_survived() -> None:
 NAMES = st.sampled_from(["Retry-After", "retry-after", "X-RateLimit-Reset", "Date", "Other"])
 DIGITS = st.from_regex(r"[0-9]{1,14}(\.[0-9]{0,4})?", fullmatch=True)
 DATES = st.datetimes(timezones=st.just(UTC)).map(lambda moment: moment.strftime("%a, %d %b %Y %H:%M:%S GMT"))
-WORDS = ("Wed", "Wednesday,", "21", "Oct", "26", "2026", "9999", "-Oct-", "07:28:00", "24:60:61", "GMT", "+9999", "-2359", "EST", "0", "-1")
+WORDS = (
+    "Wed",
+    "Wednesday,",
+    "21",
+    "Oct",
+    "26",
+    "2026",
+    "9999",
+    "-Oct-",
+    "07:28:00",
+    "24:60:61",
+    "GMT",
+    "+9999",
+    "-2359",
+    "EST",
+    "0",
+    "-1",
+)
 PIECES = st.lists(st.sampled_from(WORDS)).map(" ".join)
 HEADERS = st.lists(st.tuples(NAMES, st.text() | DIGITS | DATES | PIECES), max_size=6)
 
 
 @given(st.sampled_from([429, 503]), HEADERS, HEADERS.map(dict))
 @example(429, [("Date", "Fri, 31 Dec 9999 23:59:59 GMT"), ("Retry-After", "9999999999")], {})
-def test_any_headers_give_none_or_a_finite_wait(status: int, headers: list[tuple[str, str]], quoted: dict[str, str]) -> None:
+def test_any_headers_give_none_or_a_finite_wait(
+    status: int, headers: list[tuple[str, str]], quoted: dict[str, str]
+) -> None:
     """Any headers give no hint, or a hint of finitely many seconds, at least 0, and a moment in UTC."""
     hint = server_hint(status, headers, {"headers": quoted}, NOW)
 

@@ -34,7 +34,11 @@ REMAINING = [
     ("1E+30", "1E-30", "999999999999999999999999999999.999999999999999999999999999999"),
 ]
 
-AMOUNTS = st.builds(lambda digits, exponent: Decimal(digits).scaleb(exponent), st.integers(-(10**27), 10**27), st.integers(-30, 3))
+AMOUNTS = st.builds(
+    lambda digits, exponent: Decimal(digits).scaleb(exponent),
+    st.integers(-(10**27), 10**27),
+    st.integers(-30, 3),
+)
 
 
 def text_or_none(amount: Decimal | None) -> str | None:
@@ -84,7 +88,8 @@ def test_the_used_fraction_is_none_without_credits(total: str, usage: str, fract
 
 
 @pytest.mark.parametrize(
-    ("total", "usage", "expected"), [("0", "0", True), ("-0", "0.00", True), ("0", "1E-9", False), ("5", "5", False), ("5", "0", False)]
+    ("total", "usage", "expected"),
+    [("0", "0", True), ("-0", "0.00", True), ("0", "1E-9", False), ("5", "5", False), ("5", "0", False)],
 )
 def test_only_0_of_0_is_zero(total: str, usage: str, expected: bool) -> None:
     """A wallet is zero only if both its credits and its usage are 0; a spent wallet is not."""
@@ -109,7 +114,14 @@ def test_a_plain_amount_prints_without_exponent(text: str, shown: str) -> None:
     """`str`, `format` and copies print a plain amount without exponent; its `repr` evaluates to it."""
     amount = plain(Decimal(text))
 
-    assert str(amount) == f"{amount}" == f"{amount:f}" == str(copy.deepcopy(amount)) == str(pickle.loads(pickle.dumps(amount))) == shown
+    assert (
+        str(amount)
+        == f"{amount}"
+        == f"{amount:f}"
+        == str(copy.deepcopy(amount))
+        == str(pickle.loads(pickle.dumps(amount)))
+        == shown
+    )
     assert amount == Decimal(text)
     assert hash(amount) == hash(Decimal(text))
     assert eval(repr(amount), {"Decimal": Decimal, type(amount).__name__: type(amount)}) == amount
@@ -176,13 +188,20 @@ def test_a_limit_needs_what_remains_of_it() -> None:
         KeyInfo(label="k", usage=Decimal(1), limit=Decimal(5))
 
 
-USED = [("500", "454.542594979", "45.457405021"), ("5", "-0.204117", "5.204117"), ("5", "5.00", "0"), (None, "7", None)]
+USED = [
+    ("500", "454.542594979", "45.457405021"),
+    ("5", "-0.204117", "5.204117"),
+    ("5", "5.00", "0"),
+    (None, "7", None),
+]
 
 
 def used_in_window(limit: str | None, remaining: str) -> str | None:
     """Print the `used_in_window` of a key whose lifetime usage is another number."""
     cap = None if limit is None else Decimal(limit)
-    return text_or_none(KeyInfo(label="k", usage=Decimal(999), limit=cap, limit_remaining=Decimal(remaining)).used_in_window)
+    return text_or_none(
+        KeyInfo(label="k", usage=Decimal(999), limit=cap, limit_remaining=Decimal(remaining)).used_in_window
+    )
 
 
 @pytest.mark.parametrize(("limit", "remaining", "used"), USED)
@@ -224,9 +243,21 @@ def key_with(**fields: Any) -> KeyInfo:
         ("daily", datetime(2026, 10, 21, tzinfo=UTC), datetime(2026, 10, 22, tzinfo=UTC)),
         ("daily", datetime(2026, 12, 31, 23, 59, 59, 999999, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)),
         ("daily", datetime(2028, 2, 28, 12, tzinfo=UTC), datetime(2028, 2, 29, tzinfo=UTC)),
-        ("weekly", datetime(2026, 10, 21, 13, 5, tzinfo=UTC), datetime(2026, 10, 26, tzinfo=UTC)),  # a Wednesday
-        ("weekly", datetime(2026, 10, 25, 23, 59, tzinfo=UTC), datetime(2026, 10, 26, tzinfo=UTC)),  # a Sunday
-        ("weekly", datetime(2026, 10, 26, tzinfo=UTC), datetime(2026, 11, 2, tzinfo=UTC)),  # a Monday, at the reset
+        (
+            "weekly",
+            datetime(2026, 10, 21, 13, 5, tzinfo=UTC),
+            datetime(2026, 10, 26, tzinfo=UTC),
+        ),  # a Wednesday
+        (
+            "weekly",
+            datetime(2026, 10, 25, 23, 59, tzinfo=UTC),
+            datetime(2026, 10, 26, tzinfo=UTC),
+        ),  # a Sunday
+        (
+            "weekly",
+            datetime(2026, 10, 26, tzinfo=UTC),
+            datetime(2026, 11, 2, tzinfo=UTC),
+        ),  # a Monday, at the reset
         ("weekly", datetime(2026, 12, 31, 23, 59, tzinfo=UTC), datetime(2027, 1, 4, tzinfo=UTC)),
         ("monthly", datetime(2026, 10, 21, 13, 5, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)),
         ("monthly", datetime(2026, 12, 31, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)),

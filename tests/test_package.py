@@ -22,7 +22,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """Build the wheel, as a release does."""
     folder = tmp_path_factory.mktemp("dist")
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder], cwd=ROOT, check=True, capture_output=True
+        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
     )
     (path,) = folder.iterdir()
     return zipfile.ZipFile(path)
@@ -33,8 +36,14 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) ->
     names = set(wheel.namelist())
     version = openrouter_credits.__version__
 
-    assert {name.split("/")[0] for name in names} == {"openrouter_credits", f"openrouter_credits-{version}.dist-info"}
-    assert {"openrouter_credits/py.typed", f"openrouter_credits-{version}.dist-info/licenses/LICENSE"} <= names
+    assert {name.split("/")[0] for name in names} == {
+        "openrouter_credits",
+        f"openrouter_credits-{version}.dist-info",
+    }
+    assert {
+        "openrouter_credits/py.typed",
+        f"openrouter_credits-{version}.dist-info/licenses/LICENSE",
+    } <= names
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "openrouter_credits").rglob("*.py")}
     assert {name for name in names if name.endswith(".py")} == modules
 
@@ -71,6 +80,11 @@ asyncio.run(main())
 print(openrouter_credits.__file__)
 """
 
-    ran = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
 
-    assert (ran.stdout.split(), ran.stderr) == (["43.628104995", str(tmp_path / "openrouter_credits" / "__init__.py")], "")
+    assert (ran.stdout.split(), ran.stderr) == (
+        ["43.628104995", str(tmp_path / "openrouter_credits" / "__init__.py")],
+        "",
+    )

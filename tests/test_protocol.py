@@ -164,14 +164,18 @@ def test_a_method_is_a_word(method: str) -> None:
         make_request(method, "/credits", ApiKey(KEY))
 
 
-@pytest.mark.parametrize(("method", "path"), [(None, "/credits"), (b"GET", "/credits"), ("GET", None), ("GET", b"/credits")])
+@pytest.mark.parametrize(
+    ("method", "path"), [(None, "/credits"), (b"GET", "/credits"), ("GET", None), ("GET", b"/credits")]
+)
 def test_a_method_and_a_path_are_texts(method: Any, path: Any) -> None:
     """A method or a path that is not a text raises TypeError."""
     with pytest.raises(TypeError, match="are texts"):
         make_request(method, path, ApiKey(KEY))
 
 
-@pytest.mark.parametrize(("body", "kind"), [([float("inf")], ValueError), (float("nan"), ValueError), ({1, 2}, TypeError)])
+@pytest.mark.parametrize(
+    ("body", "kind"), [([float("inf")], ValueError), (float("nan"), ValueError), ({1, 2}, TypeError)]
+)
 def test_a_body_is_json(body: Any, kind: type[Exception]) -> None:
     """A body that JSON cannot hold raises ValueError (NaN, infinity) or TypeError (other types)."""
     with pytest.raises(kind):
@@ -250,7 +254,9 @@ def test_a_type_that_no_json_becomes_is_refused_beforehand() -> None:
 @pytest.mark.parametrize("status", [200, 201, 299])
 def test_any_2xx_is_a_value(status: int) -> None:
     """A reply of any status from 200 to 299 is decoded to its value; creating a key answers 201."""
-    assert decode(Reply(status, {}, sample("credits-spec")), Credits) == Credits(Decimal("100.5"), Decimal("25.75"))
+    assert decode(Reply(status, {}, sample("credits-spec")), Credits) == Credits(
+        Decimal("100.5"), Decimal("25.75")
+    )
 
 
 def test_the_whole_body_is_structured_on_demand() -> None:
@@ -266,7 +272,12 @@ def test_the_whole_body_is_structured_on_demand() -> None:
     ("name", "status", "kind", "message"),
     [
         ("error-user-not-found", 401, AuthenticationError, "User not found."),
-        ("error-management-key", 403, ManagementKeyRequiredError, "Only management keys can perform this operation"),
+        (
+            "error-management-key",
+            403,
+            ManagementKeyRequiredError,
+            "Only management keys can perform this operation",
+        ),
         ("error-key-limit", 403, KeyLimitExceededError, "Key limit exceeded (daily limit)"),
         ("error-rate-limit-reset-in-body", 429, RateLimitError, "Rate limit exceeded"),
     ],
@@ -306,7 +317,11 @@ def test_headers_are_found_in_any_case_and_number() -> None:
 
     error = refused(Reply(503, many, b""))
 
-    assert (error.retry_after, error.resets_at, error.request_id) == (3.0, WALL_CLOCK + timedelta(seconds=3), "req-7")
+    assert (error.retry_after, error.resets_at, error.request_id) == (
+        3.0,
+        WALL_CLOCK + timedelta(seconds=3),
+        "req-7",
+    )
     assert refused(Reply(503, {"CF-RAY": "8f-FRA"}, b"")).request_id == "8f-FRA"
     assert refused(Reply(503, {}, b"")).request_id is None
 
@@ -332,12 +347,19 @@ def test_without_a_clock_hints_are_measured_from_now() -> None:
         (599, ServerError, False),
     ],
 )
-def test_an_error_inside_a_200_is_what_its_code_says(code: int | str, kind: type[APIStatusError], is_retryable: bool) -> None:
+def test_an_error_inside_a_200_is_what_its_code_says(
+    code: int | str, kind: type[APIStatusError], is_retryable: bool
+) -> None:
     """The code of an error inside a 200 decides its class and whether to retry; its `status` stays 200."""
     error = refusal(200, code=code, message="Said")
 
     assert type(error) is kind
-    assert (error.status, error.code, error.message, error.is_retryable) == (200, int(code), "Said", is_retryable)
+    assert (error.status, error.code, error.message, error.is_retryable) == (
+        200,
+        int(code),
+        "Said",
+        is_retryable,
+    )
 
 
 @pytest.mark.parametrize(
@@ -369,7 +391,12 @@ def test_an_error_inside_a_200_without_a_code_is_no_answer(said: str) -> None:
 
 def test_a_null_error_is_no_error() -> None:
     """A body with `"error": null` is not an error: some servers always send the field."""
-    assert decode(Reply(200, {}, b'{"error": null, "data": {"total_credits": 1, "total_usage": 0}}'), Credits).remaining == 1
+    assert (
+        decode(
+            Reply(200, {}, b'{"error": null, "data": {"total_credits": 1, "total_usage": 0}}'), Credits
+        ).remaining
+        == 1
+    )
 
 
 def test_an_error_code_is_ignored_where_the_status_refuses() -> None:
@@ -399,7 +426,9 @@ def test_an_error_code_is_ignored_where_the_status_refuses() -> None:
         (300, RedirectError, b"<html><body>Found</body></html>"),
     ],
 )
-def test_the_body_of_a_refusal_never_becomes_the_error(status: int, kind: type[APIStatusError], body: bytes) -> None:
+def test_the_body_of_a_refusal_never_becomes_the_error(
+    status: int, kind: type[APIStatusError], body: bytes
+) -> None:
     """A refusal whose body has no documented error is the error of its status, with an empty message."""
     error = refused(Reply(status, {}, body))
 
@@ -446,7 +475,9 @@ def test_a_200_that_is_no_answer_is_an_error(body: bytes, words: str, is_retryab
     assert len(str(error)) < 500
 
 
-@pytest.mark.parametrize("context", [Context(prec=4), Context(prec=4, traps=[])], ids=["trapping", "untrapped"])
+@pytest.mark.parametrize(
+    "context", [Context(prec=4), Context(prec=4, traps=[])], ids=["trapping", "untrapped"]
+)
 def test_numbers_are_parsed_in_any_decimal_context(context: Context) -> None:
     """Numbers are read exactly, and a number too large for Decimal is an error, in any decimal context."""
     with localcontext(context):
@@ -508,7 +539,13 @@ def test_nothing_a_server_says_carries_a_key_or_an_escape() -> None:
     for _ in range(4):
         nest = {f"{KEY}\x1b": [nest, None, True, 1.5, nest]}
     body = json.dumps(
-        {"error": {"code": 401, "message": f"Bad {KEY}{ESCAPES}", "metadata": {"a": nest, KEY: KEY, "long": "x" * 999}}}
+        {
+            "error": {
+                "code": 401,
+                "message": f"Bad {KEY}{ESCAPES}",
+                "metadata": {"a": nest, KEY: KEY, "long": "x" * 999},
+            }
+        }
     ).encode()
 
     error = refused(Reply(401, {"X-Request-Id": f"{KEY}\x1b"}, body), ApiKey(KEY))
@@ -523,7 +560,12 @@ def test_nothing_a_server_says_carries_a_key_or_an_escape() -> None:
 
 def test_metadata_is_cut_where_it_is_too_deep() -> None:
     """Metadata is kept to a depth of five levels; deeper objects are replaced by `...`."""
-    error = refusal(402, code=402, message="m", metadata={"a": {"b": {"c": {"d": {"e": {"f": 1}}}}}, "limit_source": "openrouter_credits"})
+    error = refusal(
+        402,
+        code=402,
+        message="m",
+        metadata={"a": {"b": {"c": {"d": {"e": {"f": 1}}}}}, "limit_source": "openrouter_credits"},
+    )
 
     assert error.metadata == {"a": {"b": {"c": {"d": {"e": "..."}}}}, "limit_source": "openrouter_credits"}
     assert isinstance(error, PaymentRequiredError)
@@ -533,7 +575,9 @@ def test_metadata_is_cut_where_it_is_too_deep() -> None:
 def test_an_invalid_answer_quotes_no_key() -> None:
     """An error about a wrong value does not quote the key that the value contains, and chains nothing."""
     with pytest.raises(InvalidResponseError) as caught:
-        decode(Reply(200, {}, json.dumps({"data": {f"x{KEY}": KEY}}).encode()), dict[str, int], key=ApiKey(KEY))
+        decode(
+            Reply(200, {}, json.dumps({"data": {f"x{KEY}": KEY}}).encode()), dict[str, int], key=ApiKey(KEY)
+        )
 
     assert KEY[12:-4] not in f"{caught.value} {vars(caught.value)}"
     assert caught.value.__cause__ is caught.value.__context__ is None
@@ -550,7 +594,13 @@ class Picky:
 
 
 def _raise(name: str) -> NoReturn:
-    kinds = {"lookup": LookupError, "attribute": AttributeError, "arithmetic": ArithmeticError, "value": ValueError, "type": TypeError}
+    kinds = {
+        "lookup": LookupError,
+        "attribute": AttributeError,
+        "arithmetic": ArithmeticError,
+        "value": ValueError,
+        "type": TypeError,
+    }
     raise kinds[name](name)
 
 
@@ -570,7 +620,13 @@ def test_what_a_user_s_class_raises_is_an_invalid_response(into: Any, data: Any)
 
 
 @pytest.mark.parametrize(
-    "reply", [Reply(401, {}, sample("error-user-not-found")), Reply(200, {}, b"{}"), Reply(200, {}, b"{"), Reply(200, {}, b"\xff")]
+    "reply",
+    [
+        Reply(401, {}, sample("error-user-not-found")),
+        Reply(200, {}, b"{}"),
+        Reply(200, {}, b"{"),
+        Reply(200, {}, b"\xff"),
+    ],
 )
 def test_nothing_is_chained(reply: Reply) -> None:
     """An error of decode() chains no other exception, which would carry the text that the server sent."""
@@ -586,21 +642,38 @@ def test_nothing_is_chained(reply: Reply) -> None:
 NUMBERS = (
     st.integers()
     | st.floats()
-    | st.from_regex(r"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,12})?", fullmatch=True).map(lambda text: Raw(text))  # noqa: PLW0108 - the class is defined below
+    | st.from_regex(r"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,12})?", fullmatch=True).map(
+        lambda text: Raw(text)  # noqa: PLW0108 - the class is defined below
+    )
 )
 TEXTS = st.text(max_size=20) | st.sampled_from(["0", "-1.5", "1e5", "2026-10-21T00:00:00Z", "401", KEY])
 SCALARS = st.none() | st.booleans() | NUMBERS | TEXTS
-JSON = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4), max_leaves=12)
-FIELDS = [name for model in (Credits, KeyInfo) for name in model.__annotations__] + ["scope", "remaining_usd", "resets_at", "used"]
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=12,
+)
+FIELDS = [name for model in (Credits, KeyInfo) for name in model.__annotations__] + [
+    "scope",
+    "remaining_usd",
+    "resets_at",
+    "used",
+]
 OBJECTS = st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=8)
 KEYS = st.builds(
     lambda most, more: most | more,
     st.fixed_dictionaries({"label": TEXTS, "usage": NUMBERS, "limit": NUMBERS, "limit_remaining": NUMBERS}),
     OBJECTS,
 )
-WALLETS = st.fixed_dictionaries({"total_credits": NUMBERS | JSON, "total_usage": NUMBERS | JSON}, optional={"x": JSON})
-ERRORS = st.fixed_dictionaries({}, optional={"code": st.integers(300, 700) | JSON, "message": JSON, "metadata": OBJECTS | JSON})
-DOCUMENTS = JSON | st.fixed_dictionaries({}, optional={"data": KEYS | WALLETS | OBJECTS | JSON, "error": ERRORS | JSON})
+WALLETS = st.fixed_dictionaries(
+    {"total_credits": NUMBERS | JSON, "total_usage": NUMBERS | JSON}, optional={"x": JSON}
+)
+ERRORS = st.fixed_dictionaries(
+    {}, optional={"code": st.integers(300, 700) | JSON, "message": JSON, "metadata": OBJECTS | JSON}
+)
+DOCUMENTS = JSON | st.fixed_dictionaries(
+    {}, optional={"data": KEYS | WALLETS | OBJECTS | JSON, "error": ERRORS | JSON}
+)
 
 
 class Raw(str):
@@ -614,7 +687,11 @@ def dumps(document: Any) -> bytes:
     if isinstance(document, Raw):
         return document.encode()
     if isinstance(document, dict):
-        return b"{" + b",".join(json.dumps(name).encode() + b":" + dumps(item) for name, item in document.items()) + b"}"
+        return (
+            b"{"
+            + b",".join(json.dumps(name).encode() + b":" + dumps(item) for name, item in document.items())
+            + b"}"
+        )
     if isinstance(document, list):
         return b"[" + b",".join(map(dumps, document)) + b"]"
     return json.dumps(document).encode()
@@ -629,7 +706,11 @@ def check(status: int, body: bytes) -> None:
             assert KEY not in f"{error} {vars(error)}"  # noqa: PT017 - a value would be as good
         else:
             figures = [getattr(value, name) for name in into.__annotations__]
-            assert all(figure.is_finite() and "E" not in str(figure) for figure in figures if isinstance(figure, Decimal))
+            assert all(
+                figure.is_finite() and "E" not in str(figure)
+                for figure in figures
+                if isinstance(figure, Decimal)
+            )
             if isinstance(value, Credits):
                 assert "E" not in str(value.remaining)
             else:

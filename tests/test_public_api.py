@@ -109,12 +109,20 @@ def imports(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
             yield node.module or ""
-            yield from (f"{node.module}.{alias.name}" for alias in node.names if node.module == "openrouter_credits")
+            yield from (
+                f"{node.module}.{alias.name}" for alias in node.names if node.module == "openrouter_credits"
+            )
 
 
 def run(program: str) -> str:
     """Run a program in a new interpreter, with warnings as errors, and return its output."""
-    done = subprocess.run([sys.executable, "-I", "-W", "error", "-c", program], check=True, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-I", "-W", "error", "-c", program],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     return done.stdout
 
 
@@ -168,9 +176,14 @@ def test_every_public_name_is_documented() -> None:
 
 def test_every_module_says_what_it_is_for() -> None:
     """Every module has a docstring whose first line ends a sentence."""
-    docstrings = {name: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "" for name, path in MODULES.items()}
+    docstrings = {
+        name: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        for name, path in MODULES.items()
+    }
 
-    assert [name for name, text in docstrings.items() if not text.partition("\n")[0].endswith((".", ":", "`"))] == []
+    assert [
+        name for name, text in docstrings.items() if not text.partition("\n")[0].endswith((".", ":", "`"))
+    ] == []
 
 
 def test_every_module_has_its_place() -> None:
@@ -182,7 +195,10 @@ def test_imports_point_one_way() -> None:
     """Each module imports only the modules that the table allows it."""
     prefix = "openrouter_credits."
     imported = {
-        (name, module.removeprefix(prefix).split(".")[0]) for name in CORE for module in imports(MODULES[name]) if module.startswith(prefix)
+        (name, module.removeprefix(prefix).split(".")[0])
+        for name in CORE
+        for module in imports(MODULES[name])
+        if module.startswith(prefix)
     }
 
     assert {("_client", "_transport"), ("_protocol", "_errors")} <= imported
@@ -200,7 +216,12 @@ def test_the_table_has_no_cycles() -> None:
 
 def test_only_the_transport_and_the_testing_kit_import_aiohttp() -> None:
     """Only `_transport` and the testing kit import aiohttp, so that all other modules are free of I/O."""
-    users = {name for name in MODULES for module in imports(MODULES[name]) if module.split(".")[0] in {"aiohttp", "yarl", "multidict"}}
+    users = {
+        name
+        for name in MODULES
+        for module in imports(MODULES[name])
+        if module.split(".")[0] in {"aiohttp", "yarl", "multidict"}
+    }
 
     assert "_transport" in users
     assert [name for name in sorted(users - {"_transport"}) if not name.startswith("testing.")] == []
@@ -219,7 +240,14 @@ def test_the_core_imports_its_dependencies_and_nothing_else() -> None:
 @pytest.mark.process
 def test_an_import_brings_no_extras() -> None:
     """Importing every public name loads neither the command line nor the testing kit."""
-    unwanted = ["rich", "cyclopts", "openrouter_credits.cli", "openrouter_credits.testing", "aiohttp.web", "pytest"]
+    unwanted = [
+        "rich",
+        "cyclopts",
+        "openrouter_credits.cli",
+        "openrouter_credits.testing",
+        "aiohttp.web",
+        "pytest",
+    ]
 
     loaded = run("import sys; from openrouter_credits import *; CreditsClient(); print(*sys.modules)").split()
 

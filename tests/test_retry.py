@@ -106,7 +106,9 @@ async def test_attempts_counts_the_first_try(attempts: int) -> None:
     assert len(time.slept) == attempts - 1
 
 
-@pytest.mark.parametrize("error", [AuthenticationError(status=401), ServerError(status=501), TLSError("Wrong")], ids=repr)
+@pytest.mark.parametrize(
+    "error", [AuthenticationError(status=401), ServerError(status=501), TLSError("Wrong")], ids=repr
+)
 async def test_what_does_not_pass_is_raised_at_once(error: OpenRouterError) -> None:
     """An error that is not retryable is raised unchanged after one try, with its status in `attempts`."""
     time = FakeTime()
@@ -130,7 +132,9 @@ async def test_other_exceptions_pass_untouched(kind: type[BaseException]) -> Non
 
 
 @pytest.mark.parametrize(("make", "draw", "factor"), [(busy, 1.0, 1), (busy, 0.25, 1), (limited, 0.25, 2)])
-async def test_the_wait_is_full_jitter_and_doubled_for_429(make: Callable[[], OpenRouterError], draw: float, factor: int) -> None:
+async def test_the_wait_is_full_jitter_and_doubled_for_429(
+    make: Callable[[], OpenRouterError], draw: float, factor: int
+) -> None:
     """The n-th wait is drawn from 0 to `min(wait_max, wait_initial * 2**(n - 1))`; a 429 doubles it."""
     time = FakeTime(draw)
     script = Script(time, *(make() for _ in range(8)))
@@ -159,7 +163,9 @@ def test_the_wait_stays_finite_after_any_number_of_tries() -> None:
         (limited(0.0), 1, 1.0, 0.5),  # `Retry-After: 0` is a hint too: the back-off is not doubled
         (limited(1.0), 5, 1.0, 8.0),
     ],
-    ids=lambda value: f"{type(value).__name__}({value.retry_after})" if isinstance(value, OpenRouterError) else None,
+    ids=lambda value: (
+        f"{type(value).__name__}({value.retry_after})" if isinstance(value, OpenRouterError) else None
+    ),
 )
 def test_a_hint_is_a_minimum(error: OpenRouterError, attempt: int, draw: float, expected: float) -> None:
     """The wait is the longer of back-off and hint; a little jitter on the hint keeps clients apart."""
@@ -167,7 +173,9 @@ def test_a_hint_is_a_minimum(error: OpenRouterError, attempt: int, draw: float, 
 
 
 @given(st.integers(1, 50), st.none() | st.floats(0, 1e10), st.floats(0, 1), st.booleans())
-def test_no_wait_is_below_the_hint_or_above_its_bounds(attempt: int, hint: float | None, draw: float, is_limit: bool) -> None:
+def test_no_wait_is_below_the_hint_or_above_its_bounds(
+    attempt: int, hint: float | None, draw: float, is_limit: bool
+) -> None:
     """No wait is shorter than the hint, nor longer than back-off and hint allow, whatever number is drawn."""
     wait = RetryPolicy().wait(limited(hint) if is_limit else busy(hint), attempt, lambda: draw)
 
@@ -276,7 +284,9 @@ async def test_an_error_during_the_sleep_passes() -> None:
         raise ClientClosedError("Closed")
 
     with pytest.raises(ClientClosedError):
-        await retry(Script(time, busy(), "never"), RetryPolicy(), clock=time.clock, sleep=closed, draw=time.draw)
+        await retry(
+            Script(time, busy(), "never"), RetryPolicy(), clock=time.clock, sleep=closed, draw=time.draw
+        )
 
 
 @pytest.mark.parametrize(("wait", "sleeps"), [(0.98, 1), (0.995, 0)])
@@ -312,7 +322,9 @@ async def test_a_jump_of_the_wall_clock_has_no_effect(monkeypatch: pytest.Monkey
     monkeypatch.setattr("time.time", lambda: float(next(hours)))
     time = FakeTime(draw=0.0)
 
-    assert await retry(Script(time, busy(), "value"), RetryPolicy(), sleep=time.sleep, draw=time.draw) == "value"
+    assert (
+        await retry(Script(time, busy(), "value"), RetryPolicy(), sleep=time.sleep, draw=time.draw) == "value"
+    )
 
 
 # What may be sent twice
@@ -419,7 +431,9 @@ def test_impossible_numbers_are_refused(name: str, value: Any, kind: type[Except
 
 def test_waits_of_zero_are_possible() -> None:
     """A policy with waits of 0 is valid and never waits."""
-    assert RetryPolicy(attempts=1, wait_initial=0, wait_max=0, deadline=0.001).wait(busy(), 3, lambda: 1.0) == 0
+    assert (
+        RetryPolicy(attempts=1, wait_initial=0, wait_max=0, deadline=0.001).wait(busy(), 3, lambda: 1.0) == 0
+    )
 
 
 def test_a_policy_is_frozen_and_compares() -> None:

@@ -129,7 +129,13 @@ def test_a_key_shows_itself_masked(text: str, mask: str) -> None:
     """A key prints as its mask, in OpenRouter's own form; a key below 24 characters prints as `***`."""
     key = ApiKey(text)
 
-    assert (str(key), repr(key), f"{key}", "%s" % key, f"{key!r}") == (mask, f"ApiKey({mask!r})", mask, mask, f"ApiKey({mask!r})")  # noqa: UP031 - one of the ways
+    assert (str(key), repr(key), f"{key}", "%s" % key, f"{key!r}") == (  # noqa: UP031 - one of the ways
+        mask,
+        f"ApiKey({mask!r})",
+        mask,
+        mask,
+        f"ApiKey({mask!r})",
+    )
 
 
 def test_a_log_shows_the_mask(caplog: pytest.LogCaptureFixture) -> None:
@@ -212,9 +218,12 @@ ALIASES = (
 
 
 @pytest.mark.parametrize(
-    ("variables", "names"), [(API_KEY_VARIABLES, ("OPENROUTER_API_KEY", "OPENROUTER_KEY")), (MANAGEMENT_KEY_VARIABLES, ALIASES)]
+    ("variables", "names"),
+    [(API_KEY_VARIABLES, ("OPENROUTER_API_KEY", "OPENROUTER_KEY")), (MANAGEMENT_KEY_VARIABLES, ALIASES)],
 )
-def test_the_first_variable_that_is_not_blank_counts(variables: tuple[str, ...], names: tuple[str, ...]) -> None:
+def test_the_first_variable_that_is_not_blank_counts(
+    variables: tuple[str, ...], names: tuple[str, ...]
+) -> None:
     """The first variable that is not blank gives the key, in the documented order of names."""
     for first, name in enumerate(names):
         environ = dict.fromkeys(names[:first], " ") | {later: f"sk-{later}" for later in names[first:]}
@@ -225,7 +234,9 @@ def test_the_first_variable_that_is_not_blank_counts(variables: tuple[str, ...],
         assert key.reveal() == f"sk-{name}"
 
 
-@pytest.mark.parametrize("environ", [{}, {"OPENROUTER_API_KEY": "", "OPENROUTER_KEY": " \t"}, {"openrouter_api_key": KEY}])
+@pytest.mark.parametrize(
+    "environ", [{}, {"OPENROUTER_API_KEY": "", "OPENROUTER_KEY": " \t"}, {"openrouter_api_key": KEY}]
+)
 def test_blank_variables_are_unset(environ: dict[str, str]) -> None:
     """Variables that are missing, blank or in lower case give no key and no error."""
     assert key_from_environment(API_KEY_VARIABLES, environ) is None

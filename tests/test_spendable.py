@@ -31,9 +31,24 @@ from openrouter_credits import (
     UnconfirmedCreditsError,
 )
 from openrouter_credits._spendable import assess, spendable, unconfirmed
-from tests.kit.values import DOWN, FORBIDDEN, HARSH, LENIENT, MONDAY, NOVEMBER, NOW, UNAUTHORIZED, ZERO, budget, key, wallet
+from tests.kit.values import (
+    DOWN,
+    FORBIDDEN,
+    HARSH,
+    LENIENT,
+    MONDAY,
+    NOVEMBER,
+    NOW,
+    UNAUTHORIZED,
+    ZERO,
+    budget,
+    key,
+    wallet,
+)
 
-COUNTERS = [f"{kind}usage{window}" for kind in ("", "byok_") for window in ("", "_daily", "_weekly", "_monthly")]
+COUNTERS = [
+    f"{kind}usage{window}" for kind in ("", "byok_") for window in ("", "_daily", "_weekly", "_monthly")
+]
 
 
 def complete(amount: str, bound_by: str, resets_at: datetime | None = None) -> Spendable:
@@ -49,10 +64,14 @@ def at_most(amount: str, bound_by: str, resets_at: datetime | None = None) -> Sp
 UNKNOWN = Spendable(None, None, None, "unknown")
 
 
-def status(amount: str | None, certainty: Any = "complete", *problems: OpenRouterError, info: KeyInfo | None = None) -> KeyStatus:
+def status(
+    amount: str | None, certainty: Any = "complete", *problems: OpenRouterError, info: KeyInfo | None = None
+) -> KeyStatus:
     """Make a status with this amount and certainty."""
     number = None if amount is None else Decimal(amount)
-    return KeyStatus(info, None, Spendable(number, None if number is None else "wallet", None, certainty), problems, NOW)
+    return KeyStatus(
+        info, None, Spendable(number, None if number is None else "wallet", None, certainty), problems, NOW
+    )
 
 
 # Two amounts that differ by less than 1E-26; the cap has more digits than the default context keeps
@@ -64,19 +83,44 @@ BOUNDS = {
     "no cap, wallet unread": (None, key(), UNKNOWN),
     "wallet alone": (wallet("74.75"), None, at_most("74.75", "wallet")),
     "no cap": (wallet("74.75"), key(), complete("74.75", "wallet")),
-    "no cap, though something remains": (wallet("74.75"), key(limit_remaining=Decimal(3)), complete("74.75", "wallet")),
+    "no cap, though something remains": (
+        wallet("74.75"),
+        key(limit_remaining=Decimal(3)),
+        complete("74.75", "wallet"),
+    ),
     "cap alone": (None, key("100", limit_reset="monthly"), at_most("100", "key_limit", NOVEMBER)),
-    "cap below wallet": (wallet("74.75"), key("26.83", limit_reset="weekly"), complete("26.83", "key_limit", MONDAY)),
+    "cap below wallet": (
+        wallet("74.75"),
+        key("26.83", limit_reset="weekly"),
+        complete("26.83", "key_limit", MONDAY),
+    ),
     "cap above wallet": (wallet("74.75"), key("454.54", limit_reset="weekly"), complete("74.75", "wallet")),
     "cap for ever": (wallet("74.75"), key("26.83"), complete("26.83", "key_limit")),
     "budget below cap below wallet": (
         wallet("74.75"),
-        key("26.83", budget("key_limit", "26.83", NOVEMBER), budget("workspace", "11.75", MONDAY), limit_reset="monthly"),
+        key(
+            "26.83",
+            budget("key_limit", "26.83", NOVEMBER),
+            budget("workspace", "11.75", MONDAY),
+            limit_reset="monthly",
+        ),
         complete("11.75", "workspace", MONDAY),
     ),
-    "budget without a cap": (wallet("74.75"), key(None, budget("member", "11.75")), complete("11.75", "member")),
-    "budget of an unknown scope": (wallet("74.75"), key("26.83", budget("galaxy", "1.5")), complete("1.5", "galaxy")),
-    "budget without remaining_usd": (wallet("74.75"), key(None, budget("member", None)), complete("74.75", "wallet")),
+    "budget without a cap": (
+        wallet("74.75"),
+        key(None, budget("member", "11.75")),
+        complete("11.75", "member"),
+    ),
+    "budget of an unknown scope": (
+        wallet("74.75"),
+        key("26.83", budget("galaxy", "1.5")),
+        complete("1.5", "galaxy"),
+    ),
+    "budget without remaining_usd": (
+        wallet("74.75"),
+        key(None, budget("member", None)),
+        complete("74.75", "wallet"),
+    ),
     "effective budget, if there are no budgets": (
         wallet("74.75"),
         key("26.83", effective_budget=budget("workspace", "11.75", MONDAY)),
@@ -93,9 +137,21 @@ BOUNDS = {
         complete("26.83", "key_limit"),
     ),
     "wallet overdrawn": (wallet("-2.75"), key("26.83"), complete("-2.75", "wallet")),
-    "cap overdrawn": (wallet("74.75"), key("-0.204117", limit_reset="weekly"), complete("-0.204117", "key_limit", MONDAY)),
-    "budget overdrawn most": (wallet("-1"), key("-2", budget("workspace", "-3")), complete("-3", "workspace")),
-    "tie of all": (wallet("5"), key("5.00", budget("workspace", "5.0", MONDAY), limit_reset="weekly"), complete("5", "wallet")),
+    "cap overdrawn": (
+        wallet("74.75"),
+        key("-0.204117", limit_reset="weekly"),
+        complete("-0.204117", "key_limit", MONDAY),
+    ),
+    "budget overdrawn most": (
+        wallet("-1"),
+        key("-2", budget("workspace", "-3")),
+        complete("-3", "workspace"),
+    ),
+    "tie of all": (
+        wallet("5"),
+        key("5.00", budget("workspace", "5.0", MONDAY), limit_reset="weekly"),
+        complete("5", "wallet"),
+    ),
     "tie of the cap and its own budget": (
         wallet("74.75"),
         key("5", budget("key_limit", "5.00", MONDAY), limit_reset="monthly"),
@@ -106,14 +162,28 @@ BOUNDS = {
         key(None, budget("member", "5", NOVEMBER), budget("workspace", "5", MONDAY)),
         complete("5", "member", NOVEMBER),
     ),
-    "management key": (wallet("74.75"), key("5", budget("workspace", "3"), is_management_key=True), complete("74.75", "wallet")),
-    "management key, wallet unread": (None, key("5", budget("workspace", "3"), is_management_key=True), UNKNOWN),
-    "the last digit decides": (LONG_WALLET, LONG_CAP, complete("1.0000000000000000000000000001", "key_limit")),
+    "management key": (
+        wallet("74.75"),
+        key("5", budget("workspace", "3"), is_management_key=True),
+        complete("74.75", "wallet"),
+    ),
+    "management key, wallet unread": (
+        None,
+        key("5", budget("workspace", "3"), is_management_key=True),
+        UNKNOWN,
+    ),
+    "the last digit decides": (
+        LONG_WALLET,
+        LONG_CAP,
+        complete("1.0000000000000000000000000001", "key_limit"),
+    ),
 }
 
 
 @pytest.mark.parametrize(("credits_", "info", "expected"), BOUNDS.values(), ids=BOUNDS)
-def test_the_smallest_known_bound_is_what_can_be_spent(credits_: Credits | None, info: KeyInfo | None, expected: Spendable) -> None:
+def test_the_smallest_known_bound_is_what_can_be_spent(
+    credits_: Credits | None, info: KeyInfo | None, expected: Spendable
+) -> None:
     """The smallest known bound is the amount; bounds may be negative, and the first of equals counts."""
     assert spendable(credits_, info, NOW) == expected
 
@@ -134,25 +204,49 @@ def live_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
 @pytest.mark.parametrize(
     ("zone", "reset", "now", "expected"),
     [
-        ("Pacific/Kiritimati", "daily", "2027-12-31T23:59:59", "2028-01-01"),  # 14 hours before UTC: it is the new year there
-        ("Etc/GMT+12", "weekly", "2026-12-28T00:00", "2027-01-04"),  # 12 hours behind UTC: it is still Sunday there
-        ("America/New_York", "monthly", "2026-11-01T06:30", "2026-12-01"),  # in the hour that the clocks repeat
+        (
+            "Pacific/Kiritimati",
+            "daily",
+            "2027-12-31T23:59:59",
+            "2028-01-01",
+        ),  # 14 hours before UTC: it is the new year there
+        (
+            "Etc/GMT+12",
+            "weekly",
+            "2026-12-28T00:00",
+            "2027-01-04",
+        ),  # 12 hours behind UTC: it is still Sunday there
+        (
+            "America/New_York",
+            "monthly",
+            "2026-11-01T06:30",
+            "2026-12-01",
+        ),  # in the hour that the clocks repeat
     ],
 )
-def test_a_cap_is_renewed_at_midnight_utc(live_in: Callable[[str], None], zone: str, reset: str, now: str, expected: str) -> None:
+def test_a_cap_is_renewed_at_midnight_utc(
+    live_in: Callable[[str], None], zone: str, reset: str, now: str, expected: str
+) -> None:
     """A cap is renewed at midnight UTC, whatever the local time zone of the machine and the caller is."""
     live_in(zone)
     local = datetime.fromisoformat(f"{now}+00:00").astimezone()
 
     resets_at = spendable(None, key("5", limit_reset=reset), local).resets_at
 
-    assert (resets_at, resets_at and resets_at.tzinfo) == (datetime.fromisoformat(f"{expected}T00:00:00+00:00"), UTC)
+    assert (resets_at, resets_at and resets_at.tzinfo) == (
+        datetime.fromisoformat(f"{expected}T00:00:00+00:00"),
+        UTC,
+    )
 
 
 # Properties of all amounts
 
 
-AMOUNTS = st.builds(lambda digits, exponent: Decimal(digits).scaleb(-exponent), st.integers(-(10**9), 10**9), st.integers(0, 9))
+AMOUNTS = st.builds(
+    lambda digits, exponent: Decimal(digits).scaleb(-exponent),
+    st.integers(-(10**9), 10**9),
+    st.integers(0, 9),
+)
 WALLETS = st.builds(Credits, AMOUNTS, AMOUNTS)
 TIMES = st.none() | st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - `timezones` adds the zone
 BUDGETS = st.builds(
@@ -186,7 +280,13 @@ def bounds_of(credits_: Credits | None, info: KeyInfo | None) -> list[tuple[str,
         return bounds
     if info.limit is not None and info.limit_remaining is not None:
         bounds.append(("key_limit", info.limit_remaining))
-    budgets = info.budgets if info.budgets is not None else [info.effective_budget] if info.effective_budget is not None else []
+    budgets = (
+        info.budgets
+        if info.budgets is not None
+        else [info.effective_budget]
+        if info.effective_budget is not None
+        else []
+    )
     return bounds + [(each.scope, each.remaining_usd) for each in budgets if each.remaining_usd is not None]
 
 
@@ -196,13 +296,17 @@ def height(found: Spendable) -> Decimal:
 
 
 @given(st.none() | WALLETS, st.none() | keys())
-def test_the_amount_is_a_known_bound_and_never_above_another(credits_: Credits | None, info: KeyInfo | None) -> None:
+def test_the_amount_is_a_known_bound_and_never_above_another(
+    credits_: Credits | None, info: KeyInfo | None
+) -> None:
     """The amount is the smallest known bound, and `bound_by` is the name of that bound."""
     found = spendable(credits_, info, NOW)
 
     bounds = bounds_of(credits_, info)
     assert all(height(found) <= bound for _, bound in bounds)
-    assert found.amount is None or (found.bound_by, found.amount) == next(each for each in bounds if each[1] == found.amount)
+    assert found.amount is None or (found.bound_by, found.amount) == next(
+        each for each in bounds if each[1] == found.amount
+    )
 
 
 @given(st.none() | WALLETS, st.none() | keys())
@@ -220,7 +324,11 @@ def test_unknown_never_becomes_a_number(credits_: Credits | None, info: KeyInfo 
 @given(WALLETS, keys())
 def test_to_know_more_never_raises_the_amount(credits_: Credits, info: KeyInfo) -> None:
     """The amount of a wallet and a key together is the smaller of the amounts that each allows alone."""
-    nothing, by_wallet, by_key = spendable(None, None, NOW), spendable(credits_, None, NOW), spendable(None, info, NOW)
+    nothing, by_wallet, by_key = (
+        spendable(None, None, NOW),
+        spendable(credits_, None, NOW),
+        spendable(None, info, NOW),
+    )
 
     both = spendable(credits_, info, NOW)
 
@@ -229,14 +337,18 @@ def test_to_know_more_never_raises_the_amount(credits_: Credits, info: KeyInfo) 
 
 
 @given(st.none() | WALLETS, keys(manages=False), BUDGETS, AMOUNTS)
-def test_one_bound_more_never_raises_the_amount(credits_: Credits | None, info: KeyInfo, more: Budget, cap: Decimal) -> None:
+def test_one_bound_more_never_raises_the_amount(
+    credits_: Credits | None, info: KeyInfo, more: Budget, cap: Decimal
+) -> None:
     """An additional budget, or a limit on a key that had none, never raises the amount."""
     before = spendable(credits_, info, NOW)
     known = (info.effective_budget,) if info.effective_budget is not None else ()
 
     budgets = (*(known if info.budgets is None else info.budgets), more)
     with_budget = spendable(credits_, attrs.evolve(info, budgets=budgets), NOW)
-    with_cap = spendable(credits_, attrs.evolve(info, limit=cap, limit_remaining=min(cap, info.limit_remaining or cap)), NOW)
+    with_cap = spendable(
+        credits_, attrs.evolve(info, limit=cap, limit_remaining=min(cap, info.limit_remaining or cap)), NOW
+    )
 
     assert height(with_budget) <= height(before)
     assert info.limit is not None or height(with_cap) <= height(before)
@@ -274,7 +386,9 @@ def test_no_decimal_context_has_a_say(info: KeyInfo, credits_: Credits, context:
         (None, "unknown", 0, None),
     ],
 )
-def test_an_amount_is_covered_or_not_or_nobody_knows(amount: str | None, certainty: Any, wanted: Any, expected: bool | None) -> None:
+def test_an_amount_is_covered_or_not_or_nobody_knows(
+    amount: str | None, certainty: Any, wanted: Any, expected: bool | None
+) -> None:
     """covers() says yes or no of an exact amount, no or None of an upper bound, None of no amount."""
     found = status(amount, certainty).spendable
 
@@ -425,7 +539,9 @@ def test_a_wallets_401_does_not_make_the_key_invalid() -> None:
 
 
 @given(AMOUNTS, AMOUNTS, AMOUNTS, AMOUNTS, st.booleans())
-def test_levels_are_monotone(amount: Decimal, more: Decimal, warn: Decimal, critical: Decimal, asked: bool) -> None:
+def test_levels_are_monotone(
+    amount: Decimal, more: Decimal, warn: Decimal, critical: Decimal, asked: bool
+) -> None:
     """Higher amounts make no level worse; higher thresholds and upper bounds make none better."""
     low, high = sorted((amount, more))
 
@@ -440,7 +556,9 @@ def test_levels_are_monotone(amount: Decimal, more: Decimal, warn: Decimal, crit
 
 
 @given(st.none() | WALLETS, st.none() | keys(), AMOUNTS, AMOUNTS)
-def test_unreadable_is_never_ok(credits_: Credits | None, info: KeyInfo | None, warn: Decimal, critical: Decimal) -> None:
+def test_unreadable_is_never_ok(
+    credits_: Credits | None, info: KeyInfo | None, warn: Decimal, critical: Decimal
+) -> None:
     """A status is never OK if the wallet or the key could not be read, whatever the thresholds."""
     assume(credits_ is not None or info is not None)
 
@@ -483,7 +601,11 @@ def test_either_may_be_missing_without_hiding_the_other(
 
     assert (result.credits, result.key) == (credits_ if seen[0] else None, info if seen[1] else None)
     assert result.spendable == spendable(result.credits, result.key, NOW)
-    assert (result.spendable.certainty, list(result.problems), result.checked_at) == (certainty, problems, NOW)
+    assert (result.spendable.certainty, list(result.problems), result.checked_at) == (
+        certainty,
+        problems,
+        NOW,
+    )
 
 
 @pytest.mark.parametrize(
@@ -567,9 +689,19 @@ UNUSED = key(is_free_tier=True, **NO_USE)
         (attrs.evolve(UNUSED, is_free_tier=False), False),
         (attrs.evolve(UNUSED, is_free_tier=None), False),
     ],
-    ids=["no reader", "unreadable", "management key", "unused", "unused, without periods", "has paid", "may have paid"],
+    ids=[
+        "no reader",
+        "unreadable",
+        "management key",
+        "unused",
+        "unused, without periods",
+        "has paid",
+        "may have paid",
+    ],
 )
-def test_a_zero_needs_a_key_that_bears_it_out(reader: KeyInfo | OpenRouterError | None, confirmed: bool) -> None:
+def test_a_zero_needs_a_key_that_bears_it_out(
+    reader: KeyInfo | OpenRouterError | None, confirmed: bool
+) -> None:
     """A management key confirms a 0/0, as does a key of an account that never paid nor used anything."""
     doubt = unconfirmed(ZERO, reader)
 
@@ -581,7 +713,9 @@ def test_any_use_belies_a_zero() -> None:
     """A single counter of use above 0, for whatever period, leaves a 0/0 unconfirmed."""
     used: dict[str, dict[str, Any]] = {counter: {counter: Decimal("1E-9")} for counter in COUNTERS}
 
-    ignored = [counter for counter in COUNTERS if unconfirmed(ZERO, attrs.evolve(UNUSED, **used[counter])) is None]
+    ignored = [
+        counter for counter in COUNTERS if unconfirmed(ZERO, attrs.evolve(UNUSED, **used[counter])) is None
+    ]
 
     assert ignored == []
 

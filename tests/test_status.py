@@ -87,7 +87,9 @@ def key_data(**fields: Any) -> dict[str, Any]:
 # A wallet that may not be read
 
 
-async def test_a_key_that_may_not_read_the_wallet_has_its_limit(fake_openrouter: FakeOpenRouter, connect: Connect) -> None:
+async def test_a_key_that_may_not_read_the_wallet_has_its_limit(
+    fake_openrouter: FakeOpenRouter, connect: Connect
+) -> None:
     """A 403 for the wallet leaves the key's limit as an upper bound, and a problem with a remedy."""
     key = fake_openrouter.add_account(credits="100.50").add_key(limit=30, usage="3.17")
 
@@ -112,7 +114,9 @@ async def test_no_limit_and_no_wallet_is_unknown(fake_openrouter: FakeOpenRouter
 
 
 @pytest.mark.parametrize(("limit", "level"), [(100, Level.UNKNOWN), (9, Level.LOW)])
-async def test_an_upper_bound_decides_downwards_only(limit: int, level: Level, fake_openrouter: FakeOpenRouter, connect: Connect) -> None:
+async def test_an_upper_bound_decides_downwards_only(
+    limit: int, level: Level, fake_openrouter: FakeOpenRouter, connect: Connect
+) -> None:
     """A limit without its wallet can make a level LOW, but not OK: the wallet may hold less."""
     key = fake_openrouter.add_account(credits=100).add_key(limit=limit)
 
@@ -121,7 +125,9 @@ async def test_an_upper_bound_decides_downwards_only(limit: int, level: Level, f
     assert (figures(status), status.level()) == ((str(limit), "key_limit", "at_most"), level)
 
 
-async def test_a_management_key_reads_the_wallet_for_the_key(fake_openrouter: FakeOpenRouter, connect: Connect) -> None:
+async def test_a_management_key_reads_the_wallet_for_the_key(
+    fake_openrouter: FakeOpenRouter, connect: Connect
+) -> None:
     """A management key reads the wallet, and the ordinary key its own limit: the status is complete."""
     account = fake_openrouter.add_account(credits="100.50", usage="25.75")
     key, boss = account.add_key(limit=30, usage="3.17"), account.add_key(management=True)
@@ -130,10 +136,15 @@ async def test_a_management_key_reads_the_wallet_for_the_key(fake_openrouter: Fa
 
     assert (figures(status), problems(status)) == (("26.83", "key_limit", "complete"), [])
     assert status.explain() == "$26.83 left: the key's limit binds (wallet: $74.75)."
-    assert sorted((request.path, request.key) for request in fake_openrouter.requests) == [("/credits", str(boss)), ("/key", str(key))]
+    assert sorted((request.path, request.key) for request in fake_openrouter.requests) == [
+        ("/credits", str(boss)),
+        ("/key", str(key)),
+    ]
 
 
-async def test_a_management_key_has_its_wallet_and_nothing_else(fake_openrouter: FakeOpenRouter, connect: Connect) -> None:
+async def test_a_management_key_has_its_wallet_and_nothing_else(
+    fake_openrouter: FakeOpenRouter, connect: Connect
+) -> None:
     """Only the wallet bounds a management key: it runs no inference, so its limits stop nothing."""
     account = fake_openrouter.add_account(credits="100.50", usage="25.75")
     boss = account.add_key(management=True, limit=5, budgets=[FakeBudget("workspace", 3)])
@@ -151,13 +162,20 @@ async def test_a_management_key_has_its_wallet_and_nothing_else(fake_openrouter:
 
 
 @pytest.mark.parametrize(
-    ("limit", "expected"), [(None, (None, None, "unknown")), (30, ("26.83", "key_limit", "at_most"))], ids=["no cap", "cap"]
+    ("limit", "expected"),
+    [(None, (None, None, "unknown")), (30, ("26.83", "key_limit", "at_most"))],
+    ids=["no cap", "cap"],
 )
 async def test_a_zero_that_the_keys_use_belies_is_no_amount(
-    limit: int | None, expected: tuple[str | None, str | None, str], fake_openrouter: FakeOpenRouter, connect: Connect
+    limit: int | None,
+    expected: tuple[str | None, str | None, str],
+    fake_openrouter: FakeOpenRouter,
+    connect: Connect,
 ) -> None:
     """A 0/0 for a key that has been used is a problem, not an amount, and no third request is sent."""
-    key = fake_openrouter.add_account(credits=100, usage="3.17").add_key(limit=limit, usage="3.17", credits_reply="zeros")
+    key = fake_openrouter.add_account(credits=100, usage="3.17").add_key(
+        limit=limit, usage="3.17", credits_reply="zeros"
+    )
 
     status = await connect(fake_openrouter, key).status()
 
@@ -179,7 +197,9 @@ async def test_a_new_account_has_exactly_nothing(fake_openrouter: FakeOpenRouter
     assert (status.level(), status.explain()) == (Level.DEPLETED, "Nothing left ($0.00): the wallet binds.")
 
 
-async def test_a_fresh_key_does_not_bear_a_zero_out(fake_openrouter: FakeOpenRouter, connect: Connect) -> None:
+async def test_a_fresh_key_does_not_bear_a_zero_out(
+    fake_openrouter: FakeOpenRouter, connect: Connect
+) -> None:
     """A 0/0 for an unused key of an account that has paid is not believed."""
     key = fake_openrouter.add_account(free_tier=False).add_key(credits_reply="zeros")
 
@@ -189,14 +209,18 @@ async def test_a_fresh_key_does_not_bear_a_zero_out(fake_openrouter: FakeOpenRou
 
 
 @pytest.mark.parametrize("absent", [{}, {"is_free_tier": "true"}], ids=repr)
-async def test_a_free_tier_that_is_not_said_bears_nothing_out(absent: dict[str, Any], mocked: aioresponses) -> None:
+async def test_a_free_tier_that_is_not_said_bears_nothing_out(
+    absent: dict[str, Any], mocked: aioresponses
+) -> None:
     """A 0/0 is not believed if `is_free_tier` is missing or anything but JSON true."""
     status = await read(mocked, sample("credits-unconfirmed-zero"), key_data(usage=0, **absent))
 
     assert (figures(status), problems(status)) == ((None, None, "unknown"), [UnconfirmedCreditsError])
 
 
-async def test_a_zero_is_borne_out_by_the_key_that_read_it(fake_openrouter: FakeOpenRouter, connect: Connect) -> None:
+async def test_a_zero_is_borne_out_by_the_key_that_read_it(
+    fake_openrouter: FakeOpenRouter, connect: Connect
+) -> None:
     """A 0/0 is confirmed by the key that read it; the other key of the client confirms nothing."""
     impostor = fake_openrouter.add_account(credits=100).add_key(credits_reply="zeros")
     key = fake_openrouter.add_account(free_tier=True).add_key(limit=30)
@@ -218,10 +242,14 @@ async def test_a_management_key_bears_a_zero_out(fake_openrouter: FakeOpenRouter
     assert (figures(status), problems(status)) == (("0", "wallet", "complete"), [])
 
 
-async def test_a_reader_that_cannot_be_asked_bears_nothing_out(fake_openrouter: FakeOpenRouter, connect: Connect) -> None:
+async def test_a_reader_that_cannot_be_asked_bears_nothing_out(
+    fake_openrouter: FakeOpenRouter, connect: Connect
+) -> None:
     """A 0/0 is not believed if `/key` of the key that read it fails; the problem holds that error."""
     account = fake_openrouter.add_account()
-    client = connect(fake_openrouter, account.add_key(limit=30), management_key=account.add_key(management=True))
+    client = connect(
+        fake_openrouter, account.add_key(limit=30), management_key=account.add_key(management=True)
+    )
     fake_openrouter.script("/key", Reply(200, {"data": key_data()}), Reply(404))
 
     status = await client.status()
@@ -243,8 +271,12 @@ async def test_the_smallest_bound_binds(mocked: aioresponses) -> None:
 
     status = await read(mocked, sample("credits-spec"), key)
 
-    assert status.spendable == Spendable(Decimal("11.75"), "workspace", datetime(2026, 10, 26, tzinfo=UTC), "complete")
-    assert status.explain() == "$11.75 left until Monday 00:00 UTC: the workspace budget binds (wallet: $74.75)."
+    assert status.spendable == Spendable(
+        Decimal("11.75"), "workspace", datetime(2026, 10, 26, tzinfo=UTC), "complete"
+    )
+    assert (
+        status.explain() == "$11.75 left until Monday 00:00 UTC: the workspace budget binds (wallet: $74.75)."
+    )
     assert (status.checked_at, status.level(), status.level(warn=12)) == (NOW, Level.OK, Level.LOW)
 
 
@@ -273,18 +305,31 @@ async def test_each_bound_binds_in_its_turn(connect: Connect) -> None:
         Spendable(Decimal("-2.75"), "wallet", None, "complete"),
         Spendable(Decimal(-1), "workspace", monday, "complete"),
     ]
-    assert [status.level() for status in (before, overdrawn, empty, bought)] == [Level.OK] + [Level.DEPLETED] * 3
+    assert [status.level() for status in (before, overdrawn, empty, bought)] == [Level.OK] + [
+        Level.DEPLETED
+    ] * 3
 
 
 @pytest.mark.usefixtures("_in_october")
 async def test_a_tie_is_the_keys_limit(mocked: aioresponses) -> None:
     """If the key's limit and budgets are equal, the limit is the bound, with its own reset."""
-    budgets = [{"scope": scope, "remaining_usd": 5.0, "resets_at": "2026-10-26T00:00:00Z"} for scope in ("workspace", "key_limit")]
+    budgets = [
+        {"scope": scope, "remaining_usd": 5.0, "resets_at": "2026-10-26T00:00:00Z"}
+        for scope in ("workspace", "key_limit")
+    ]
 
-    status = await read(mocked, sample("credits-spec"), key_data(limit=10, limit_remaining=5, limit_reset="monthly", budgets=budgets))
+    status = await read(
+        mocked,
+        sample("credits-spec"),
+        key_data(limit=10, limit_remaining=5, limit_reset="monthly", budgets=budgets),
+    )
 
-    assert status.spendable == Spendable(Decimal(5), "key_limit", datetime(2026, 11, 1, tzinfo=UTC), "complete")
-    assert status.explain() == "$5.00 left until 1 November 00:00 UTC: the key's limit binds (wallet: $74.75)."
+    assert status.spendable == Spendable(
+        Decimal(5), "key_limit", datetime(2026, 11, 1, tzinfo=UTC), "complete"
+    )
+    assert (
+        status.explain() == "$5.00 left until 1 November 00:00 UTC: the key's limit binds (wallet: $74.75)."
+    )
 
 
 async def test_a_debt_stays_a_debt(fake_openrouter: FakeOpenRouter, connect: Connect) -> None:
@@ -302,9 +347,14 @@ async def test_a_cap_below_zero_binds(mocked: aioresponses) -> None:
     """A limit overdrawn by requests under way is a negative amount, and DEPLETED."""
     status = await read(mocked, sample("credits-spec"), sample("key-over-limit"))
 
-    assert status.spendable == Spendable(Decimal("-0.204117"), "key_limit", datetime(2026, 10, 22, tzinfo=UTC), "complete")
+    assert status.spendable == Spendable(
+        Decimal("-0.204117"), "key_limit", datetime(2026, 10, 22, tzinfo=UTC), "complete"
+    )
     assert status.level() is Level.DEPLETED
-    assert status.explain() == "Nothing left (-$0.21) until Thursday 00:00 UTC: the key's limit binds (wallet: $74.75)."
+    assert (
+        status.explain()
+        == "Nothing left (-$0.21) until Thursday 00:00 UTC: the key's limit binds (wallet: $74.75)."
+    )
 
 
 # Bodies as OpenRouter sends them
@@ -318,7 +368,10 @@ async def test_the_window_is_not_the_lifetime(mocked: aioresponses) -> None:
     assert figures(status) == ("454.542594979", "key_limit", "complete")
     assert status.key is not None
     assert (str(status.key.used_in_window), str(status.key.usage_monthly)) == ("45.457405021", "45.457405021")
-    assert status.explain() == "$454.54 left until 1 November 00:00 UTC: the key's limit binds (wallet: $1000.00)."
+    assert (
+        status.explain()
+        == "$454.54 left until 1 November 00:00 UTC: the key's limit binds (wallet: $1000.00)."
+    )
 
 
 async def test_the_shape_of_2025_is_read(mocked: aioresponses) -> None:
@@ -327,14 +380,24 @@ async def test_the_shape_of_2025_is_read(mocked: aioresponses) -> None:
 
     assert (figures(status), problems(status)) == (("3.31088086", "wallet", "complete"), [])
     assert status.key is not None
-    assert {status.key.usage_daily, status.key.usage_monthly, status.key.expires_at, status.key.limit_reset, status.key.budgets} == {None}
+    assert {
+        status.key.usage_daily,
+        status.key.usage_monthly,
+        status.key.expires_at,
+        status.key.limit_reset,
+        status.key.budgets,
+    } == {None}
     assert status.explain() == "$3.31 left: the wallet binds."
 
 
 @pytest.mark.parametrize("shape", ["2025", "2026-08", "2026-10"])
-async def test_every_shape_comes_to_the_same(shape: Any, fake_openrouter: FakeOpenRouter, connect: Connect) -> None:
+async def test_every_shape_comes_to_the_same(
+    shape: Any, fake_openrouter: FakeOpenRouter, connect: Connect
+) -> None:
     """Each shape that `/key` has had over the years gives the same amount and level."""
-    key = fake_openrouter.add_account(credits=100).add_key(credits_reply="real", limit=30, usage="3.17", shape=shape)
+    key = fake_openrouter.add_account(credits=100).add_key(
+        credits_reply="real", limit=30, usage="3.17", shape=shape
+    )
 
     status = await connect(fake_openrouter, key).status()
 
@@ -345,18 +408,26 @@ async def test_whole_numbers_are_read_however_they_are_written(mocked: aiorespon
     """An amount may be written as an integer, and a count as `10.0`."""
     quota = {"limit": 50, "used": 10.0, "remaining": 40.0}
 
-    status = await read(mocked, b'{"data":{"total_credits":5,"total_usage":2.0}}', key_data(free_model_daily_requests=quota))
+    status = await read(
+        mocked, b'{"data":{"total_credits":5,"total_usage":2.0}}', key_data(free_model_daily_requests=quota)
+    )
 
     assert figures(status) == ("3", "wallet", "complete")
     assert status.key is not None
     free = status.key.free_model_daily_requests
     assert free is not None
-    assert [(count, type(count)) for count in (free.limit, free.used, free.remaining)] == [(50, int), (10, int), (40, int)]
+    assert [(count, type(count)) for count in (free.limit, free.used, free.remaining)] == [
+        (50, int),
+        (10, int),
+        (40, int),
+    ]
 
 
 async def test_unknown_words_are_kept_and_counted(mocked: aioresponses) -> None:
     """A limit of an unknown window is kept and has no reset; a budget of an unknown scope is a bound."""
-    budgets = [{"scope": "galaxy_\x1b[2J", "remaining_usd": 7, "reset_interval": "yearly", "resets_at": "soon"}]
+    budgets = [
+        {"scope": "galaxy_\x1b[2J", "remaining_usd": 7, "reset_interval": "yearly", "resets_at": "soon"}
+    ]
     key = key_data(limit=10, limit_remaining=8, limit_reset="fortnightly", budgets=budgets)
 
     status = await read(mocked, sample("credits-spec"), key)
@@ -384,11 +455,16 @@ async def test_a_float_adds_no_noise(mocked: aioresponses) -> None:
 
 async def test_a_null_is_not_a_zero(mocked: aioresponses) -> None:
     """A wallet with a null amount counts as unread, and so does a key whose limit has a null remainder."""
-    no_wallet = await read(mocked, {"total_credits": None, "total_usage": 0}, key_data(limit=10, limit_remaining=7))
+    no_wallet = await read(
+        mocked, {"total_credits": None, "total_usage": 0}, key_data(limit=10, limit_remaining=7)
+    )
     no_cap = await read(mocked, sample("credits-spec"), key_data(limit=10, limit_remaining=None))
 
     assert [problems(status) for status in (no_wallet, no_cap)] == [[InvalidResponseError]] * 2
-    assert [figures(status) for status in (no_wallet, no_cap)] == [("7", "key_limit", "at_most"), ("74.75", "wallet", "at_most")]
+    assert [figures(status) for status in (no_wallet, no_cap)] == [
+        ("7", "key_limit", "at_most"),
+        ("74.75", "wallet", "at_most"),
+    ]
     assert no_cap.explain() == "At most $74.75 left: the wallet binds (key: unknown)."
 
 
@@ -404,7 +480,9 @@ async def test_an_expired_key_is_invalid(mocked: aioresponses) -> None:
 
 
 @pytest.mark.usefixtures("_in_october")
-async def test_a_key_that_expires_in_three_days_says_so(fake_openrouter: FakeOpenRouter, connect: Connect) -> None:
+async def test_a_key_that_expires_in_three_days_says_so(
+    fake_openrouter: FakeOpenRouter, connect: Connect
+) -> None:
     """A key that expires in three days is OK, and the sentence says when it expires."""
     expires_at = NOW + timedelta(days=3)
     fake_openrouter.script("/key", Reply(200, {"data": key_data(expires_at=expires_at.isoformat())}))
@@ -452,7 +530,9 @@ async def test_two_refusals_are_the_keys(fake_openrouter: FakeOpenRouter, connec
     assert KEY not in str(error) + repr(error)
 
 
-async def test_the_keys_error_goes_before_the_wallets(fake_openrouter: FakeOpenRouter, connect: Connect) -> None:
+async def test_the_keys_error_goes_before_the_wallets(
+    fake_openrouter: FakeOpenRouter, connect: Connect
+) -> None:
     """If `/key` answers 401 and `/credits` 503, the 401 is raised with the 503 in its problems."""
     fake_openrouter.script("/credits", Reply(503), Reply(503), Reply(503))
 
@@ -463,7 +543,9 @@ async def test_the_keys_error_goes_before_the_wallets(fake_openrouter: FakeOpenR
     assert paths(fake_openrouter) == {"/credits": 3, "/key": 1}
 
 
-async def test_the_keys_error_goes_first_even_if_it_may_pass(fake_openrouter: FakeOpenRouter, connect: Connect) -> None:
+async def test_the_keys_error_goes_first_even_if_it_may_pass(
+    fake_openrouter: FakeOpenRouter, connect: Connect
+) -> None:
     """If `/key` answers 503 and `/credits` 0/0, the 503 is raised, with the doubted 0/0 a problem."""
     key = fake_openrouter.add_account().add_key(credits_reply="zeros")
     fake_openrouter.script("/key", Reply(503), Reply(503), Reply(503))
@@ -477,14 +559,20 @@ async def test_the_keys_error_goes_first_even_if_it_may_pass(fake_openrouter: Fa
     assert paths(fake_openrouter) == {"/credits": 1, "/key": 3}
 
 
-async def test_a_key_that_cannot_be_read_leaves_the_wallet(fake_openrouter: FakeOpenRouter, connect: Connect) -> None:
+async def test_a_key_that_cannot_be_read_leaves_the_wallet(
+    fake_openrouter: FakeOpenRouter, connect: Connect
+) -> None:
     """A key that cannot be read leaves the wallet as an upper bound."""
     key = fake_openrouter.add_account(credits="74.75").add_key(credits_reply="real", limit=3)
     fake_openrouter.script("/key", Reply(503), Reply(503), Reply(503))
 
     status = await connect(fake_openrouter, key).status()
 
-    assert (figures(status), status.key, problems(status)) == (("74.75", "wallet", "at_most"), None, [ServerError])
+    assert (figures(status), status.key, problems(status)) == (
+        ("74.75", "wallet", "at_most"),
+        None,
+        [ServerError],
+    )
     assert (status.level(), status.level(warn=100)) == (Level.UNKNOWN, Level.LOW)
     assert status.explain() == "At most $74.75 left: the wallet binds (key: unknown)."
 
@@ -511,10 +599,16 @@ async def test_an_endpoint_that_hangs_does_not_hide_the_other(
 
     status = await connect(fake_openrouter, key, retry=RetryPolicy(attempts=1), timeout=0.5).status()
 
-    assert (problems(status), status.spendable.bound_by, status.spendable.certainty) == ([APITimeoutError], expected, "at_most")
+    assert (problems(status), status.spendable.bound_by, status.spendable.certainty) == (
+        [APITimeoutError],
+        expected,
+        "at_most",
+    )
 
 
-async def test_a_client_closed_meanwhile_is_no_status(fake_openrouter: FakeOpenRouter, connect: Connect) -> None:
+async def test_a_client_closed_meanwhile_is_no_status(
+    fake_openrouter: FakeOpenRouter, connect: Connect
+) -> None:
     """If the client is closed while `status()` waits for `/credits`, it raises ClientClosedError."""
     key = fake_openrouter.add_account(credits=50).add_key(credits_reply="real")
     fake_openrouter.script("/credits", Hang())
@@ -538,7 +632,9 @@ async def test_a_status_is_of_now(fake_openrouter: FakeOpenRouter, connect: Conn
     assert status.checked_at.tzinfo is UTC
 
 
-async def test_another_keys_status_takes_nothing_from_this_one(fake_openrouter: FakeOpenRouter, connect: Connect) -> None:
+async def test_another_keys_status_takes_nothing_from_this_one(
+    fake_openrouter: FakeOpenRouter, connect: Connect
+) -> None:
     """A client made by `with_key()` reads no wallet with the management key of the first client."""
     account, other = fake_openrouter.add_account(credits=50), fake_openrouter.add_account(credits=7)
     client = connect(fake_openrouter, account.add_key(), management_key=account.add_key(management=True))

@@ -27,7 +27,10 @@ def read(into: Any, text: str | bytes) -> Any:
 
 def read_key(**fields: Any) -> KeyInfo:
     """Decode the smallest valid `/key` body, with these fields added or replaced."""
-    return decode(Reply(200, {}, json.dumps({"data": {"label": "k", "usage": 1, "limit": None, **fields}}).encode()), KeyInfo)
+    return decode(
+        Reply(200, {}, json.dumps({"data": {"label": "k", "usage": 1, "limit": None, **fields}}).encode()),
+        KeyInfo,
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,7 +110,9 @@ def test_what_is_no_amount_is_an_error(text: str) -> None:
     assert len(str(caught.value)) < 400
 
 
-@pytest.mark.parametrize("text", ["9" * 31, "1e999999999", "1e99999999999999999999999", "-1e99999999999999999999999"])
+@pytest.mark.parametrize(
+    "text", ["9" * 31, "1e999999999", "1e99999999999999999999999", "-1e99999999999999999999999"]
+)
 def test_a_wrong_amount_is_an_error_in_any_decimal_context(text: str) -> None:
     """An amount with too many digits is an error even in a decimal context that raises nothing."""
     with localcontext(UNTRAPPED), pytest.raises(InvalidResponseError, match="no amount has s"):
@@ -128,7 +133,9 @@ def test_a_wrong_amount_is_named_by_its_path(field: str) -> None:
     """The error of a `/credits` body names the path of the wrong amount."""
     body = json.dumps({"data": {"total_credits": 1, "total_usage": 1, field: "abc"}}).encode()
 
-    with pytest.raises(InvalidResponseError, match=rf"200, but \$\.data\.{field}: an amount is needed, not a text\."):
+    with pytest.raises(
+        InvalidResponseError, match=rf"200, but \$\.data\.{field}: an amount is needed, not a text\."
+    ):
         decode(Reply(200, {}, body), Credits)
 
 
@@ -255,10 +262,19 @@ def test_a_user_s_enum_stays_an_enum() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('{"data": [{"date": "x", "requests": 1.5, "usage": 1}]}', "$.data[0].requests: a whole number is needed, not such a number"),
-        ('{"data": [{"date": "x", "requests": 1, "usage": null}]}', "$.data[0].usage: an amount is needed, not null"),
+        (
+            '{"data": [{"date": "x", "requests": 1.5, "usage": 1}]}',
+            "$.data[0].requests: a whole number is needed, not such a number",
+        ),
+        (
+            '{"data": [{"date": "x", "requests": 1, "usage": null}]}',
+            "$.data[0].usage: an amount is needed, not null",
+        ),
         ('{"data": [{"date": "x", "requests": 1}]}', "$.data[0].usage: required, but missing"),
-        ('{"data": [{"date": false, "requests": 1, "usage": 1}]}', "$.data[0].date: a text is needed, not false"),
+        (
+            '{"data": [{"date": false, "requests": 1, "usage": 1}]}',
+            "$.data[0].date: a text is needed, not false",
+        ),
         ('{"data": "abc"}', "$.data: a list is needed, not a text"),
         ('{"data": [[]]}', "$.data[0].date: "),
         ("{}", "$.data: required, but missing"),
@@ -487,9 +503,13 @@ def test_a_wrong_amount_is_an_error_even_where_it_is_optional(field: str, wrong:
 @pytest.mark.parametrize("field", ["limit_usd", "spend_usd", "remaining_usd"])
 def test_a_wrong_amount_in_a_budget_is_an_error(field: str) -> None:
     """A wrong amount in `budgets` or `effective_budget` is an error that names its path."""
-    with pytest.raises(InvalidResponseError, match=rf"\$\.data\.budgets\[1\]\.{field}: an amount is needed, not true"):
+    with pytest.raises(
+        InvalidResponseError, match=rf"\$\.data\.budgets\[1\]\.{field}: an amount is needed, not true"
+    ):
         read_key(budgets=[{"scope": "a"}, {"scope": "b", field: True}])
-    with pytest.raises(InvalidResponseError, match=rf"\$\.data\.effective_budget\.{field}: an amount is needed"):
+    with pytest.raises(
+        InvalidResponseError, match=rf"\$\.data\.effective_budget\.{field}: an amount is needed"
+    ):
         read_key(effective_budget={"scope": "b", field: "much"})
 
 
@@ -550,7 +570,9 @@ def test_an_empty_list_is_not_unknown() -> None:
     assert (key.budgets, key.allowed_data_regions) == ((), ())
 
 
-@pytest.mark.parametrize("fields", [{"is_provisioning_key": True}, {"is_provisioning_key": True, "is_management_key": None}])
+@pytest.mark.parametrize(
+    "fields", [{"is_provisioning_key": True}, {"is_provisioning_key": True, "is_management_key": None}]
+)
 def test_the_older_name_of_management_keys_is_read_from_the_wire(fields: dict[str, Any]) -> None:
     """`is_provisioning_key` sets `is_management_key`, also where the newer name is sent as null."""
     assert read_key(**fields).is_management_key is True
@@ -559,7 +581,11 @@ def test_the_older_name_of_management_keys_is_read_from_the_wire(fields: dict[st
 def test_unknown_fields_are_kept_at_every_level() -> None:
     """Unknown fields of a key, a budget and a quota stay in `.extra`, even a field that is named `extra`."""
     key = read_key(
-        extra="x", new={"a": 1.5}, none=None, budgets=[{"scope": "moon", "new": 2}], free_model_daily_requests={"limit": 1, "new": 3}
+        extra="x",
+        new={"a": 1.5},
+        none=None,
+        budgets=[{"scope": "moon", "new": 2}],
+        free_model_daily_requests={"limit": 1, "new": 3},
     )
 
     assert key.extra == {"extra": "x", "new": {"a": Decimal("1.5")}, "none": None}
@@ -571,7 +597,9 @@ def test_unknown_fields_are_kept_at_every_level() -> None:
 
 def test_unknown_fields_of_a_wallet_are_kept() -> None:
     """Unknown fields of a `/credits` body stay in `.extra`, beside the two documented amounts."""
-    wallet = decode(Reply(200, {}, b'{"data": {"total_credits": 1, "total_usage": 2, "extra": 3, "new": 4}}'), Credits)
+    wallet = decode(
+        Reply(200, {}, b'{"data": {"total_credits": 1, "total_usage": 2, "extra": 3, "new": 4}}'), Credits
+    )
 
     assert wallet == Credits(Decimal(1), Decimal(2))
     assert wallet.extra == {"extra": 3, "new": 4}
@@ -585,7 +613,11 @@ def test_as_many_fields_as_documented_but_others_is_an_error() -> None:
 
 def test_open_sets_stay_texts() -> None:
     """An unknown window, region or budget scope stays a text and is no error: OpenRouter may add values."""
-    key = read_key(limit_reset="fortnightly", allowed_data_regions=["mars"], budgets=[{"scope": "galaxy", "reset_interval": "eon"}])
+    key = read_key(
+        limit_reset="fortnightly",
+        allowed_data_regions=["mars"],
+        budgets=[{"scope": "galaxy", "reset_interval": "eon"}],
+    )
 
     assert (key.limit_reset, key.allowed_data_regions) == ("fortnightly", ("mars",))
     assert key.budgets is not None

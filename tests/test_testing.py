@@ -49,7 +49,13 @@ class Caller:
         self.session = session
 
     async def __call__(
-        self, path: str, key: ApiKey | str | None = None, *, method: str = "GET", body: str | None = None, **headers: str
+        self,
+        path: str,
+        key: ApiKey | str | None = None,
+        *,
+        method: str = "GET",
+        body: str | None = None,
+        **headers: str,
     ) -> tuple[int, str]:
         """Send a request, and return the status and the body of the answer."""
         if key is not None:
@@ -181,7 +187,9 @@ async def test_a_key_says_what_openrouter_says_of_one() -> None:
     """GET /key has every field of October 2026, with exact amounts; the label is the key's mask."""
     async with FakeOpenRouter(now=lambda: TUESDAY) as fake, calling(fake) as call:
         budgets = (FakeBudget("workspace", "60", "48.25", "weekly"), FakeBudget("member", 100))
-        key = fake.add_account(credits=100).add_key(limit="30", limit_reset="monthly", usage="3.17", budgets=budgets)
+        key = fake.add_account(credits=100).add_key(
+            limit="30", limit_reset="monthly", usage="3.17", budgets=budgets
+        )
 
         data = await call.data("/key", key)
 
@@ -249,14 +257,21 @@ async def test_a_key_without_limits_has_no_budgets(call: Caller) -> None:
 
     data = await call.data("/key", key)
 
-    assert (None, None, [], None) == (data["limit"], data["limit_remaining"], data["budgets"], data["effective_budget"])
+    assert (None, None, [], None) == (
+        data["limit"],
+        data["limit_remaining"],
+        data["budgets"],
+        data["effective_budget"],
+    )
     assert "2100-01-01T00:00:00Z" == data["expires_at"]
     assert data["is_free_tier"] is True
     assert 50 == data["free_model_daily_requests"]["remaining"]
 
 
 @pytest.mark.parametrize("shape", ["2026-10", "2026-08", "2025"])
-async def test_a_shape_has_the_fields_of_the_recorded_body(call: Caller, acme: FakeAccount, shape: Any) -> None:
+async def test_a_shape_has_the_fields_of_the_recorded_body(
+    call: Caller, acme: FakeAccount, shape: Any
+) -> None:
     """Each `shape` has exactly the fields of the recorded body of its time, in the budgets too."""
     key = acme.add_key(limit=5, budgets=[FakeBudget("workspace", 5)], shape=shape)
     recorded = json.loads(sample(f"key-{shape}"))["data"]
@@ -264,7 +279,9 @@ async def test_a_shape_has_the_fields_of_the_recorded_body(call: Caller, acme: F
     data = await call.data("/key", key)
 
     assert recorded.keys() == data.keys()
-    assert [budget.keys() for budget in recorded.get("budgets", ())] == [budget.keys() for budget in data.get("budgets", ())]
+    assert [budget.keys() for budget in recorded.get("budgets", ())] == [
+        budget.keys() for budget in data.get("budgets", ())
+    ]
 
 
 async def test_the_shape_of_2025_has_six_fields(call: Caller, acme: FakeAccount) -> None:
@@ -301,14 +318,22 @@ async def test_spending_moves_everything_that_counts() -> None:
     async with FakeOpenRouter(now=lambda: TUESDAY) as fake, calling(fake) as call:
         acme = fake.add_account(credits="5")
         boss = acme.add_key(management=True)
-        key = acme.add_key(limit="4", limit_reset="daily", budgets=[FakeBudget("workspace", 10, "1", "monthly")])
+        key = acme.add_key(
+            limit="4", limit_reset="daily", budgets=[FakeBudget("workspace", 10, "1", "monthly")]
+        )
 
         fake.spend(key, "3.20")
         fake.spend(key.reveal(), 2)
 
         wallet, info = await call.data("/credits", boss), await call.data("/key", key)
     assert Decimal("5.2") == wallet["total_usage"]
-    assert Decimal("5.2") == info["usage"] == info["usage_daily"] == info["usage_weekly"] == info["usage_monthly"]
+    assert (
+        Decimal("5.2")
+        == info["usage"]
+        == info["usage_daily"]
+        == info["usage_weekly"]
+        == info["usage_monthly"]
+    )
     assert Decimal("-1.2") == info["limit_remaining"]
     assert [Decimal("-1.2"), Decimal("3.8")] == [budget["remaining_usd"] for budget in info["budgets"]]
     assert "key_limit" == info["effective_budget"]["scope"]
@@ -318,7 +343,9 @@ async def test_windows_start_anew_when_the_clock_passes_their_end() -> None:
     """When the clock passes the end of a window, its usage starts at zero and its limit is whole again."""
     clock = Clock(TUESDAY)
     async with FakeOpenRouter(now=clock) as fake, calling(fake) as call:
-        key = fake.add_account().add_key(limit=10, limit_reset="weekly", usage="3", budgets=[FakeBudget("workspace", 5, 1, "daily")])
+        key = fake.add_account().add_key(
+            limit=10, limit_reset="weekly", usage="3", budgets=[FakeBudget("workspace", 5, 1, "daily")]
+        )
         clock.now += timedelta(days=1)
         fake.spend(key, "1.5")
         tomorrow = await call.data("/key", key)
@@ -326,7 +353,9 @@ async def test_windows_start_anew_when_the_clock_passes_their_end() -> None:
         later = await call.data("/key", key)
 
     names = ("usage", "usage_daily", "usage_weekly", "usage_monthly", "limit_remaining")
-    assert [Decimal("4.5"), Decimal("1.5"), Decimal("4.5"), Decimal("4.5"), Decimal("5.5")] == [tomorrow[name] for name in names]
+    assert [Decimal("4.5"), Decimal("1.5"), Decimal("4.5"), Decimal("4.5"), Decimal("5.5")] == [
+        tomorrow[name] for name in names
+    ]
     assert Decimal("3.5") == tomorrow["budgets"][1]["remaining_usd"]
     assert [Decimal("4.5"), 0, 0, 0, 10] == [later[name] for name in names]
 
@@ -374,7 +403,11 @@ async def test_only_keys_of_the_server_can_spend(acme: FakeAccount, fake_openrou
         ("weekly", TUESDAY, ("2026-10-19", "2026-10-26")),
         ("weekly", datetime(2026, 10, 19, tzinfo=UTC), ("2026-10-19", "2026-10-26")),
         ("monthly", datetime(2026, 12, 31, 23, 59, tzinfo=UTC), ("2026-12-01", "2027-01-01")),
-        ("daily", datetime(2026, 10, 20, 1, tzinfo=timezone(timedelta(hours=5))), ("2026-10-19", "2026-10-20")),
+        (
+            "daily",
+            datetime(2026, 10, 20, 1, tzinfo=timezone(timedelta(hours=5))),
+            ("2026-10-19", "2026-10-20"),
+        ),
     ],
 )
 def test_windows_are_those_of_utc(interval: Any, now: datetime, expected: tuple[str, str]) -> None:
@@ -422,7 +455,9 @@ async def test_nothing_is_served_outside_of_the_base_url(call: Caller, acme: Fak
     boss = acme.add_key(management=True)
     origin = call.fake.url.removesuffix("/api/v1")
 
-    async with call.session.get(origin + "/credits", headers={"Authorization": f"Bearer {boss.reveal()}"}) as response:
+    async with call.session.get(
+        origin + "/credits", headers={"Authorization": f"Bearer {boss.reveal()}"}
+    ) as response:
         assert 404 == response.status
     assert "/credits" == call.fake.requests[-1].path
 
@@ -455,7 +490,12 @@ async def test_a_listed_key_has_every_field(call: Caller, acme: FakeAccount) -> 
     (used,) = await call.data("/keys", boss)
 
     assert hashlib.sha256(key.reveal().encode()).hexdigest() == used["hash"]
-    assert (str(key), "bot", False, Decimal("25.83")) == (used["label"], used["name"], used["disabled"], used["limit_remaining"])
+    assert (str(key), "bot", False, Decimal("25.83")) == (
+        used["label"],
+        used["name"],
+        used["disabled"],
+        used["limit_remaining"],
+    )
     assert unused["last_used_at"] is None
     assert used["last_used_at"].endswith("Z")
     assert used["created_at"].endswith("Z")
@@ -465,7 +505,13 @@ async def test_a_listed_key_has_every_field(call: Caller, acme: FakeAccount) -> 
 async def test_keys_are_made_changed_and_deleted(call: Caller, acme: FakeAccount) -> None:
     """Keys can be made, changed and deleted through /keys; only the first answer shows a key's text."""
     boss = acme.add_key(management=True)
-    made = {"name": "bot", "limit": 12.5, "limit_reset": "daily", "expires_at": "2100-01-01T00:00:00Z", "workspace_id": "any"}
+    made = {
+        "name": "bot",
+        "limit": 12.5,
+        "limit_reset": "daily",
+        "expires_at": "2100-01-01T00:00:00Z",
+        "workspace_id": "any",
+    }
 
     status, body = await call("/keys", boss, method="POST", body=json.dumps(made))
     answer = json.loads(body)
@@ -478,7 +524,11 @@ async def test_keys_are_made_changed_and_deleted(call: Caller, acme: FakeAccount
     gone = await call.message(path, boss)
 
     assert 201 == status
-    assert (Decimal("12.5"), "daily", "2100-01-01T00:00:00Z") == (before["limit"], before["limit_reset"], before["expires_at"])
+    assert (Decimal("12.5"), "daily", "2100-01-01T00:00:00Z") == (
+        before["limit"],
+        before["limit_reset"],
+        before["expires_at"],
+    )
     assert ("bot", Decimal("0.1"), True) == (changed["name"], changed["limit"], changed["disabled"])
     assert changed["updated_at"] is not None
     assert (401, "User not found.") == refused
@@ -616,7 +666,10 @@ async def test_a_reply_is_sent_as_it_is(call: Caller) -> None:
 
     async with call.session.get(call.fake.url + "/key") as response:
         assert b"\xff<html>" == await response.read()
-    assert ("text/html", ["1", "3"]) == (response.headers["Content-Type"], response.headers.getall("Retry-After"))
+    assert ("text/html", ["1", "3"]) == (
+        response.headers["Content-Type"],
+        response.headers.getall("Retry-After"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -647,14 +700,20 @@ async def test_a_disconnect_is_no_answer(call: Caller, acme: FakeAccount) -> Non
     assert 2 == len(call.fake.requests)
 
 
-@pytest.mark.parametrize(("fault", "share"), [(CutBody(), 0.5), (CutBody(7), None), (CutBody(0), None), (CutBody(10_000), 1)])
-async def test_a_cut_body_is_less_than_was_promised(call: Caller, acme: FakeAccount, fault: CutBody, share: float | None) -> None:
+@pytest.mark.parametrize(
+    ("fault", "share"), [(CutBody(), 0.5), (CutBody(7), None), (CutBody(0), None), (CutBody(10_000), 1)]
+)
+async def test_a_cut_body_is_less_than_was_promised(
+    call: Caller, acme: FakeAccount, fault: CutBody, share: float | None
+) -> None:
     """CutBody sends the given number of bytes, by default half, and promises one more than there are."""
     key = acme.add_key()
     _, whole = await call("/key", key)
     call.fake.script("/key", fault)
 
-    async with call.session.get(call.fake.url + "/key", headers={"Authorization": f"Bearer {key.reveal()}"}) as response:
+    async with call.session.get(
+        call.fake.url + "/key", headers={"Authorization": f"Bearer {key.reveal()}"}
+    ) as response:
         assert (200, len(whole) + 1) == (response.status, response.content_length)
         received = await read_until_cut(response)
 
@@ -714,7 +773,11 @@ async def test_requests_beyond_the_rate_limit_are_429() -> None:
         latest = time.time() + 0.001
 
     assert [200, 200, 429, 429] == statuses
-    assert ("0.01", "0", "1") == (headers["X-RateLimit-Limit"], headers["X-RateLimit-Remaining"], headers["Retry-After"])
+    assert ("0.01", "0", "1") == (
+        headers["X-RateLimit-Limit"],
+        headers["X-RateLimit-Remaining"],
+        headers["Retry-After"],
+    )
     assert earliest <= int(headers["X-RateLimit-Reset"]) / 1000 - 1 <= latest
     assert (429, "Rate limit exceeded") == (body["error"]["code"], body["error"]["message"])
     assert headers["X-RateLimit-Reset"] == body["error"]["metadata"]["headers"]["X-RateLimit-Reset"]
@@ -756,7 +819,12 @@ async def test_a_server_may_be_stopped_and_started_again() -> None:
 
 async def test_servers_know_nothing_of_each_other() -> None:
     """Two fakes at the same time have ports, accounts and requests of their own."""
-    async with FakeOpenRouter() as one, FakeOpenRouter() as two, calling(one) as call_one, calling(two) as call_two:
+    async with (
+        FakeOpenRouter() as one,
+        FakeOpenRouter() as two,
+        calling(one) as call_one,
+        calling(two) as call_two,
+    ):
         one.add_account(usage=1).add_key(management=True)
         boss = two.add_account(usage=2).add_key(management=True)
 
@@ -778,13 +846,25 @@ async def test_servers_know_nothing_of_each_other() -> None:
         39,  # only hanging and dripping answers are left
     ],
 )
-async def test_a_server_stops_at_any_moment_and_leaves_nothing(ticks: int, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_server_stops_at_any_moment_and_leaves_nothing(
+    ticks: int, caplog: pytest.LogCaptureFixture
+) -> None:
     """A server stops in no time, with no task and no log record left, whatever its clients are doing."""
     before = asyncio.all_tasks()
     async with aiohttp.ClientSession() as session:
         async with FakeOpenRouter() as fake:
             key = fake.add_account().add_key()
-            fake.script("/key", Hang(), Hang(), Drip(0.01), Drip(0.01), CutBody(), Disconnect(), Reply(503), Drip(0.01))
+            fake.script(
+                "/key",
+                Hang(),
+                Hang(),
+                Drip(0.01),
+                Drip(0.01),
+                CutBody(),
+                Disconnect(),
+                Reply(503),
+                Drip(0.01),
+            )
             call = Caller(fake, session)
             calls = [asyncio.create_task(call("/key", key)) for _ in range(12)]
             for _ in range(ticks):
@@ -799,7 +879,9 @@ async def test_a_server_stops_at_any_moment_and_leaves_nothing(ticks: int, caplo
     assert set() == asyncio.all_tasks() - before
 
 
-async def test_a_client_that_goes_away_before_its_answer_is_nobodys_error(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_client_that_goes_away_before_its_answer_is_nobodys_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """When a client leaves before its answer is sent, the server logs nothing and serves the next request."""
     is_armed = False
 
@@ -888,7 +970,9 @@ def test_a_script_is_checked_when_it_is_written() -> None:
             fake.script(path, Reply())
 
 
-@pytest.mark.parametrize("make", [lambda: Reply(199), lambda: Reply(600), lambda: CutBody(-1), lambda: Drip(0)])
+@pytest.mark.parametrize(
+    "make", [lambda: Reply(199), lambda: Reply(600), lambda: CutBody(-1), lambda: Drip(0)]
+)
 def test_a_fault_that_cannot_be_is_a_value_error(make: Any) -> None:
     """Faults refuse a status outside of 200 to 599, a negative size and an interval of zero."""
     with pytest.raises(ValueError, match=r".+"):

@@ -54,7 +54,9 @@ ONE_SLOT = SimpleNamespace(limit=1, limit_per_host=0)
 GET = make_request("GET", "/credits", ApiKey(KEY))
 
 
-def transport_to(url: str, session: Any = None, *, timeout: float = 5.0, max_connections: int = 10) -> Transport:
+def transport_to(
+    url: str, session: Any = None, *, timeout: float = 5.0, max_connections: int = 10
+) -> Transport:
     """Make a transport that uses no proxy."""
     return Transport(url, timeout=timeout, max_connections=max_connections, session=session, proxy=None)
 
@@ -82,14 +84,22 @@ async def test_only_our_own_headers_are_sent(serve: Serve) -> None:
     async with CreditsClient(KEY, base_url=server.url) as client:
         await client.credits()
 
-    assert {name for name, _ in server.received[0].headers} == {"Host", "Authorization", "User-Agent", "Accept", "Accept-Encoding"}
+    assert {name for name, _ in server.received[0].headers} == {
+        "Host",
+        "Authorization",
+        "User-Agent",
+        "Accept",
+        "Accept-Encoding",
+    }
 
 
 async def test_a_body_is_sent_as_json(serve: Serve) -> None:
     """request() sends its `json` once as a JSON body, with that content type."""
     server = await serve(reply(201, {"key": "sk"}))
     async with CreditsClient(KEY, base_url=server.url) as client:
-        assert await client.request("POST", "/keys", into=dict[str, str], json={"name": "bot"}, params={"a": True}) == {"key": "sk"}
+        assert await client.request(
+            "POST", "/keys", into=dict[str, str], json={"name": "bot"}, params={"a": True}
+        ) == {"key": "sk"}
 
     assert server.lines == ["POST /api/v1/keys?a=true"]
     assert [asked.body for asked in server.received] == [b'{"name": "bot"}']
@@ -120,7 +130,9 @@ async def test_the_final_url_is_compared_with_the_base_url(base_url: str, target
         await transport_to(base_url).send(Request("GET", target, ApiKey(KEY)), 5.0)
 
 
-@pytest.mark.parametrize(("status", "size"), [(200, 1 << 20), (200, (1 << 20) + 1), (503, 1 << 16), (503, 3 << 20)])
+@pytest.mark.parametrize(
+    ("status", "size"), [(200, 1 << 20), (200, (1 << 20) + 1), (503, 1 << 16), (503, 3 << 20)]
+)
 async def test_a_body_is_read_to_its_cap(status: int, size: int, serve: Serve) -> None:
     """A value's body is read up to 1 MiB, and a refusal's up to little more than 64 KiB."""
     server = await serve(reply(status, b"x" * size))
@@ -153,7 +165,9 @@ async def test_a_cut_refusal_is_still_a_refusal(serve: Serve) -> None:
 
 # aiohttp's exceptions
 
-INFO = aiohttp.RequestInfo(URL("https://x.example"), "GET", CIMultiDictProxy(CIMultiDict()), URL("https://x.example"))
+INFO = aiohttp.RequestInfo(
+    URL("https://x.example"), "GET", CIMultiDictProxy(CIMultiDict()), URL("https://x.example")
+)
 WHERE = ConnectionKey("x.example", 443, True, True, None, None, None)
 
 
@@ -169,25 +183,63 @@ def oserror(number: int) -> OSError:
 
 
 TRANSLATIONS: list[tuple[Exception, type[OpenRouterError], bool, str]] = [
-    (aiohttp.ClientConnectorCertificateError(WHERE, ssl.SSLCertVerificationError("self-signed")), TLSError, False, "self-signed"),
-    (aiohttp.ClientConnectorSSLError(WHERE, ssl.SSLError(1, "wrong version number")), TLSError, False, "wrong version"),
+    (
+        aiohttp.ClientConnectorCertificateError(WHERE, ssl.SSLCertVerificationError("self-signed")),
+        TLSError,
+        False,
+        "self-signed",
+    ),
+    (
+        aiohttp.ClientConnectorSSLError(WHERE, ssl.SSLError(1, "wrong version number")),
+        TLSError,
+        False,
+        "wrong version",
+    ),
     (aiohttp.ServerFingerprintMismatch(b"a", b"b", "x.example", 443), TLSError, False, "identity"),
     (ssl.SSLError(1, "bad record"), TLSError, False, "bad record"),
     (aiohttp.ClientConnectorError(WHERE, oserror(errno.EMFILE)), LocalResourceError, False, "open files"),
     (aiohttp.ClientConnectorError(WHERE, oserror(errno.ENFILE)), LocalResourceError, False, "open files"),
     (aiohttp.ClientOSError(errno.EMFILE, "Too many open files"), LocalResourceError, False, "open files"),
-    (aiohttp.ClientConnectorDNSError(WHERE, socket.gaierror(-2, "Name not known")), APIConnectionError, False, "x.example"),
-    (aiohttp.ClientConnectorError(WHERE, oserror(errno.ECONNREFUSED)), APIConnectionError, False, "Connection refused"),
-    (aiohttp.ClientConnectorError(WHERE, OSError("without a number")), APIConnectionError, False, "without a number"),
+    (
+        aiohttp.ClientConnectorDNSError(WHERE, socket.gaierror(-2, "Name not known")),
+        APIConnectionError,
+        False,
+        "x.example",
+    ),
+    (
+        aiohttp.ClientConnectorError(WHERE, oserror(errno.ECONNREFUSED)),
+        APIConnectionError,
+        False,
+        "Connection refused",
+    ),
+    (
+        aiohttp.ClientConnectorError(WHERE, OSError("without a number")),
+        APIConnectionError,
+        False,
+        "without a number",
+    ),
     (aiohttp.ServerDisconnectedError(), APIConnectionError, True, "lost"),
     (ConnectionResetError(errno.ECONNRESET, "reset"), APIConnectionError, True, "lost"),
     (aiohttp.ClientPayloadError("cut"), APIConnectionError, True, "middle"),
     (aiohttp.ServerTimeoutError("slow"), APITimeoutError, True, "Timed out"),
     (TimeoutError(), APITimeoutError, True, "Timed out"),
-    (aiohttp.ClientHttpProxyError(INFO, (), status=407, message="secret"), APIConnectionError, False, "The proxy answered 407"),
-    (caused(aiohttp.ClientResponseError(INFO, (), status=400), BadHttpMessage("odd")), InvalidResponseError, True, "not HTTP"),
     (
-        caused(aiohttp.ClientResponseError(INFO, (), status=400), caused(BadHttpMessage("odd"), TransferEncodingError("cut"))),
+        aiohttp.ClientHttpProxyError(INFO, (), status=407, message="secret"),
+        APIConnectionError,
+        False,
+        "The proxy answered 407",
+    ),
+    (
+        caused(aiohttp.ClientResponseError(INFO, (), status=400), BadHttpMessage("odd")),
+        InvalidResponseError,
+        True,
+        "not HTTP",
+    ),
+    (
+        caused(
+            aiohttp.ClientResponseError(INFO, (), status=400),
+            caused(BadHttpMessage("odd"), TransferEncodingError("cut")),
+        ),
         APIConnectionError,
         True,
         "cut or garbled",
@@ -220,7 +272,9 @@ def raises(problem: BaseException) -> object:
 
 
 @pytest.mark.parametrize(("problem", "kind", "sent", "words"), TRANSLATIONS, ids=lambda item: repr(item)[:50])
-async def test_an_exception_of_aiohttp_becomes_ours(problem: Exception, kind: type[OpenRouterError], sent: bool, words: str) -> None:
+async def test_an_exception_of_aiohttp_becomes_ours(
+    problem: Exception, kind: type[OpenRouterError], sent: bool, words: str
+) -> None:
     """An exception of aiohttp becomes the right class of ours, says if anything was sent, and is not chained."""
     transport = transport_to("https://x.example", RaisingSession(problem))
 
@@ -258,10 +312,17 @@ async def test_no_exception_of_aiohttp_escapes() -> None:
     """Every exception class that aiohttp has becomes one of ours with nothing chained."""
     kinds = set(every_subclass(aiohttp.ClientError))
 
-    errors = {kind: await outcome(transport_to("https://x.example", RaisingSession(example_of(kind))).send(GET, 5.0)) for kind in kinds}
+    errors = {
+        kind: await outcome(
+            transport_to("https://x.example", RaisingSession(example_of(kind))).send(GET, 5.0)
+        )
+        for kind in kinds
+    }
 
     assert len(kinds) > 20
-    assert [kind for kind, error in errors.items() if not isinstance(error, OpenRouterError) or error.__context__] == []
+    assert [
+        kind for kind, error in errors.items() if not isinstance(error, OpenRouterError) or error.__context__
+    ] == []
 
 
 @pytest.mark.parametrize("kind", [asyncio.CancelledError, KeyboardInterrupt])
@@ -359,7 +420,9 @@ async def test_a_port_without_a_server_refuses(connect: Connect) -> None:
 async def test_a_borrowed_session_is_used_with_our_settings_and_left_alone(serve: Serve) -> None:
     """A borrowed session is used without its redirects, raising and timers, and is left open and unchanged."""
     server = await serve(reply(302, b"", "Location: /api/v1/elsewhere"))
-    async with aiohttp.ClientSession(raise_for_status=True, timeout=aiohttp.ClientTimeout(total=1e-9)) as session:
+    async with aiohttp.ClientSession(
+        raise_for_status=True, timeout=aiohttp.ClientTimeout(total=1e-9)
+    ) as session:
         async with CreditsClient(KEY, base_url=server.url, session=session, retry=ONCE) as client:
             error = await outcome(client.credits())
 
@@ -463,7 +526,9 @@ async def test_a_call_that_gets_its_slot_in_time_sends_its_request() -> None:
 async def test_a_slot_is_not_held_while_sleeping() -> None:
     """Twenty calls that sleep between attempts leave the only slot to another call, which does not wait."""
     session: Any = RaisingSession(aiohttp.ServerDisconnectedError(), connector=ONE_SLOT)
-    client = CreditsClient(KEY, base_url="https://x.example", session=session, retry=RetryPolicy(wait_initial=8.0))
+    client = CreditsClient(
+        KEY, base_url="https://x.example", session=session, retry=RetryPolicy(wait_initial=8.0)
+    )
     sleepers = [asyncio.ensure_future(outcome(client.credits())) for _ in range(20)]
     await asyncio.sleep(0)
 
@@ -480,7 +545,9 @@ async def test_a_silent_server_is_left_at_the_time_out(serve: Serve, connect: Co
     server = await serve(HANG)
 
     with lap() as taken:
-        error = await outcome(connect(server, timeout=0.1, retry=RetryPolicy(attempts=2, wait_initial=0)).credits())
+        error = await outcome(
+            connect(server, timeout=0.1, retry=RetryPolicy(attempts=2, wait_initial=0)).credits()
+        )
 
     assert isinstance(error, APITimeoutError)
     assert [type(attempt.error) for attempt in error.attempts] == [APITimeoutError] * 2
@@ -510,7 +577,9 @@ async def test_close_is_idempotent_and_final(serve: Serve) -> None:
 async def test_close_ends_what_is_under_way(serve: Serve) -> None:
     """close() ends calls that are in flight, queued or asleep: each raises ClientClosedError with nothing chained."""
     busy, silent = await serve(reply(503)), await serve(HANG)
-    sleeper = CreditsClient(KEY, base_url=busy.url, retry=RetryPolicy(wait_initial=1e6, wait_max=1e6, deadline=1e9))
+    sleeper = CreditsClient(
+        KEY, base_url=busy.url, retry=RetryPolicy(wait_initial=1e6, wait_max=1e6, deadline=1e9)
+    )
     waiter = CreditsClient(KEY, base_url=silent.url, max_connections=1)
     calls = [asyncio.ensure_future(outcome(client.credits())) for client in (sleeper, waiter, waiter)]
     await asyncio.gather(busy.arrived(), silent.arrived())
@@ -524,7 +593,10 @@ async def test_close_ends_what_is_under_way(serve: Serve) -> None:
     assert [type(error) for error in errors] == [ClientClosedError] * 3
     assert taken.elapsed == 0
     assert silent.hits == 1
-    assert all(isinstance(error, ClientClosedError) and error.__cause__ is error.__context__ is None for error in errors)
+    assert all(
+        isinstance(error, ClientClosedError) and error.__cause__ is error.__context__ is None
+        for error in errors
+    )
 
 
 async def test_close_while_a_refusal_arrives_is_a_closed_client() -> None:
@@ -692,17 +764,35 @@ def test_a_second_loop_beside_a_running_one_is_an_error() -> None:
         ({"HTTPS_PROXY": "http://proxy:3128"}, "https://openrouter.ai/api/v1", "http://proxy:3128"),
         ({"https_proxy": "http://proxy:3128"}, "https://openrouter.ai/api/v1", "http://proxy:3128"),
         ({"HTTPS_PROXY": ""}, "https://openrouter.ai/api/v1", None),
-        ({"HTTP_PROXY": "http://proxy:3128", "ALL_PROXY": "http://proxy:3128"}, "https://openrouter.ai/api/v1", None),
+        (
+            {"HTTP_PROXY": "http://proxy:3128", "ALL_PROXY": "http://proxy:3128"},
+            "https://openrouter.ai/api/v1",
+            None,
+        ),
         ({"HTTPS_PROXY": "http://p:1", "http_proxy": "http://p:1"}, "http://127.0.0.1:8080/api/v1", None),
         ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "openrouter.ai"}, "https://openrouter.ai/api/v1", None),
         ({"HTTPS_PROXY": "http://p:1", "no_proxy": "openrouter.ai"}, "https://eu.openrouter.ai/api/v1", None),
         ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, "https://openrouter.ai/api/v1", None),
-        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "a.example, openrouter.ai:8443"}, "https://openrouter.ai:8443/v1", None),
-        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "openrouter.ai:8443"}, "https://openrouter.ai/v1", "http://p:1"),
-        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "notopenrouter.ai,localhost"}, "https://openrouter.ai/v1", "http://p:1"),
+        (
+            {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "a.example, openrouter.ai:8443"},
+            "https://openrouter.ai:8443/v1",
+            None,
+        ),
+        (
+            {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "openrouter.ai:8443"},
+            "https://openrouter.ai/v1",
+            "http://p:1",
+        ),
+        (
+            {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "notopenrouter.ai,localhost"},
+            "https://openrouter.ai/v1",
+            "http://p:1",
+        ),
     ],
 )
-def test_the_proxy_is_for_https_alone(environ: dict[str, str], url: str, expected: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_proxy_is_for_https_alone(
+    environ: dict[str, str], url: str, expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """HTTPS_PROXY counts for https alone, where a proxy cannot see the key, and NO_PROXY excludes hosts."""
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
@@ -711,13 +801,17 @@ def test_the_proxy_is_for_https_alone(environ: dict[str, str], url: str, expecte
 
 
 @pytest.mark.parametrize("how", ["environment", "argument"])
-async def test_a_proxy_sees_connect_and_never_the_key(how: str, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_sees_connect_and_never_the_key(
+    how: str, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A proxy sees CONNECT without the key; its refusal is an APIConnectionError that hides its password."""
     proxy = await serve(b"HTTP/1.1 407 Who are you?\r\nContent-Length: 0\r\n\r\n")
     url = proxy.url.removesuffix("/api/v1").replace("//", "//me:secret@")
     if how == "environment":
         monkeypatch.setenv("HTTPS_PROXY", url)
-    async with CreditsClient(KEY, base_url="https://nowhere.invalid", proxy=url if how == "argument" else None, retry=ONCE) as client:
+    async with CreditsClient(
+        KEY, base_url="https://nowhere.invalid", proxy=url if how == "argument" else None, retry=ONCE
+    ) as client:
         error = await outcome(client.credits())
 
     assert type(error) is APIConnectionError
@@ -732,7 +826,9 @@ async def test_a_proxy_sees_connect_and_never_the_key(how: str, serve: Serve, mo
 
 async def test_each_attempt_is_one_line_in_the_log(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     """Each attempt is one DEBUG line: method, path, masked key, status or error, time; no key, query or body."""
-    server = await serve(reply(503, {"error": {"code": 503, "message": "body"}}), CLOSE, reply(200, {"secret": "body"}))
+    server = await serve(
+        reply(503, {"error": {"code": 503, "message": "body"}}), CLOSE, reply(200, {"secret": "body"})
+    )
     with caplog.at_level(logging.DEBUG, "openrouter_credits"):
         async with CreditsClient(KEY, base_url=server.url, retry=RetryPolicy(wait_initial=0)) as client:
             await client.request("GET", "/keys", into=dict[str, Any], params={"query": "q"})
@@ -765,7 +861,9 @@ def test_the_logger_is_quiet_by_itself() -> None:
 
 
 @pytest.mark.parametrize(("answer", "kind"), [(reply(503), ServerError), (CLOSE, APIConnectionError)])
-async def test_a_503_for_ever_is_three_requests(answer: Step, kind: type[Exception], serve: Serve, connect: Connect) -> None:
+async def test_a_503_for_ever_is_three_requests(
+    answer: Step, kind: type[Exception], serve: Serve, connect: Connect
+) -> None:
     """Three attempts are three requests: aiohttp's own second try is off, for refusals and disconnects alike."""
     server = await serve(answer)
 

@@ -65,9 +65,9 @@ def draw(title: str, width: int, paint: Callable[[Console], None]) -> str:
     )
     paint(console)
     svg = console.export_svg(title=title, unique_id=re.sub("[^a-z]", "", title))
-    svg = re.sub(r"\s*@font-face \{.*?\}|\s*<!-- Generated with Rich .*?-->", "", svg, flags=re.DOTALL).replace(
-        "Fira Code, monospace", "monospace"
-    )
+    svg = re.sub(
+        r"\s*@font-face \{.*?\}|\s*<!-- Generated with Rich .*?-->", "", svg, flags=re.DOTALL
+    ).replace("Fira Code, monospace", "monospace")
     return re.sub(r"[ \t]+$", "", svg, flags=re.MULTILINE).replace("\xa0", "&#160;")
 
 
@@ -75,8 +75,14 @@ def draw_all() -> dict[str, str]:
     """Draw both; the file names are the keys."""
     status, report = asyncio.run(read())
     return {
-        "status.svg": draw("openrouter-credits", 82, lambda console: draw_status(console, status, Level.OK, WARN, CRITICAL)),
-        "check.svg": draw("openrouter-credits check keys.toml", 108, lambda console: draw_report(console, report, Format(WARN, CRITICAL))),
+        "status.svg": draw(
+            "openrouter-credits", 82, lambda console: draw_status(console, status, Level.OK, WARN, CRITICAL)
+        ),
+        "check.svg": draw(
+            "openrouter-credits check keys.toml",
+            108,
+            lambda console: draw_report(console, report, Format(WARN, CRITICAL)),
+        ),
     }
 
 

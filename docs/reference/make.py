@@ -64,7 +64,10 @@ def error_tree() -> str:
         lines = []
         for kind in kinds:
             is_last = kind is kinds[-1]
-            lines += [f"{indent}{'└' if is_last else '├'}── {kind.__name__}", *walk(kind, indent + ("    " if is_last else "│   "))]
+            lines += [
+                f"{indent}{'└' if is_last else '├'}── {kind.__name__}",
+                *walk(kind, indent + ("    " if is_last else "│   ")),
+            ]
         return lines
 
     return "\n".join(["```", OpenRouterError.__name__, *walk(OpenRouterError, ""), "```"])
@@ -77,10 +80,18 @@ def error_table() -> str:
         status = STATUSES.get(error.__name__)
         if issubclass(error, APIStatusError) and status is not None:
             made: OpenRouterError = error(status=status)
-            again = {"ServerError": "500, 502-504, 520-524, 529"}.get(error.__name__, "yes" if made.is_retryable else "no")
+            again = {"ServerError": "500, 502-504, 520-524, 529"}.get(
+                error.__name__, "yes" if made.is_retryable else "no"
+            )
             rows.append(f"| {FAMILIES.get(status, status)} | `{error.__name__}` | {again} | {made.remedy} |")
         elif not issubclass(error, APIStatusError) and error is not OpenRouterError:
-            again = "if the body was cut" if error.__name__ == "InvalidResponseError" else "yes" if error.is_retryable else "no"
+            again = (
+                "if the body was cut"
+                if error.__name__ == "InvalidResponseError"
+                else "yes"
+                if error.is_retryable
+                else "no"
+            )
             rows.append(f"| - | `{error.__name__}` | {again} | {error.remedy} |")
     return "\n".join(rows)
 

@@ -20,7 +20,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         if not _has_extra():
-            return fail('The command line is an extra of the package: pip install "openrouter-credits[cli]"', NO_VERDICT)
+            return fail(
+                'The command line is an extra of the package: pip install "openrouter-credits[cli]"',
+                NO_VERDICT,
+            )
         if text := _quick_answer(arguments):
             with reader_may_leave():
                 sys.stdout.write(text)

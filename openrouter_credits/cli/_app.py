@@ -98,14 +98,17 @@ def run(arguments: list[str]) -> int:
         return fail(str(error), NO_VERDICT)
     except MissingKeyError:
         names = "OPENROUTER_API_KEY (or OPENROUTER_KEY, or OPENROUTER_MANAGEMENT_KEY)"
-        return fail(f"There is no API key. Set {names}, or run openrouter-credits demo, which needs none.", NO_VERDICT)
+        return fail(
+            f"There is no API key. Set {names}, or run openrouter-credits demo, which needs none.", NO_VERDICT
+        )
     except OpenRouterError as error:
         from openrouter_credits.cli._judge import exit_code  # noqa: PLC0415 - as above
 
         return fail(str(error), exit_code(error))
     except OSError as error:
         return fail(
-            f"Input or output failed: {error.strerror or type(error).__name__}. Check what the command reads and writes.", NO_VERDICT
+            f"Input or output failed: {error.strerror or type(error).__name__}. Check what the command reads and writes.",
+            NO_VERDICT,
         )
     except Exception as error:  # noqa: BLE001 - a fault of ours is one line too
         return fail(f"{type(error).__name__}: {error}. {OpenRouterError.remedy}", NO_VERDICT)

@@ -15,7 +15,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from openrouter_credits import CheckReport, CreditsClient
-from openrouter_credits.cli._exits import ATTENTION, INTERRUPTED, CommandError, clean, fail, reader_may_leave, worst
+from openrouter_credits.cli._exits import (
+    ATTENTION,
+    INTERRUPTED,
+    CommandError,
+    clean,
+    fail,
+    reader_may_leave,
+    worst,
+)
 from openrouter_credits.cli._json import check_document, report_document, to_text
 from openrouter_credits.cli._judge import UNKNOWN, binder, day, left, usd
 from openrouter_credits.cli._screen import coloured, make_console, make_table, show
@@ -46,7 +54,9 @@ class Format:
         return check.level(self.warn, self.critical)
 
 
-def show_check(specs: Sequence[KeySpec], form: Format, *, concurrency: int, rate: float | None, deadline: float | None) -> int:
+def show_check(
+    specs: Sequence[KeySpec], form: Format, *, concurrency: int, rate: float | None, deadline: float | None
+) -> int:
     """Check the keys, show the outcome, and return the exit code of the worst; Ctrl-C shows what is known so far.
 
     Raises:
@@ -74,7 +84,13 @@ def show_check(specs: Sequence[KeySpec], form: Format, *, concurrency: int, rate
             fail(f"Interrupted: {len(checks)} of {len(specs)} keys were checked.", INTERRUPTED)
         report = CheckReport(tuple(sorted(checks, key=lambda check: check.index)))
         if form.json:
-            print(to_text(report_document(report, [form.level(check) for check in report.checks], is_complete=not is_interrupted)))
+            print(
+                to_text(
+                    report_document(
+                        report, [form.level(check) for check in report.checks], is_complete=not is_interrupted
+                    )
+                )
+            )
         elif checks and not form.jsonl:
             draw_report(make_console(), report, form)
     return INTERRUPTED if is_interrupted else worst(map(form.level, checks))
@@ -107,7 +123,9 @@ def make_progress(total: int, *, is_wanted: bool = True) -> Progress:
     """Make a bar on standard error, if that is a terminal; it goes away at the end."""
     console = make_console(stderr=True)
     columns = (TextColumn("Checking"), BarColumn(None), MofNCompleteColumn(), TimeElapsedColumn())
-    progress = Progress(*columns, console=console, transient=True, disable=not (is_wanted and console.is_terminal))
+    progress = Progress(
+        *columns, console=console, transient=True, disable=not (is_wanted and console.is_terminal)
+    )
     progress.add_task("", total=total)
     return progress
 
@@ -129,13 +147,21 @@ def draw_report(console: Console, report: CheckReport, form: Format) -> None:
     for check in sorted(report.checks, key=lambda check: _attention(check, form)):
         level = form.level(check)
         amount = UNKNOWN if check.status is None else left(check.status.spendable, level)
-        keys.add_row(coloured(level, level), clean(_name(check)), clean(check.account or UNKNOWN), amount, _why(check, level))
+        keys.add_row(
+            coloured(level, level),
+            clean(_name(check)),
+            clean(check.account or UNKNOWN),
+            amount,
+            _why(check, level),
+        )
     show(console, keys, "", *_remedies(report), *_wallets(report.wallets()))
 
 
 def _counts(report: CheckReport, form: Format) -> Text:
     counts = Counter(map(form.level, report.checks))
-    told_counts = [coloured(f"{counts[level]} {level}", level) for level in sorted(counts, key=ATTENTION.__getitem__)]
+    told_counts = [
+        coloured(f"{counts[level]} {level}", level) for level in sorted(counts, key=ATTENTION.__getitem__)
+    ]
     number = len(report.checks)
     return Text(f"{number} {'key' if number == 1 else 'keys'}: ") + Text(", ").join(told_counts)
 
@@ -166,14 +192,24 @@ def _remedies(report: CheckReport) -> Iterator[RenderableType]:
     """Say what to do, each thing once."""
     names: dict[str, list[str]] = {}
     for check in report.checks:
-        errors = [check.error] if check.error is not None else [] if check.status is None else check.status.problems
+        errors = (
+            [check.error]
+            if check.error is not None
+            else []
+            if check.status is None
+            else check.status.problems
+        )
         for remedy in {error.remedy: None for error in errors}:
             names.setdefault(remedy, []).append(_name(check))
     if names:
         table = make_table("What to do", "")
         for remedy, keys in names.items():
             table.add_row(
-                clean(", ".join(keys[:_NAMED]) + (f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else "")), clean(remedy)
+                clean(
+                    ", ".join(keys[:_NAMED])
+                    + (f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else "")
+                ),
+                clean(remedy),
             )
         yield table
         yield ""
@@ -188,7 +224,11 @@ def _wallets(wallets: Sequence[Wallet]) -> Iterator[RenderableType]:
         known = [amount for wallet in shared if (amount := _remaining(wallet)) is not None]
         if len(shared) > 1:
             read = "together" if len(known) == len(shared) else f"{len(known)} of {len(shared)} read"
-            table.add_row(read, usd(reduce(_EXACT.add, known)) if known else UNKNOWN, str(sum(len(wallet.checks) for wallet in shared)))
+            table.add_row(
+                read,
+                usd(reduce(_EXACT.add, known)) if known else UNKNOWN,
+                str(sum(len(wallet.checks) for wallet in shared)),
+            )
         yield table
     if others := len(wallets) - len(shared):
         yield (

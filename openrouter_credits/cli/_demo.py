@@ -120,4 +120,8 @@ def _command() -> str:
     if program.name == "__main__.py":
         return "python -m openrouter_credits"
     # a whole path would be long, and tell of the machine
-    return "openrouter-credits" if program.is_absolute() or shutil.which("openrouter-credits") else clean(program)
+    return (
+        "openrouter-credits"
+        if program.is_absolute() or shutil.which("openrouter-credits")
+        else clean(program)
+    )

@@ -34,7 +34,10 @@ def scrub(text: str) -> str:
 
 def clean(text: object) -> str:
     """Make a name or the server's words fit for a terminal: one line, no control character, no escape sequence, no key."""
-    words = "".join(" " if character.isspace() else character if character.isprintable() else "?" for character in str(text))
+    words = "".join(
+        " " if character.isspace() else character if character.isprintable() else "?"
+        for character in str(text)
+    )
     return scrub(words)
 
 

@@ -77,7 +77,10 @@ def _wallet_figures(said: Credits | None) -> dict[str, Any] | None:
 
 
 def _key(key: KeyInfo, status: KeyStatus) -> dict[str, Any]:
-    more = {"used_in_window": _plain(key.used_in_window), "next_reset": _plain(key.next_reset(status.checked_at))}
+    more = {
+        "used_in_window": _plain(key.used_in_window),
+        "next_reset": _plain(key.next_reset(status.checked_at)),
+    }
     return {**_plain(key), **more}
 
 
@@ -91,7 +94,12 @@ def _plain(value: Any) -> Any:
             return [_plain(item) for item in value]
         case OpenRouterError():
             status = value.status if isinstance(value, APIStatusError) else None
-            return {"type": type(value).__name__, "status": status, "message": value.summary, "remedy": value.remedy}
+            return {
+                "type": type(value).__name__,
+                "status": status,
+                "message": value.summary,
+                "remedy": value.remedy,
+            }
         case _ if attrs.has(type(value)):
             names = [field.name for field in attrs.fields(type(value)) if field.name != "extra"]
             return {name: _plain(getattr(value, name)) for name in names}

@@ -52,7 +52,11 @@ def read_keys(file: str | None) -> list[KeySpec]:
         where = file
         specs = list(_from_toml(_decode(_read(file), file), file))
     if not specs:
-        more = "" if file is not None else "Name a key file, or - for standard input, or set the variable to a comma list of keys."
+        more = (
+            ""
+            if file is not None
+            else "Name a key file, or - for standard input, or set the variable to a comma list of keys."
+        )
         raise CommandError(f"There are no keys in {where}. {more or _SHAPE}")
     return specs
 
@@ -62,13 +66,17 @@ def _read(file: str) -> bytes:
     if not file:
         raise CommandError("The name of the key file is empty. Name a key file, or - for standard input.")
     if file.startswith("sk-"):
-        raise CommandError("Keys are not taken from the command line: other users of the machine see it. Put them into a file.")
+        raise CommandError(
+            "Keys are not taken from the command line: other users of the machine see it. Put them into a file."
+        )
     try:
         if path.is_file() and os.name == "posix" and (mode := stat.S_IMODE(path.stat().st_mode)) & 0o044:
             warn(f"{file} can be read by others (mode {mode:03o}): chmod 600 {file}")
         return path.read_bytes()
     except OSError as error:
-        raise CommandError(f"Cannot read {file}: {error.strerror}. Name a key file, or - for standard input.") from None
+        raise CommandError(
+            f"Cannot read {file}: {error.strerror}. Name a key file, or - for standard input."
+        ) from None
 
 
 def _decode(content: bytes, where: str) -> str:
@@ -93,14 +101,22 @@ def _from_items(items: Iterable[str], where: str, unit: str) -> Iterator[KeySpec
         if not is_named or name.startswith("sk-"):  # a key may have a = in it
             yield _spec(text, None, f"{where}, {unit} {number}")
         elif not name:
-            raise _malformed(where, number if unit == "line" else None, "no name before the =", "Each is KEY or NAME=KEY.")
+            raise _malformed(
+                where, number if unit == "line" else None, "no name before the =", "Each is KEY or NAME=KEY."
+            )
         else:
             yield _spec(key, name, f"{where}, {unit} {number}")
 
 
-def _spec(key: str, name: str | None, place: str, account: str | None = None, management_key: Any = None) -> KeySpec:
+def _spec(
+    key: str, name: str | None, place: str, account: str | None = None, management_key: Any = None
+) -> KeySpec:
     spec = KeySpec(key, name, account, management_key)
-    return spec if not isinstance(spec.api_key, InvalidKeyError) else KeySpec(_placed(spec.api_key, place), name, account, management_key)
+    return (
+        spec
+        if not isinstance(spec.api_key, InvalidKeyError)
+        else KeySpec(_placed(spec.api_key, place), name, account, management_key)
+    )
 
 
 def _placed(fault: InvalidKeyError, place: str) -> InvalidKeyError:
@@ -112,7 +128,9 @@ def _from_toml(text: str, where: str) -> Iterator[KeySpec]:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"\(at line (\d+)", str(error))
-        reason = next((words for said, words in _TOML_FAULTS.items() if str(error).startswith(said)), "not TOML")
+        reason = next(
+            (words for said, words in _TOML_FAULTS.items() if str(error).startswith(said)), "not TOML"
+        )
         raise _malformed(where, int(at[1]) if at else text.count("\n") + 1, reason) from None
     file = _File(text, where)
     for title in document:
@@ -154,7 +172,9 @@ class _File:
         if managing is not None and not keys:
             yield KeySpec(managing.api_key, "management key", account, managing.api_key)
 
-    def spec(self, value: Any, title: str, name: str, account: str | None = None, management_key: Any = None) -> KeySpec:
+    def spec(
+        self, value: Any, title: str, name: str, account: str | None = None, management_key: Any = None
+    ) -> KeySpec:
         """Read a key: its text, or the variable that holds it; an unset one is that key's outcome."""
         if name.startswith("sk-"):
             raise self.malformed(title, name, "a key in the place of its name")

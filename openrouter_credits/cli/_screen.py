@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
     from openrouter_credits import Level
 
-STYLES = {"OK": "green", "LOW": "yellow", "CRITICAL": "red", "DEPLETED": "bold red", "INVALID": "bold magenta", "UNKNOWN": "cyan"}
+STYLES = {
+    "OK": "green",
+    "LOW": "yellow",
+    "CRITICAL": "red",
+    "DEPLETED": "bold red",
+    "INVALID": "bold magenta",
+    "UNKNOWN": "cyan",
+}
 PLAIN_WIDTH = 1000
 """Columns of a pipe that says nothing of its own: lines are left whole, for grep."""
 
@@ -52,7 +59,9 @@ def _print(console: Console, parts: Iterable[RenderableType]) -> None:
                 kept = [column for column in part.columns if column.header not in SPARED]
                 part.columns = [replace(column, _index=index) for index, column in enumerate(kept)]
             for column in part.columns:
-                if column.no_wrap:  # no part of an amount is cut off: the line rather leaves a narrow terminal
+                if (
+                    column.no_wrap
+                ):  # no part of an amount is cut off: the line rather leaves a narrow terminal
                     column.min_width = max(len(str(cell)) for cell in (column.header, *column.cells))
         console.print(part, crop=False)
 

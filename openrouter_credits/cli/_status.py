@@ -92,7 +92,9 @@ def _tables(status: KeyStatus, level: Level, warn: Decimal, critical: Decimal) -
     yield ""
     facts = make_table("", "")
     facts.columns[0].min_width = _WIDEST_NAME
-    facts.add_row("  Level", coloured(f"{level} (LOW below {usd(warn)}, CRITICAL below {usd(critical)})", level))
+    facts.add_row(
+        "  Level", coloured(f"{level} (LOW below {usd(warn)}, CRITICAL below {usd(critical)})", level)
+    )
     facts.add_row("  Key", _key(status.key))
     facts.add_row("  Expires", moment(None if status.key is None else status.key.expires_at))
     facts.add_row("  Free models", _quota(status.key))

@@ -24,7 +24,9 @@ def to_amount(value: Amount) -> Decimal:
         ValueError: a text that is no number, or a number that is not finite.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        raise TypeError(f"an amount is a str, an int or a Decimal, not {type(value).__name__}: write '3.17', not 3.17")
+        raise TypeError(
+            f"an amount is a str, an int or a Decimal, not {type(value).__name__}: write '3.17', not 3.17"
+        )
     try:
         amount = Decimal(value)
     except InvalidOperation:

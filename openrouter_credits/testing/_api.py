@@ -90,13 +90,21 @@ def _list(call: Call, manager: Key, directory: Directory, now: datetime) -> Repl
         raise ValueError("offset is at least 0")
     with_disabled = query.get("include_disabled") == ["true"]
     newest_first = reversed(directory.keys_of(manager.account).values())
-    keys = [key for key in newest_first if not key.management and (with_disabled or not key.settings.disabled)]
+    keys = [
+        key for key in newest_first if not key.management and (with_disabled or not key.settings.disabled)
+    ]
     return Reply(200, {"data": [managed_key(key, now) for key in keys[offset : offset + _PAGE]]})
 
 
 def _create(call: Call, manager: Key, directory: Directory, now: datetime) -> Reply:
     settings = KeySettings(**{"name": None, **_read_settings(call.body)})
-    key = Key(ApiKey(directory.new_text()), manager.account, settings, created_at=now, spending=Spending(Decimal(0), now))
+    key = Key(
+        ApiKey(directory.new_text()),
+        manager.account,
+        settings,
+        created_at=now,
+        spending=Spending(Decimal(0), now),
+    )
     directory.add(key)
     return Reply(201, {"data": managed_key(key, now), "key": key.api_key.reveal()})
 

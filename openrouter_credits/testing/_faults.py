@@ -30,7 +30,9 @@ _MESSAGES = {
 }
 
 
-def error_body(status: int, message: str | None = None, metadata: Mapping[str, object] | None = None) -> dict[str, object]:
+def error_body(
+    status: int, message: str | None = None, metadata: Mapping[str, object] | None = None
+) -> dict[str, object]:
     """Write OpenRouter's error object; without a message, the documented one for the status."""
     error: dict[str, object] = {"code": status, "message": message or _MESSAGES.get(status, "Error")}
     if metadata:

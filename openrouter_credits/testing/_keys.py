@@ -79,7 +79,9 @@ class Key:
     budgets: tuple[tuple[FakeBudget, Spending], ...] = ()
     updated_at: datetime | None = None
     last_used_at: datetime | None = None
-    hash: str = Factory(lambda self: hashlib.sha256(self.api_key.reveal().encode()).hexdigest(), takes_self=True)
+    hash: str = Factory(
+        lambda self: hashlib.sha256(self.api_key.reveal().encode()).hexdigest(), takes_self=True
+    )
 
     def spend(self, amount: Decimal, now: datetime) -> None:
         """Move the key's counters and budgets."""
@@ -91,16 +93,26 @@ class Key:
     def limit_remaining(self, now: datetime) -> Decimal | None:
         """Tell what the key's own limit leaves in this window."""
         limit = self.settings.limit
-        return limit if limit is None else subtract(limit, self.spending.within(self.settings.limit_reset, now))
+        return (
+            limit if limit is None else subtract(limit, self.spending.within(self.settings.limit_reset, now))
+        )
 
     def budgets_at(self, now: datetime) -> list[FakeBudget]:
         """List every layer with what its window has spent; the key's own limit is the first."""
         settings = self.settings
-        layers = [evolve(budget, spend_usd=spending.within(budget.reset_interval, now)) for budget, spending in self.budgets]
+        layers = [
+            evolve(budget, spend_usd=spending.within(budget.reset_interval, now))
+            for budget, spending in self.budgets
+        ]
         if settings.limit is None:
             return layers
         spent = self.spending.within(settings.limit_reset, now)
-        return [FakeBudget("key_limit", settings.limit, spent, settings.limit_reset, settings.include_byok_in_limit), *layers]
+        return [
+            FakeBudget(
+                "key_limit", settings.limit, spent, settings.limit_reset, settings.include_byok_in_limit
+            ),
+            *layers,
+        ]
 
     def is_expired(self, now: datetime) -> bool:
         """Tell whether the key's time is over."""

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 
-async def send(answer: Answer, request: web.BaseRequest, carry_out: Callable[[], Awaitable[Reply]]) -> web.StreamResponse:
+async def send(
+    answer: Answer, request: web.BaseRequest, carry_out: Callable[[], Awaitable[Reply]]
+) -> web.StreamResponse:
     """Send the answer; the true one, from `carry_out`, is asked for only by what sends a part of it."""
     match answer:
         case Reply():
@@ -36,7 +38,9 @@ async def send(answer: Answer, request: web.BaseRequest, carry_out: Callable[[],
             return await hanging  # until the connection closes, which cancels this task
 
 
-async def _begin(reply: Reply, request: web.BaseRequest, *, promised_too_much: int = 0) -> tuple[bytes, web.StreamResponse]:
+async def _begin(
+    reply: Reply, request: web.BaseRequest, *, promised_too_much: int = 0
+) -> tuple[bytes, web.StreamResponse]:
     content = reply.content
     response = web.StreamResponse(status=reply.status, headers=_headers(reply))
     response.content_length = len(content) + promised_too_much

@@ -49,7 +49,9 @@ class FakeOpenRouter:
         ValueError: a negative latency, a rate limit that is not positive, or a clock without a time zone.
     """
 
-    def __init__(self, latency: float = 0.0, rate_limit: float | None = None, *, now: Clock = _utc_now) -> None:
+    def __init__(
+        self, latency: float = 0.0, rate_limit: float | None = None, *, now: Clock = _utc_now
+    ) -> None:
         if latency < 0 or (rate_limit is not None and rate_limit <= 0):
             raise ValueError("latency is at least 0, and rate_limit positive or None")
         if now().tzinfo is None:
@@ -84,7 +86,13 @@ class FakeOpenRouter:
             free_tier: the account has never paid for credits.
         """
         self._accounts += 1
-        return FakeAccount(to_amount(credits), to_amount(usage), free_tier, str(uuid.UUID(int=self._accounts, version=4)), self._directory)
+        return FakeAccount(
+            to_amount(credits),
+            to_amount(usage),
+            free_tier,
+            str(uuid.UUID(int=self._accounts, version=4)),
+            self._directory,
+        )
 
     def spend(self, key: ApiKey | str, amount: Amount) -> None:
         """Spend with a key: its account's wallet, its usage, limit and budgets move.
@@ -116,7 +124,9 @@ class FakeOpenRouter:
             raise ValueError("a path is below the base URL and without a query, such as '/credits'")
         for scripted in answers:
             if not isinstance(scripted, Answer):
-                raise TypeError(f"an answer is a Reply, Disconnect(), CutBody(), Drip() or Hang(), not {scripted!r}")
+                raise TypeError(
+                    f"an answer is a Reply, Disconnect(), CutBody(), Drip() or Hang(), not {scripted!r}"
+                )
         self._scripts[path].extend(answers)
 
     async def __aenter__(self) -> Self:
@@ -128,7 +138,9 @@ class FakeOpenRouter:
         self._running = server, listener
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         if self._running is None:
             return
         server, listener = self._running

@@ -43,7 +43,10 @@ class Spending:
 
     def add(self, amount: Decimal, now: datetime) -> None:
         """Count what is spent at `now`."""
-        self._windows = {interval: (*window(interval, now), add(self.within(interval, now), amount)) for interval in INTERVALS}
+        self._windows = {
+            interval: (*window(interval, now), add(self.within(interval, now), amount))
+            for interval in INTERVALS
+        }
         self.total = add(self.total, amount)
 
     def within(self, interval: Interval | None, now: datetime) -> Decimal:

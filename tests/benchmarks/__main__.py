@@ -41,7 +41,9 @@ def main() -> None:
     """Run the cases that are asked for, or all."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("cases", nargs="*", metavar="case", help=f"some of {', '.join(CASES)}; else all")
-    parser.add_argument("--tiny", action="store_true", help="measure next to nothing, to see that everything works")
+    parser.add_argument(
+        "--tiny", action="store_true", help="measure next to nothing, to see that everything works"
+    )
     parser.add_argument("--output", type=Path, help="the Markdown file to write")
     options = parser.parse_args()
     if wrong := set(options.cases) - set(CASES):

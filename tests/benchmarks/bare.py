@@ -24,7 +24,9 @@ async def fetch_in_three_tries(session: aiohttp.ClientSession, url: str, key: st
     """Ask again after a refusal or a lost connection, 0.5 s and 1 s later."""
     for wait in (0.5, 1.0, None):
         try:
-            async with session.get(url, headers={"Authorization": f"Bearer {key}"}, raise_for_status=True) as response:
+            async with session.get(
+                url, headers={"Authorization": f"Bearer {key}"}, raise_for_status=True
+            ) as response:
                 return (await response.json())["data"]
         except (aiohttp.ClientError, TimeoutError):
             if wait is None:

@@ -23,13 +23,23 @@ def some_keys(number: int) -> Iterator[str]:
     return (f"sk-or-v1-{index:064x}" for index in range(number))
 
 
-async def ours(url: str, number: int, in_flight: int, *, sized: bool = False, timeout: float = 10.0, deadline: float = 30.0) -> int:
+async def ours(
+    url: str,
+    number: int,
+    in_flight: int,
+    *,
+    sized: bool = False,
+    timeout: float = 10.0,
+    deadline: float = 30.0,
+) -> int:
     """Check with `check_keys`, one request for each key, and drop each result as it comes."""
     keys = list(some_keys(number)) if sized else some_keys(number)
     policy = RetryPolicy(deadline=deadline)
     checked = failed = 0
     async with (
-        CreditsClient(API_KEY, base_url=url, max_connections=max(100, in_flight), timeout=timeout, retry=policy) as client,
+        CreditsClient(
+            API_KEY, base_url=url, max_connections=max(100, in_flight), timeout=timeout, retry=policy
+        ) as client,
         aclosing(client.check_keys(keys, concurrency=in_flight, read=("credits",))) as checks,
     ):
         async for check in checks:
@@ -45,13 +55,19 @@ async def bare(url: str, number: int, in_flight: int) -> int:
     return 0
 
 
-async def three_tries(url: str, number: int, in_flight: int, *, timeout: float = 10.0, at_most: float = 60.0) -> int:
+async def three_tries(
+    url: str, number: int, in_flight: int, *, timeout: float = 10.0, at_most: float = 60.0
+) -> int:
     """Check with a worker pool written by hand, that tries three times."""
     async with bare_session(in_flight, timeout=aiohttp.ClientTimeout(total=timeout)) as session:
-        return await _lost(number, in_flight, at_most, lambda key: fetch_in_three_tries(session, f"{url}/credits", key))
+        return await _lost(
+            number, in_flight, at_most, lambda key: fetch_in_three_tries(session, f"{url}/credits", key)
+        )
 
 
-async def official(url: str, number: int, in_flight: int, *, timeout: float = 10.0, at_most: float = 60.0) -> int:
+async def official(
+    url: str, number: int, in_flight: int, *, timeout: float = 10.0, at_most: float = 60.0
+) -> int:
     """Check with the official SDK in the same pool; one client asks with one key for all of them, which flatters it."""
     async with CLIENTS[OFFICIAL](url, "credits", in_flight) as call:
         return await _lost(number, in_flight, at_most, lambda _: call(timeout_ms=int(timeout * 1000)))

@@ -56,7 +56,13 @@ def _growth(sizes: Sizes) -> Table:
         ],
         [
             Target(f"time per key, {largest:,} to {smallest:,}", growth, 1.25, at_most=True),
-            Target(f"memory, {largest:,} over {smallest:,}", median(peaks[largest]) - base, 32, at_most=True, unit=" MB"),
+            Target(
+                f"memory, {largest:,} over {smallest:,}",
+                median(peaks[largest]) - base,
+                32,
+                at_most=True,
+                unit=" MB",
+            ),
         ],
     )
 
@@ -71,12 +77,17 @@ def _pool(sizes: Sizes, workers: dict[str, Worker]) -> Table:
                 outcome = its_worker.do("batch", client=name, url=near.url, number=number, in_flight=64)
                 rates[name].append(number / outcome["seconds"])
                 cpu[name].append(outcome["cpu"] / number * 1e6)
-    ratios = {name: [rate / bare for rate, bare in zip(rates[name], rates[BARE], strict=True)] for name in rates}
+    ratios = {
+        name: [rate / bare for rate, bare in zip(rates[name], rates[BARE], strict=True)] for name in rates
+    }
     return Table(
         f"`check_keys` beside a worker pool: {number:,} keys, 64 in flight",
         "The same work for both: a session is opened, one `GET /credits` for each key, the session is closed.",
         ("client", "keys/s", "x bare", "CPU µs a key"),
-        [(name, f"{median(rates[name]):,.0f}", middle(ratios[name]), f"{median(cpu[name]):,.0f}") for name in rates],
+        [
+            (name, f"{median(rates[name]):,.0f}", middle(ratios[name]), f"{median(cpu[name]):,.0f}")
+            for name in rates
+        ],
         [Target(f"{OURS} to {BARE}", median(ratios[OURS]), 0.90)],
     )
 

@@ -67,7 +67,9 @@ class _Case:
                 self.numbers[name] = self.in_flight * (1 if name in _SLOW else self.each)
             else:
                 seconds, _ = self._call(workers[name], name, sizes.calibration)
-                self.numbers.setdefault(name, max(self.in_flight, int(sizes.calibration / seconds * sizes.seconds)))
+                self.numbers.setdefault(
+                    name, max(self.in_flight, int(sizes.calibration / seconds * sizes.seconds))
+                )
         before = self.at.told()
         took = {name: [0.0, 0.0] for name in names}
         repeats = 1 if self.is_far else sizes.turns
@@ -85,7 +87,14 @@ class _Case:
 
     def _call(self, its_worker: Worker, name: str, number: int) -> tuple[float, float]:
         client = name.removesuffix(UVLOOP)
-        told = its_worker.do("requests", client=client, url=self.at.url, path=self.path, in_flight=self.in_flight, number=number)
+        told = its_worker.do(
+            "requests",
+            client=client,
+            url=self.at.url,
+            path=self.path,
+            in_flight=self.in_flight,
+            number=number,
+        )
         return told["seconds"], told["cpu"]
 
     def ratio(self, name: str, other: str = BARE, what: str = "rate") -> float:
@@ -120,11 +129,16 @@ def tables(sizes: Sizes) -> Iterator[Table]:
             with ExitStack() as stack:
                 workers = {name: stack.enter_context(worker()) for name in _NAMES if is_there(name, sizes)}
                 if is_there(UVLOOP, sizes):
-                    workers |= {name + UVLOOP: stack.enter_context(worker(uvloop=True)) for name in (BARE, OURS)}
+                    workers |= {
+                        name + UVLOOP: stack.enter_context(worker(uvloop=True)) for name in (BARE, OURS)
+                    }
                 for case in (alone, crowd, key, *distant):
                     case.play(workers, index, sizes)
     yield Table(
-        "One call after another", f"`GET /credits` from a local server that answers at once. {_limit(alone)}", _COLUMNS, alone.rows()
+        "One call after another",
+        f"`GET /credits` from a local server that answers at once. {_limit(alone)}",
+        _COLUMNS,
+        alone.rows(),
     )
     yield _crowd(crowd)
     yield _key(key)
@@ -156,7 +170,9 @@ def _key(case: _Case) -> Table:
     )
     table = Table("32 calls of `/key` in flight", note, _COLUMNS, case.rows())
     if PYTHON_OPEN_ROUTER in case.turns:
-        table.targets.append(Target(f"{OURS} to {PYTHON_OPEN_ROUTER}", case.ratio(OURS, PYTHON_OPEN_ROUTER), 1.0))
+        table.targets.append(
+            Target(f"{OURS} to {PYTHON_OPEN_ROUTER}", case.ratio(OURS, PYTHON_OPEN_ROUTER), 1.0)
+        )
     return table
 
 

@@ -18,7 +18,9 @@ _COLUMNS = ("client", "seconds", "requests sent", "keys lost")
 
 def tables(sizes: Sizes) -> Iterator[Table]:
     """Measure all faults, each once: what is told are counts, and times of seconds."""
-    stopped = f"The peers are stopped after {sizes.longest:g} s; the official SDK's own retries go on for an hour."
+    stopped = (
+        f"The peers are stopped after {sizes.longest:g} s; the official SDK's own retries go on for an hour."
+    )
     number, timeout = sizes.faulty, sizes.patience / 8
     with worker() as only:
         yield Table(
@@ -39,12 +41,24 @@ def tables(sizes: Sizes) -> Iterator[Table]:
             f"{sizes.dead:,} keys, 64 in flight, {timeout:g} s for each try; ours gives up when the host has been silent for "
             f"{sizes.patience:g} s. {stopped}",
             _COLUMNS,
-            list(_rows(only, sizes, {"dead": True}, {"number": sizes.dead, "timeout": timeout}, {"deadline": sizes.patience})),
+            list(
+                _rows(
+                    only,
+                    sizes,
+                    {"dead": True},
+                    {"number": sizes.dead, "timeout": timeout},
+                    {"deadline": sizes.patience},
+                )
+            ),
         )
 
 
 def _rows(
-    only: Worker, sizes: Sizes, fault: dict[str, Any], task: dict[str, Any], for_ours: dict[str, Any] | None = None
+    only: Worker,
+    sizes: Sizes,
+    fault: dict[str, Any],
+    task: dict[str, Any],
+    for_ours: dict[str, Any] | None = None,
 ) -> Iterator[tuple[str, ...]]:
     for name in (OURS, THREE_TRIES, OFFICIAL):
         if not is_there(name, sizes):

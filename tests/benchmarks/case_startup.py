@@ -37,7 +37,9 @@ def tables(sizes: Sizes) -> Iterator[Table]:
 
 def _imports(sizes: Sizes) -> Table:
     statements = [_AIOHTTP, "import openrouter_credits", _CLIENT]
-    statements += [f"import {MODULES[name]}" for name in (PYTHON_OPEN_ROUTER, OPENAI, OFFICIAL) if is_there(name, sizes)]
+    statements += [
+        f"import {MODULES[name]}" for name in (PYTHON_OPEN_ROUTER, OPENAI, OFFICIAL) if is_there(name, sizes)
+    ]
     seconds: dict[str, list[float]] = {statement: [] for statement in statements}
     peaks: dict[str, list[float]] = {statement: [] for statement in statements}
     for _ in range(sizes.rounds):
@@ -47,13 +49,24 @@ def _imports(sizes: Sizes) -> Table:
             ).stdout.split()
             seconds[statement].append(float(told[0]))
             peaks[statement].append(int(told[1]) / 1024)
-    ratios = {name: [time / base for time, base in zip(seconds[name], seconds[_AIOHTTP], strict=True)] for name in statements}
+    ratios = {
+        name: [time / base for time, base in zip(seconds[name], seconds[_AIOHTTP], strict=True)]
+        for name in statements
+    }
     return Table(
         "Imports",
         "Each in a fresh interpreter, whose own start is not counted. The package imports its parts when they are asked for: "
         "the third line is what a program pays.",
         ("statement", "ms", "x aiohttp", "peak memory MB"),
-        [(f"`{name}`", f"{median(seconds[name]) * 1000:.0f}", middle(ratios[name]), f"{median(peaks[name]):.1f}") for name in statements],
+        [
+            (
+                f"`{name}`",
+                f"{median(seconds[name]) * 1000:.0f}",
+                middle(ratios[name]),
+                f"{median(peaks[name]):.1f}",
+            )
+            for name in statements
+        ],
         [Target(f"`{_CLIENT}` to `{_AIOHTTP}`", median(ratios[_CLIENT]), 1.4, at_most=True)],
     )
 
@@ -73,8 +86,14 @@ def _commands(sizes: Sizes) -> Table:
             if code == 0:
                 seconds[name].append(time.perf_counter() - began)
     rows: list[tuple[str, ...]] = [
-        (f"`{name}`", f"{median(times) * 1000:.0f}", middle([time / base for time, base in zip(times, seconds[_PASS], strict=True)]))
+        (
+            f"`{name}`",
+            f"{median(times) * 1000:.0f}",
+            middle([time / base for time, base in zip(times, seconds[_PASS], strict=True)]),
+        )
         for name, times in seconds.items()
         if times  # the command is an extra, which may be missing
     ]
-    return Table("The command", "From the start of the process to its end.", ("command", "ms", "x `pass`"), rows)
+    return Table(
+        "The command", "From the start of the process to its end.", ("command", "ms", "x `pass`"), rows
+    )

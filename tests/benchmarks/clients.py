@@ -113,7 +113,11 @@ async def openrouter(url: str, path: str, in_flight: int) -> AsyncIterator[Call]
     limits = httpx.Limits(max_connections=in_flight, max_keepalive_connections=in_flight)
     async with httpx.AsyncClient(limits=limits, follow_redirects=True, timeout=60) as http:
         sdk = OpenRouter(api_key=API_KEY, server_url=url, async_client=http)
-        yield sdk.credits.get_credits_async if path == "credits" else sdk.api_keys.get_current_key_metadata_async
+        yield (
+            sdk.credits.get_credits_async
+            if path == "credits"
+            else sdk.api_keys.get_current_key_metadata_async
+        )
 
 
 CLIENTS: dict[str, Open] = {

@@ -17,7 +17,12 @@ OPENAI = "openai"
 OFFICIAL = "openrouter"
 UVLOOP = ", uvloop"
 
-MODULES = {PYTHON_OPEN_ROUTER: "python_open_router", OPENAI: "openai", OFFICIAL: "openrouter", UVLOOP: "uvloop"}
+MODULES = {
+    PYTHON_OPEN_ROUTER: "python_open_router",
+    OPENAI: "openai",
+    OFFICIAL: "openrouter",
+    UVLOOP: "uvloop",
+}
 
 
 def is_there(name: str, sizes: Sizes) -> bool:

@@ -44,7 +44,8 @@ def as_text(table: Table) -> str:
     lines = [table.columns, *table.rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     body = [
-        f"  {line[0]:<{widths[0]}}" + "".join(f"  {cell:>{width}}" for cell, width in zip(line[1:], widths[1:], strict=True))
+        f"  {line[0]:<{widths[0]}}"
+        + "".join(f"  {cell:>{width}}" for cell, width in zip(line[1:], widths[1:], strict=True))
         for line in lines
     ]
     return "\n".join([table.title, *body, *(f"  {sentence}" for sentence in _sentences(table.targets)), ""])
@@ -54,7 +55,18 @@ def as_markdown(table: Table) -> str:
     """Write a table as Markdown."""
     lines = [table.columns, (":--", *("--:" for _ in table.columns[1:])), *table.rows]
     body = [f"| {' | '.join(line)} |" for line in lines]
-    return "\n".join([f"## {table.title}", "", table.note, "", *body, "", *(f"- {sentence}" for sentence in _sentences(table.targets)), ""])
+    return "\n".join(
+        [
+            f"## {table.title}",
+            "",
+            table.note,
+            "",
+            *body,
+            "",
+            *(f"- {sentence}" for sentence in _sentences(table.targets)),
+            "",
+        ]
+    )
 
 
 def _sentences(targets: list[Target]) -> list[str]:

@@ -58,7 +58,9 @@ class Behaviour:
     def answer(self, request: bytes) -> bytes | None:
         """Choose the reply; `None` for none at all."""
         if request.startswith(b"GET /told"):
-            return reply("200 OK", json.dumps({"requests": self._requests, "cpu": time.process_time()}).encode())
+            return reply(
+                "200 OK", json.dumps({"requests": self._requests, "cpu": time.process_time()}).encode()
+            )
         self._requests += 1
         if self._dead:
             return None

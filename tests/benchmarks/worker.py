@@ -30,7 +30,12 @@ async def measure(work: Awaitable[object]) -> dict[str, Any]:
     """Time some work, and tell the processor time that it took of this process."""
     cpu, began = time.process_time(), time.perf_counter()
     told = await work
-    return {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu, "told": told, "peak": peak_memory()}
+    return {
+        "seconds": time.perf_counter() - began,
+        "cpu": time.process_time() - cpu,
+        "told": told,
+        "peak": peak_memory(),
+    }
 
 
 async def requests(client: str, url: str, path: str, in_flight: int, number: int) -> dict[str, Any]:

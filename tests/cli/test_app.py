@@ -87,8 +87,16 @@ def test_after_two_dashes_nothing_is_an_option(run: Run) -> None:
 @pytest.mark.parametrize("command", ["status", "check", "demo"])
 def test_help_names_what_the_parser_knows(command: str) -> None:
     """The help of a command names each option that the parser knows, with its default, and no other."""
-    known = {name: argument.field_info.default for argument in app[command].assemble_argument_collection() for name in argument.names}
-    known = {name: default for name, default in known.items() if name.startswith("--") and not name.startswith("--no-")}
+    known = {
+        name: argument.field_info.default
+        for argument in app[command].assemble_argument_collection()
+        for name in argument.names
+    }
+    known = {
+        name: default
+        for name, default in known.items()
+        if name.startswith("--") and not name.startswith("--no-")
+    }
     documented = dict(re.findall(r"^  (--\w+)(.*(?:\n {20,}.*)*)", HELP[command], re.MULTILINE))
 
     assert set(known) == set(documented)
@@ -114,7 +122,9 @@ class Hidden:
         return None
 
 
-@pytest.mark.parametrize(("name", "arguments"), [("cyclopts", []), ("cyclopts", ["--help"]), ("rich", ["demo"])])
+@pytest.mark.parametrize(
+    ("name", "arguments"), [("cyclopts", []), ("cyclopts", ["--help"]), ("rich", ["demo"])]
+)
 def test_without_the_extra_one_line_says_how_to_install_it(
     run: Run, monkeypatch: pytest.MonkeyPatch, name: str, arguments: list[str]
 ) -> None:
@@ -157,7 +167,11 @@ def test_a_fault_of_ours_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) 
     ],
 )
 def test_a_fault_of_the_system_is_one_line(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, fault: BaseException, code: int, message: str
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    fault: BaseException,
+    code: int,
+    message: str,
 ) -> None:
     """OSError and Ctrl-C are one line and an exit code; a broken pipe writes no line."""
 
@@ -173,7 +187,9 @@ def test_a_fault_of_the_system_is_one_line(
     assert ("", f"openrouter-credits: {message}\n" if message else "") == capfd.readouterr()
 
 
-def test_a_reader_who_leaves_is_no_error(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_who_leaves_is_no_error(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """If the reader of standard output has left, the command ends with 0 and writes no error."""
     reader, writer = os.pipe()
     os.close(reader)
@@ -217,7 +233,9 @@ def test_standard_error_may_be_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 7 == fail("a line", 7)
 
 
-def test_arguments_are_the_processs_own(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arguments_are_the_processs_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`python -m openrouter_credits` runs the command with the process's own arguments."""
     monkeypatch.setattr(sys, "argv", ["openrouter-credits", "--version"])
     monkeypatch.delitem(sys.modules, "openrouter_credits.__main__", raising=False)

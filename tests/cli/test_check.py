@@ -32,22 +32,39 @@ if TYPE_CHECKING:
 FORM = Format(Decimal(10), Decimal(5))
 
 
-def write(path: Path, keys: Mapping[str, ApiKey] = {}, **accounts: tuple[FakeAccount, Mapping[str, ApiKey]]) -> None:
+def write(
+    path: Path, keys: Mapping[str, ApiKey] = {}, **accounts: tuple[FakeAccount, Mapping[str, ApiKey]]
+) -> None:
     """Write a key file; each account gets a management key."""
     lines = ["[keys]", *(f"{json.dumps(name)} = '{key.reveal()}'" for name, key in keys.items())]
     for account, (owner, named) in accounts.items():
-        lines += [f"[accounts.{account}]", f"management_key = '{owner.add_key(management=True).reveal()}'", f"[accounts.{account}.keys]"]
+        lines += [
+            f"[accounts.{account}]",
+            f"management_key = '{owner.add_key(management=True).reveal()}'",
+            f"[accounts.{account}.keys]",
+        ]
         lines += [f"{json.dumps(name)} = '{key.reveal()}'" for name, key in named.items()]
     path.write_text("\n".join(lines))
 
 
 def test_what_needs_attention_comes_first(fake: FakeOpenRouter, run: Run, keys: Path) -> None:
     """Keys are sorted by level, then by amount; each wallet and each remedy is shown once."""
-    acme, globex = fake.add_account(credits="100.50", usage="25.75"), fake.add_account(credits=10, usage="12.75")
+    acme, globex = (
+        fake.add_account(credits="100.50", usage="25.75"),
+        fake.add_account(credits=10, usage="12.75"),
+    )
     lone = fake.add_account(credits=50).add_key(credits_reply="zeros", limit=20)
     dead = ApiKey("sk-or-v1-" + "0" * 64)
-    named = {name: acme.add_key(limit=limit) for name, limit in {"a": None, "b": 30, "c": 9, "d": 7, "e": 3}.items()}
-    write(keys, {"lone": lone, "[red]": dead}, acme=(acme, named), globex=(globex, {"f": globex.add_key(), "dead": dead}))
+    named = {
+        name: acme.add_key(limit=limit)
+        for name, limit in {"a": None, "b": 30, "c": 9, "d": 7, "e": 3}.items()
+    }
+    write(
+        keys,
+        {"lone": lone, "[red]": dead},
+        acme=(acme, named),
+        globex=(globex, {"f": globex.add_key(), "dead": dead}),
+    )
 
     outcome = run("check", "keys.toml")
 
@@ -91,13 +108,18 @@ def test_json_is_one_exact_document(fake: FakeOpenRouter, run: Run, keys: Path) 
     assert "\x7f" not in outcome.out
     assert (1, True) == (document["schema_version"], document["complete"])
     assert {level.value: 2 * (level is Level.OK) for level in Level} == document["counts"]
-    shown = [(check["index"], check["name"], check["account"], check["spendable"]["amount"]) for check in document["checks"]]
+    shown = [
+        (check["index"], check["name"], check["account"], check["spendable"]["amount"])
+        for check in document["checks"]
+    ]
     assert [(0, "a\x7f", "acme", "43.628104995"), (1, "b", "acme", "12.5")] == shown
     figures = {"total_credits": "100.3", "total_usage": "56.671895005", "remaining": "43.628104995"}
     assert [{"account": "acme", "wallet": figures, "error": None, "checks": [0, 1]}] == document["wallets"]
 
 
-def test_jsonl_has_a_line_for_each_key(fake: FakeOpenRouter, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jsonl_has_a_line_for_each_key(
+    fake: FakeOpenRouter, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """--jsonl prints a line for each key; a key without a name is identified by its mask."""
     key = fake.add_account(credits=9).add_key(credits_reply="real")
     monkeypatch.setenv("OPENROUTER_API_KEYS", f"{key.reveal()},bad=a b")
@@ -118,7 +140,14 @@ def test_jsonl_has_a_line_for_each_key(fake: FakeOpenRouter, run: Run, monkeypat
 
 @pytest.mark.parametrize(
     ("levels", "code"),
-    [("OK", 0), ("OK LOW", 1), ("LOW UNKNOWN OK", 3), ("UNKNOWN CRITICAL", 2), ("DEPLETED UNKNOWN", 2), ("UNKNOWN INVALID", 2)],
+    [
+        ("OK", 0),
+        ("OK LOW", 1),
+        ("LOW UNKNOWN OK", 3),
+        ("UNKNOWN CRITICAL", 2),
+        ("DEPLETED UNKNOWN", 2),
+        ("UNKNOWN INVALID", 2),
+    ],
 )
 def test_the_worst_level_is_the_exit_code(levels: str, code: int) -> None:
     """The exit code of many keys is that of the worst: 2 outranks 3, 3 outranks 1, and 1 outranks 0."""
@@ -128,9 +157,14 @@ def test_the_worst_level_is_the_exit_code(levels: str, code: int) -> None:
 def test_no_key_is_shown(fake: FakeOpenRouter, run: Run, keys: Path) -> None:
     """No output shows a key, in text or JSON, even if the key stands where a name belongs."""
     key, secret = fake.add_account(credits=9).add_key(), "sk-or-v1-" + "d" * 64
-    keys.write_text(f'[accounts.{secret}]\nmanagement_key = "{key.reveal()}"\nkeys.a = "{key.reveal()}"\n"keys".b = {{ env = "{secret}" }}')
+    keys.write_text(
+        f'[accounts.{secret}]\nmanagement_key = "{key.reveal()}"\nkeys.a = "{key.reveal()}"\n"keys".b = {{ env = "{secret}" }}'
+    )
 
-    shown = "".join(outcome.out + outcome.err for outcome in (run("check", "keys.toml", *form) for form in ([], ["--json"], ["--jsonl"])))
+    shown = "".join(
+        outcome.out + outcome.err
+        for outcome in (run("check", "keys.toml", *form) for form in ([], ["--json"], ["--jsonl"]))
+    )
 
     assert "***" in shown
     assert secret not in shown
@@ -145,7 +179,9 @@ def test_no_key_is_shown(fake: FakeOpenRouter, run: Run, keys: Path) -> None:
         ("--deadline=0", "deadline is a finite number of seconds above 0, not 0.0"),
     ],
 )
-def test_an_option_out_of_range_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, option: str, message: str) -> None:
+def test_an_option_out_of_range_is_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, option: str, message: str
+) -> None:
     """An option out of range is one line on standard error and exit code 3."""
     monkeypatch.setenv("OPENROUTER_API_KEYS", "sk-or-v1-none")
 
@@ -155,7 +191,9 @@ def test_an_option_out_of_range_is_one_line(run: Run, monkeypatch: pytest.Monkey
     assert outcome.err.startswith(f"openrouter-credits: {message}")
 
 
-def test_options_reach_the_batch(fake: FakeOpenRouter, run: Run, keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_reach_the_batch(
+    fake: FakeOpenRouter, run: Run, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """--concurrency, --rate and --deadline, or their defaults, are passed to check_keys()."""
     write(keys, {"a": fake.add_account(credits=40).add_key(credits_reply="real")})
     passed = []
@@ -167,7 +205,10 @@ def test_options_reach_the_batch(fake: FakeOpenRouter, run: Run, keys: Path, mon
 
     monkeypatch.setattr(CreditsClient, "check_keys", note_and_check)
 
-    codes = [run("check", "keys.toml", *options).code for options in ([], ["--concurrency=3", "--rate", "400", "--deadline", "20"])]
+    codes = [
+        run("check", "keys.toml", *options).code
+        for options in ([], ["--concurrency=3", "--rate", "400", "--deadline", "20"])
+    ]
 
     assert [0, 0] == codes
     assert [
@@ -188,7 +229,9 @@ def test_a_key_that_hangs_is_unknown_at_the_deadline(fake: FakeOpenRouter, run: 
     assert "2 keys: 2 UNKNOWN\n" in outcome.out
 
 
-def test_keys_of_the_environment_do_not_matter(fake: FakeOpenRouter, run: Run, keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_of_the_environment_do_not_matter(
+    fake: FakeOpenRouter, run: Run, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`check` checks the keys of a file, although OPENROUTER_API_KEY holds a text that cannot be a key."""
     monkeypatch.setenv("OPENROUTER_API_KEY", "a blank in it")
     write(keys, {"a": fake.add_account(credits=40).add_key(credits_reply="real")})
@@ -196,7 +239,9 @@ def test_keys_of_the_environment_do_not_matter(fake: FakeOpenRouter, run: Run, k
     assert 0 == run("check", "keys.toml").code
 
 
-def test_ctrl_c_shows_what_is_known(fake: FakeOpenRouter, run: Run, keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_shows_what_is_known(
+    fake: FakeOpenRouter, run: Run, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ctrl-C shows the table, or the JSON document, of the keys checked so far, and ends with 130."""
     acme = fake.add_account(credits=40)
     write(keys, {"a": acme.add_key(credits_reply="real"), "b": acme.add_key(credits_reply="real")})
@@ -211,7 +256,9 @@ def test_ctrl_c_shows_what_is_known(fake: FakeOpenRouter, run: Run, keys: Path, 
 
     message = "openrouter-credits: Interrupted: 1 of 2 keys were checked.\n"
     assert [(130, message)] * 2 == [(text.code, text.err), (document.code, document.err)]
-    assert text.out.startswith("1 key: 1 OK\n\nLevel  Key  Account    Left  Why\nOK     a    -        $40.00  wallet\n")
+    assert text.out.startswith(
+        "1 key: 1 OK\n\nLevel  Key  Account    Left  Why\nOK     a    -        $40.00  wallet\n"
+    )
     assert text.out.endswith("\n1 key of no known account: its wallet is in no sum.\n")
     shown = json.loads(document.out)
     assert (False, ["a"]) == (shown["complete"], [check["name"] for check in shown["checks"]])
@@ -232,7 +279,10 @@ def test_ctrl_c_before_the_first_outcome(
 
     outcome = run("check", "keys.toml", form)
 
-    assert (130, "openrouter-credits: Interrupted: 0 of 1 keys were checked.\n") == (outcome.code, outcome.err)
+    assert (130, "openrouter-credits: Interrupted: 0 of 1 keys were checked.\n") == (
+        outcome.code,
+        outcome.err,
+    )
     assert out in outcome.out
     assert bool(out) == bool(outcome.out)
 
@@ -254,7 +304,9 @@ def test_a_reader_who_leaves_ends_the_batch(
     assert ("", "") == capfd.readouterr()
 
 
-def test_a_terminal_gets_a_bar(fake: FakeOpenRouter, run: Run, keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_gets_a_bar(
+    fake: FakeOpenRouter, run: Run, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Standard error shows a bar while keys are checked, unless --jsonl prints to the same terminal."""
     write(keys, {"a": fake.add_account(credits=40).add_key(credits_reply="real")})
     monkeypatch.setenv("FORCE_COLOR", "1")
@@ -278,7 +330,11 @@ def check(index: int, name: str | None = None, **fields: Any) -> KeyCheck:
 
 def test_many_names_are_not_all_told(capsys: pytest.CaptureFixture[str]) -> None:
     """Beside each remedy, three keys are named, and the others are counted."""
-    draw_report(make_console(), CheckReport(tuple(check(index, error=InvalidKeyError("blank")) for index in range(5))), FORM)
+    draw_report(
+        make_console(),
+        CheckReport(tuple(check(index, error=InvalidKeyError("blank")) for index in range(5))),
+        FORM,
+    )
 
     assert "\nkey 1, key 2, key 3 and 2 more  Copy the key again, without quotes" in capsys.readouterr().out
 
@@ -287,12 +343,20 @@ def test_a_check_without_reason_is_a_dash(capsys: pytest.CaptureFixture[str]) ->
     """A key without status and error has a dash for the amount and for the reason."""
     draw_report(make_console(), CheckReport((check(0, "a"),)), FORM)
 
-    assert "UNKNOWN  a    -           -  -\n\n1 key of no known account: its wallet is in no sum.\n" in capsys.readouterr().out
+    assert (
+        "UNKNOWN  a    -           -  -\n\n1 key of no known account: its wallet is in no sum.\n"
+        in capsys.readouterr().out
+    )
 
 
 def test_a_wallet_that_was_not_read_is_in_no_sum(capsys: pytest.CaptureFixture[str]) -> None:
     """A wallet that was not read has a dash, and the last line says how many were read."""
-    report = CheckReport(tuple(check(index, account=account, wallet_ids=(index,)) for index, account in enumerate(("acme", "globex"))))
+    report = CheckReport(
+        tuple(
+            check(index, account=account, wallet_ids=(index,))
+            for index, account in enumerate(("acme", "globex"))
+        )
+    )
 
     draw_report(make_console(), report, FORM)
 
@@ -300,10 +364,18 @@ def test_a_wallet_that_was_not_read_is_in_no_sum(capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize("columns", [40, 60])
-def test_it_fits_the_width(fake: FakeOpenRouter, run: Run, keys: Path, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+def test_it_fits_the_width(
+    fake: FakeOpenRouter, run: Run, keys: Path, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
     """The table fits the terminal, and folds no level or amount; below 60 columns it has no accounts."""
     acme = fake.add_account(credits="1234567.89")
-    write(keys, acme=(acme, {"a-name-of-which-there-is-quite-a-lot": acme.add_key(), "dead": ApiKey("sk-or-v1-" + "0" * 64)}))
+    write(
+        keys,
+        acme=(
+            acme,
+            {"a-name-of-which-there-is-quite-a-lot": acme.add_key(), "dead": ApiKey("sk-or-v1-" + "0" * 64)},
+        ),
+    )
     monkeypatch.setenv("COLUMNS", str(columns))
 
     out = run("check", "keys.toml").out
@@ -314,7 +386,9 @@ def test_it_fits_the_width(fake: FakeOpenRouter, run: Run, keys: Path, monkeypat
     assert (columns >= 60) == ("Account" in out)
 
 
-def test_amounts_go_beyond_a_very_narrow_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_amounts_go_beyond_a_very_narrow_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """An amount is longer than a very narrow terminal rather than cut off."""
     monkeypatch.setenv("COLUMNS", "10")
     table = make_table("Key", ">Left")

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from .conftest import Run
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
-PATHS = re.compile("|".join(re.escape(str(path)) for path in (IMAGES.parents[1], sys.prefix, tempfile.gettempdir())))
+PATHS = re.compile(
+    "|".join(re.escape(str(path)) for path in (IMAGES.parents[1], sys.prefix, tempfile.gettempdir()))
+)
 """Paths of this machine, which no output shows."""
 
 
@@ -29,10 +31,20 @@ def test_the_demo_shows_a_key_in_every_state(run: Run, monkeypatch: pytest.Monke
     outcome = run("demo")
 
     assert (0, "") == (outcome.code, outcome.err)
-    rows = dict(re.findall(r"^(\w+(?: \w+)?) +((?:OK|LOW|DEPLETED|INVALID|UNKNOWN) .*)$", outcome.out, re.MULTILINE))
+    rows = dict(
+        re.findall(r"^(\w+(?: \w+)?) +((?:OK|LOW|DEPLETED|INVALID|UNKNOWN) .*)$", outcome.out, re.MULTILINE)
+    )
     shown = [re.split(r" {2,}", row, maxsplit=2)[:2] for row in rows.values()]
     assert ["healthy", "low", "capped", "depleted", "invalid", "false zero", "failing twice"] == list(rows)
-    assert [["OK", "2"], ["LOW", "2"], ["OK", "2"], ["DEPLETED", "2"], ["INVALID", "2"], ["UNKNOWN", "2"], ["OK", "4"]] == shown
+    assert [
+        ["OK", "2"],
+        ["LOW", "2"],
+        ["OK", "2"],
+        ["DEPLETED", "2"],
+        ["INVALID", "2"],
+        ["UNKNOWN", "2"],
+        ["OK", "4"],
+    ] == shown
     assert "\n12 keys: 2 INVALID, 2 DEPLETED, 2 CRITICAL, 1 UNKNOWN, 2 LOW, 3 OK\n" in outcome.out
     assert "\n$ openrouter-credits check keys.toml   # 15 requests\n" in outcome.out
     assert re.search(r"^The server saw 31 requests in \d+\.\d s\.", outcome.out, re.MULTILINE)
@@ -46,17 +58,27 @@ def test_the_demo_shows_a_key_in_every_state(run: Run, monkeypatch: pytest.Monke
         (".venv/bin/openrouter-credits", None, ".venv/bin/openrouter-credits"),
         (".venv/bin/openrouter-credits", "/usr/bin/openrouter-credits", "openrouter-credits"),
         ("/home/user/.venv/bin/openrouter-credits", None, "openrouter-credits"),
-        ("site-packages/openrouter_credits/__main__.py", "/usr/bin/openrouter-credits", "python -m openrouter_credits"),
+        (
+            "site-packages/openrouter_credits/__main__.py",
+            "/usr/bin/openrouter-credits",
+            "python -m openrouter_credits",
+        ),
     ],
 )
-def test_the_demo_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, program: str, found: str | None, command: str) -> None:
+def test_the_demo_says_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, program: str, found: str | None, command: str
+) -> None:
     """The demo ends with the command that runs the same program with a key of one's own."""
     monkeypatch.setattr(sys, "argv", [program])
     monkeypatch.setattr("shutil.which", lambda _: found)
 
     shown = list(_demo._farewell(31, 1.5))
 
-    assert ["With a key of your own, this asks the real service:", "  export OPENROUTER_API_KEY=sk-or-v1-...", f"  {command}"] == shown[1:]
+    assert [
+        "With a key of your own, this asks the real service:",
+        "  export OPENROUTER_API_KEY=sk-or-v1-...",
+        f"  {command}",
+    ] == shown[1:]
 
 
 @pytest.mark.parametrize("columns", ["40", "60"])
@@ -80,7 +102,9 @@ def test_the_pictures_are_current() -> None:
 
     assert {path.name for path in IMAGES.glob("*.svg")} == set(pictures)
     for name, svg in pictures.items():
-        assert svg == (IMAGES / name).read_text(encoding="utf-8"), f"{name} is old: python docs/images/make.py"
+        assert svg == (IMAGES / name).read_text(encoding="utf-8"), (
+            f"{name} is old: python docs/images/make.py"
+        )
         named = {"http://www.w3.org/2000/svg", "https://openrouter.ai/settings/management-keys"}
         assert named >= set(re.findall(r"\w+://[^\s\"<)]*", svg))
         assert not re.search(r"@font-face|@import|url\((?!#)|href|src=", svg)

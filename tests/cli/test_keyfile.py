@@ -24,7 +24,9 @@ def feed(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
 
 
-def test_a_key_file_has_keys_and_accounts(keys: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_key_file_has_keys_and_accounts(
+    keys: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A key file gives its plain keys first, then each account's keys with the account's management key."""
     monkeypatch.setenv("BOB_KEY", B.reveal())
     keys.write_text(f"""
@@ -42,7 +44,12 @@ web = "{B.reveal()}"
 
     specs = read_keys("keys.toml")
 
-    assert [KeySpec(A, "alice"), KeySpec(B, "bob"), KeySpec(A, "prod-bot", "acme", C), KeySpec(B, "web", "plain")] == specs
+    assert [
+        KeySpec(A, "alice"),
+        KeySpec(B, "bob"),
+        KeySpec(A, "prod-bot", "acme", C),
+        KeySpec(B, "web", "plain"),
+    ] == specs
     assert ("", "") == capsys.readouterr()
 
 
@@ -55,25 +62,34 @@ def test_an_account_without_keys_is_its_management_key(keys: Path) -> None:
 
 def test_an_unset_variable_is_that_keys_outcome(keys: Path) -> None:
     """A key whose variable is not set is an InvalidKeyError that names it; the other keys are read."""
-    keys.write_text(f'[accounts.acme]\nmanagement_key = {{ env = "ACME" }}\nkeys.bob = {{ env = "BOB_KEY" }}\nkeys.web = "{A.reveal()}"')
+    keys.write_text(
+        f'[accounts.acme]\nmanagement_key = {{ env = "ACME" }}\nkeys.bob = {{ env = "BOB_KEY" }}\nkeys.web = "{A.reveal()}"'
+    )
 
     bob, web = read_keys("keys.toml")
 
     assert isinstance(bob.api_key, InvalidKeyError)
     assert isinstance(web.management_key, InvalidKeyError)
-    assert "keys.toml: the environment variable BOB_KEY is not set. Set BOB_KEY, or write the key into the file." == str(bob.api_key)
+    assert (
+        "keys.toml: the environment variable BOB_KEY is not set. Set BOB_KEY, or write the key into the file."
+        == str(bob.api_key)
+    )
     assert "keys.toml, line 2: the environment variable ACME is not set" == web.management_key.summary
     assert A == web.api_key
 
 
-def test_a_text_that_cannot_be_a_key_is_named_by_its_line(keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_that_cannot_be_a_key_is_named_by_its_line(
+    keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A text that cannot be a key is an InvalidKeyError with file, line and reason; others are read."""
     monkeypatch.setenv("BOB_KEY", "sk or")
     keys.write_text(
         f'[keys]\nalice = "{A.reveal()}"\n"b o" = "sk-or v1"\nbob = {{ env = "BOB_KEY" }}\n[ accounts . "a b" . keys ]\nweb = ""\n'
     )
 
-    summaries = [spec.api_key.summary for spec in read_keys("keys.toml") if isinstance(spec.api_key, InvalidKeyError)]
+    summaries = [
+        spec.api_key.summary for spec in read_keys("keys.toml") if isinstance(spec.api_key, InvalidKeyError)
+    ]
 
     assert [
         "keys.toml, line 3: The API key's character 6 of 8 (U+0020) is white space",
@@ -105,7 +121,10 @@ SECRET = "sk-or-v1-" + "d" * 64
         ("[keys]\n[[accounts]]", "line 2: accounts is not a table"),
         ("[accounts]\nacme = 5", "line 2: an account is a table"),
         ("[accounts.acme]\nkeys = 5", ": keys is not a table"),
-        ("[accounts.acme]\nmangement_key = 5", "line 2: an account has management_key and keys, and nothing else"),
+        (
+            "[accounts.acme]\nmangement_key = 5",
+            "line 2: an account has management_key and keys, and nothing else",
+        ),
         ("", "There are no keys in keys.toml."),
     ],
 )
@@ -119,7 +138,9 @@ def test_a_malformed_file_is_named_by_file_line_and_reason(keys: Path, content: 
     assert message in str(caught.value)
     assert "keys.toml" in str(caught.value)
     assert SECRET not in str(caught.value)
-    assert str(caught.value).endswith('A key file has [keys] and [accounts.NAME.keys] with NAME = "KEY" or NAME = { env = "VARIABLE" }.')
+    assert str(caught.value).endswith(
+        'A key file has [keys] and [accounts.NAME.keys] with NAME = "KEY" or NAME = { env = "VARIABLE" }.'
+    )
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
@@ -158,19 +179,28 @@ def test_an_empty_file_name_is_one_line(run: Run) -> None:
     outcome = run("check", "")
 
     assert (3, "") == (outcome.code, outcome.out)
-    assert "openrouter-credits: The name of the key file is empty. Name a key file, or - for standard input.\n" == outcome.err
+    assert (
+        "openrouter-credits: The name of the key file is empty. Name a key file, or - for standard input.\n"
+        == outcome.err
+    )
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
-@pytest.mark.parametrize(("mode", "is_warned"), [(0o600, False), (0o640, True), (0o604, True), (0o611, False)])
-def test_a_file_that_others_can_read_gets_a_warning(keys: Path, capsys: pytest.CaptureFixture[str], mode: int, is_warned: bool) -> None:
+@pytest.mark.parametrize(
+    ("mode", "is_warned"), [(0o600, False), (0o640, True), (0o604, True), (0o611, False)]
+)
+def test_a_file_that_others_can_read_gets_a_warning(
+    keys: Path, capsys: pytest.CaptureFixture[str], mode: int, is_warned: bool
+) -> None:
     """A key file that others can read is used, with a warning that says how to protect it."""
     keys.write_text(f'[keys]\na = "{A.reveal()}"')
     keys.chmod(mode)
 
     assert [KeySpec(A, "a")] == read_keys("keys.toml")
 
-    expected = f"openrouter-credits: warning: keys.toml can be read by others (mode {mode:o}): chmod 600 keys.toml\n"
+    expected = (
+        f"openrouter-credits: warning: keys.toml can be read by others (mode {mode:o}): chmod 600 keys.toml\n"
+    )
     assert (expected if is_warned else "") == capsys.readouterr().err
 
 
@@ -182,7 +212,10 @@ def test_standard_input_has_a_key_a_line(monkeypatch: pytest.MonkeyPatch) -> Non
 
     assert [KeySpec(A), KeySpec(B, "bob"), KeySpec("sk-odd=key")] == good
     assert isinstance(bad.api_key, InvalidKeyError)
-    assert "standard input, line 6: The API key's character 2 of 3 (U+0020) is white space" == bad.api_key.summary
+    assert (
+        "standard input, line 6: The API key's character 2 of 3 (U+0020) is white space"
+        == bad.api_key.summary
+    )
 
 
 def test_a_closed_standard_input_has_no_keys(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,12 +238,17 @@ def test_standard_input_may_be_toml(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (f"alice={SECRET}\n={SECRET}".encode(), "standard input, line 2: no name before the =. Each is KEY or NAME=KEY."),
+        (
+            f"alice={SECRET}\n={SECRET}".encode(),
+            "standard input, line 2: no name before the =. Each is KEY or NAME=KEY.",
+        ),
         (b"\n\xff", "standard input, line 2: not UTF-8."),
         (b"", "There are no keys in standard input."),
     ],
 )
-def test_malformed_standard_input_is_named_by_its_line(run: Run, monkeypatch: pytest.MonkeyPatch, content: bytes, message: str) -> None:
+def test_malformed_standard_input_is_named_by_its_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, content: bytes, message: str
+) -> None:
     """Malformed standard input is one line with the line's number and no key, and exit code 3."""
     feed(monkeypatch, content)
 
@@ -228,7 +266,9 @@ def test_the_environment_has_a_comma_list(monkeypatch: pytest.MonkeyPatch) -> No
     *good, bad = read_keys(None)
 
     assert [KeySpec(A), KeySpec(B, "bob")] == good
-    assert "OPENROUTER_API_KEYS, key 3: The API key's character 2 of 3 (U+0020) is white space" == getattr(bad.api_key, "summary", "")
+    assert "OPENROUTER_API_KEYS, key 3: The API key's character 2 of 3 (U+0020) is white space" == getattr(
+        bad.api_key, "summary", ""
+    )
 
 
 def test_no_keys_says_where_they_come_from(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,4 +282,7 @@ def test_no_keys_says_where_they_come_from(run: Run, monkeypatch: pytest.MonkeyP
         "openrouter-credits: There are no keys in OPENROUTER_API_KEYS. "
         "Name a key file, or - for standard input, or set the variable to a comma list of keys.\n"
     ) == unset.err
-    assert "openrouter-credits: OPENROUTER_API_KEYS: no name before the =. Each is KEY or NAME=KEY.\n" == nameless.err
+    assert (
+        "openrouter-credits: OPENROUTER_API_KEYS: no name before the =. Each is KEY or NAME=KEY.\n"
+        == nameless.err
+    )

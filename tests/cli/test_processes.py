@@ -56,7 +56,11 @@ def test_jsonl_streams(fake: FakeOpenRouter, tmp_path: Path) -> None:
     out, err = process.communicate(timeout=10)
 
     assert "a" == json.loads(line)["name"]
-    assert (130, "", "openrouter-credits: Interrupted: 1 of 2 keys were checked.\n") == (process.returncode, out, err)
+    assert (130, "", "openrouter-credits: Interrupted: 1 of 2 keys were checked.\n") == (
+        process.returncode,
+        out,
+        err,
+    )
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a POSIX shell")
@@ -78,7 +82,9 @@ def test_head_is_no_error(fake: FakeOpenRouter, tmp_path: Path, monkeypatch: pyt
     path.write_text("".join(f"{acme.add_key(credits_reply='real').reveal()}\n" for _ in range(200)))
     script = f'{shlex.quote(sys.executable)} -m openrouter_credits check --jsonl - < "$1" | head -n 1; echo "${{PIPESTATUS[0]}}"'
 
-    done = subprocess.run(["bash", "-c", script, "bash", str(path)], capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(
+        ["bash", "-c", script, "bash", str(path)], capture_output=True, text=True, timeout=30, check=True
+    )
 
     line, code = done.stdout.splitlines()
     assert ("0", "") == (code, done.stderr)
@@ -88,12 +94,19 @@ def test_head_is_no_error(fake: FakeOpenRouter, tmp_path: Path, monkeypatch: pyt
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has it")
 def test_a_full_disk_is_one_line(fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk is one line and exit code 3, not the interpreter's own 120."""
-    monkeypatch.setenv("OPENROUTER_API_KEY", fake.add_account(credits=400).add_key(credits_reply="real").reveal())
+    monkeypatch.setenv(
+        "OPENROUTER_API_KEY", fake.add_account(credits=400).add_key(credits_reply="real").reveal()
+    )
 
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(COMMAND, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+        done = subprocess.run(
+            COMMAND, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False
+        )
 
-    assert (3, "openrouter-credits: Input or output failed: No space left on device. Check what the command reads and writes.\n") == (
+    assert (
+        3,
+        "openrouter-credits: Input or output failed: No space left on device. Check what the command reads and writes.\n",
+    ) == (
         done.returncode,
         done.stderr,
     )
@@ -107,7 +120,9 @@ def test_help_and_version_load_neither_parser_nor_client() -> None:
     )
 
     loaded = {
-        option: subprocess.run([sys.executable, "-c", code, option], capture_output=True, text=True, timeout=30, check=True).stderr
+        option: subprocess.run(
+            [sys.executable, "-c", code, option], capture_output=True, text=True, timeout=30, check=True
+        ).stderr
         for option in ("--help", "--version")
     }
 
@@ -120,7 +135,12 @@ def test_a_terminal_that_knows_only_ascii_gets_escapes(fake: FakeOpenRouter) -> 
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
 
     done = subprocess.run(
-        [*COMMAND, "check", "-"], input=f"\N{SNOWMAN}={key}".encode(), capture_output=True, timeout=30, env=environment, check=False
+        [*COMMAND, "check", "-"],
+        input=f"\N{SNOWMAN}={key}".encode(),
+        capture_output=True,
+        timeout=30,
+        env=environment,
+        check=False,
     )
 
     assert (0, b"") == (done.returncode, done.stderr)

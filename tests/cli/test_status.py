@@ -35,14 +35,29 @@ def draw(status: KeyStatus) -> None:
 def key_info(**fields: Any) -> KeyInfo:
     """Make a key with a limit of $20.00, of which $11.75 is left."""
     return KeyInfo(
-        **{"label": "sk-or-v1-0e6...1c96", "limit": Decimal(20), "limit_remaining": Decimal("11.75"), "usage": Decimal(9), **fields}
+        **{
+            "label": "sk-or-v1-0e6...1c96",
+            "limit": Decimal(20),
+            "limit_remaining": Decimal("11.75"),
+            "usage": Decimal(9),
+            **fields,
+        }
     )
 
 
 def test_the_sentence_comes_first_and_then_the_bounds(capsys: pytest.CaptureFixture[str]) -> None:
     """Status shows a sentence, then the bounds: the binding one is marked, and unknown values are dashes."""
-    budget = Budget("workspace", Decimal(50), Decimal("40.05"), Decimal("9.95"), "weekly", datetime(2026, 11, 30, tzinfo=UTC))
-    key = key_info(limit_reset="monthly", budgets=(budget, Budget("key_limit", remaining_usd=Decimal("11.75"))))
+    budget = Budget(
+        "workspace",
+        Decimal(50),
+        Decimal("40.05"),
+        Decimal("9.95"),
+        "weekly",
+        datetime(2026, 11, 30, tzinfo=UTC),
+    )
+    key = key_info(
+        limit_reset="monthly", budgets=(budget, Budget("key_limit", remaining_usd=Decimal("11.75")))
+    )
     spendable = Spendable(Decimal("9.95"), "workspace", budget.resets_at, "at_most")
 
     draw(KeyStatus(key, None, spendable, (), NOW))
@@ -80,7 +95,9 @@ def test_a_healthy_key(fake: FakeOpenRouter, run: Run, use: Use) -> None:
     ("usage", "level", "code"),
     [("30", "OK", 0), ("30.01", "LOW", 1), ("35.01", "CRITICAL", 2), ("40", "DEPLETED", 2)],
 )
-def test_the_exit_code_is_the_level(fake: FakeOpenRouter, run: Run, use: Use, usage: str, level: str, code: int) -> None:
+def test_the_exit_code_is_the_level(
+    fake: FakeOpenRouter, run: Run, use: Use, usage: str, level: str, code: int
+) -> None:
     """The exit code is 0 for OK, 1 for LOW, and 2 for CRITICAL and DEPLETED."""
     use(fake.add_account(credits=40, usage=usage).add_key(credits_reply="real"))
 
@@ -143,16 +160,34 @@ def test_json_holds_exact_texts(fake: FakeOpenRouter, run: Run, use: Use) -> Non
     """In JSON, amounts are texts, counts are numbers, unknown values are null, and times are UTC."""
     budget = FakeBudget("workspace", 50, "38.25", reset_interval="weekly")
     account = fake.add_account(credits="100.3", usage="56.671895005")
-    use(account.add_key(credits_reply="real", limit="60", limit_reset="monthly", usage="3.17", budgets=[budget]))
+    use(
+        account.add_key(
+            credits_reply="real", limit="60", limit_reset="monthly", usage="3.17", budgets=[budget]
+        )
+    )
 
     document = json.loads(run("status", "--json").out)
 
-    assert (1, "OK", [], None) == (document["schema_version"], document["level"], document["problems"], document["error"])
-    assert {"total_credits": "100.3", "total_usage": "56.671895005", "remaining": "43.628104995"} == document["wallet"]
-    assert ("11.75", "workspace", "complete") == tuple(document["spendable"][name] for name in ("amount", "bound_by", "certainty"))
+    assert (1, "OK", [], None) == (
+        document["schema_version"],
+        document["level"],
+        document["problems"],
+        document["error"],
+    )
+    assert {"total_credits": "100.3", "total_usage": "56.671895005", "remaining": "43.628104995"} == document[
+        "wallet"
+    ]
+    assert ("11.75", "workspace", "complete") == tuple(
+        document["spendable"][name] for name in ("amount", "bound_by", "certainty")
+    )
     assert document["spendable"]["resets_at"].endswith("T00:00:00Z")
     key = document["key"]
-    assert ("60", "56.83", "3.17", None) == (key["limit"], key["limit_remaining"], key["used_in_window"], key["expires_at"])
+    assert ("60", "56.83", "3.17", None) == (
+        key["limit"],
+        key["limit_remaining"],
+        key["used_in_window"],
+        key["expires_at"],
+    )
     assert ["key_limit", "workspace"] == [budget["scope"] for budget in key["budgets"]]
     assert {"limit": 1000, "used": 0, "remaining": 1000} == key["free_model_daily_requests"]
     assert "extra" not in json.dumps(document)
@@ -181,7 +216,10 @@ def test_a_server_that_fails_is_no_verdict(fake: FakeOpenRouter, run: Run, use: 
     outcome = run()
 
     assert (3, "", 1) == (outcome.code, outcome.out, outcome.err.count("\n"))
-    assert outcome.err == "openrouter-credits: 404 Resource not found. Check the address (base_url) and the path.\n"
+    assert (
+        outcome.err
+        == "openrouter-credits: 404 Resource not found. Check the address (base_url) and the path.\n"
+    )
 
 
 def test_a_key_that_the_wallet_knows_but_not_key(fake: FakeOpenRouter, run: Run, use: Use) -> None:
@@ -197,9 +235,13 @@ def test_a_key_that_the_wallet_knows_but_not_key(fake: FakeOpenRouter, run: Run,
     assert "  Key               -\n  Expires           -\n  Free models       -\n" in outcome.out
 
 
-def test_an_invalid_key_has_nothing_to_spend(fake: FakeOpenRouter, run: Run, use: Use, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_key_has_nothing_to_spend(
+    fake: FakeOpenRouter, run: Run, use: Use, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """--oneline shows no amount for a refused key, although a management key could read the wallet."""
-    monkeypatch.setenv("OPENROUTER_MANAGEMENT_KEY", fake.add_account(credits=50).add_key(management=True).reveal())
+    monkeypatch.setenv(
+        "OPENROUTER_MANAGEMENT_KEY", fake.add_account(credits=50).add_key(management=True).reveal()
+    )
     use(ApiKey("sk-or-v1-" + "0" * 64))
 
     outcome = run("--oneline")
@@ -220,7 +262,15 @@ def test_names_and_the_servers_words_are_shown_as_they_are(fake: FakeOpenRouter,
     secret = "sk-or-v1-" + "ab" * 32
     budget = {"scope": "[red]odd\x1b[2J_scope", "remaining_usd": 7}
     label = f"[bold red]:smile:\x1b[31m\x9b1m\x07\u202e{secret}"
-    body = {"data": {"label": label, "usage": 1, "limit": None, "budgets": [budget], "free_model_daily_requests": {"remaining": 3}}}
+    body = {
+        "data": {
+            "label": label,
+            "usage": 1,
+            "limit": None,
+            "budgets": [budget],
+            "free_model_daily_requests": {"remaining": 3},
+        }
+    }
     use(fake.add_account(credits=50).add_key(credits_reply="real"))
 
     fake.script("/key", Reply(200, body), Reply(200, body))
@@ -265,14 +315,18 @@ def test_expiry_and_odd_hours_are_shown(capsys: pytest.CaptureFixture[str]) -> N
         ({"limit_reset": "fortnightly\x1b[2J"}, "fortnightly?[2J"),
     ],
 )
-def test_a_limit_that_is_never_renewed_says_so(capsys: pytest.CaptureFixture[str], fields: dict[str, Any], shown: str) -> None:
+def test_a_limit_that_is_never_renewed_says_so(
+    capsys: pytest.CaptureFixture[str], fields: dict[str, Any], shown: str
+) -> None:
     """The resets column shows a day, `never`, or an unknown interval's name; a dash without a limit."""
     draw(KeyStatus(key_info(**fields), None, Spendable(None, None, None, "unknown"), (), NOW))
 
     assert re.search(rf"^  Key limit .* {re.escape(shown)}$", capsys.readouterr().out, re.MULTILINE)
 
 
-def test_one_line_is_one_line_on_a_narrow_terminal(fake: FakeOpenRouter, run: Run, use: Use, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_line_is_one_line_on_a_narrow_terminal(
+    fake: FakeOpenRouter, run: Run, use: Use, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """--oneline prints one line, however narrow the terminal is."""
     use(fake.add_account(credits=40).add_key(limit=3))
     monkeypatch.setenv("COLUMNS", "10")
@@ -282,9 +336,14 @@ def test_one_line_is_one_line_on_a_narrow_terminal(fake: FakeOpenRouter, run: Ru
 
 def test_the_bound_that_binds_is_marked_once(capsys: pytest.CaptureFixture[str]) -> None:
     """Exactly one bound is marked: the smallest of its scope, and of two equal ones the first."""
-    budgets = tuple(Budget("member", limit_usd=Decimal(limit), remaining_usd=Decimal(left)) for limit, left in ((9, 8), (8, 7), (7, 7)))
+    budgets = tuple(
+        Budget("member", limit_usd=Decimal(limit), remaining_usd=Decimal(left))
+        for limit, left in ((9, 8), (8, 7), (7, 7))
+    )
 
-    draw(KeyStatus(key_info(budgets=budgets), None, Spendable(Decimal(7), "member", None, "at_most"), (), NOW))
+    draw(
+        KeyStatus(key_info(budgets=budgets), None, Spendable(Decimal(7), "member", None, "at_most"), (), NOW)
+    )
 
     marked = [line for line in capsys.readouterr().out.splitlines() if line.startswith(">")]
     assert 1 == len(marked)
@@ -292,10 +351,16 @@ def test_the_bound_that_binds_is_marked_once(capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.parametrize("columns", [40, 60])
-def test_it_fits_the_width(fake: FakeOpenRouter, run: Run, use: Use, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+def test_it_fits_the_width(
+    fake: FakeOpenRouter, run: Run, use: Use, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
     """The status fits the terminal: lines are folded; below 60 columns, the limits and usage are left out."""
     budget = FakeBudget("workspace", 50, "38.25", reset_interval="weekly")
-    use(fake.add_account(credits="100.50", usage="25.75").add_key(credits_reply="real", limit=30, limit_reset="monthly", budgets=[budget]))
+    use(
+        fake.add_account(credits="100.50", usage="25.75").add_key(
+            credits_reply="real", limit=30, limit_reset="monthly", budgets=[budget]
+        )
+    )
     monkeypatch.setenv("COLUMNS", str(columns))
 
     out = run().out
@@ -307,7 +372,9 @@ def test_it_fits_the_width(fake: FakeOpenRouter, run: Run, use: Use, monkeypatch
     assert [columns >= 60] * 3 == [words in out for words in spared]
 
 
-def test_a_terminal_is_coloured_by_level(fake: FakeOpenRouter, run: Run, use: Use, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_is_coloured_by_level(
+    fake: FakeOpenRouter, run: Run, use: Use, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On a terminal, LOW is yellow; with NO_COLOR, nothing is coloured."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     use(fake.add_account(credits=7).add_key(credits_reply="real"))
@@ -342,7 +409,9 @@ def test_no_key_says_where_one_comes_from(run: Run) -> None:
         ({"OPENROUTER_API_KEY": "sk-or-v1-none", "OPENROUTER_BASE_URL": "http://example.org"}, 3, "base_url"),
     ],
 )
-def test_a_wrong_setting_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], code: int, message: str) -> None:
+def test_a_wrong_setting_is_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], code: int, message: str
+) -> None:
     """A text that cannot be a key ends with 2, as an invalid key; a wrong base URL ends with 3."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

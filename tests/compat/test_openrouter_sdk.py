@@ -49,12 +49,19 @@ async def test_the_sdk_reads_a_key(fake: FakeOpenRouter) -> None:
     """The SDK reads `/key` with the fields of October 2026: limit, budgets and expiry."""
     budgets = (FakeBudget("workspace", 60, "48.25", "weekly"), FakeBudget("member", 50))
     expires_at = datetime(2100, 1, 1, tzinfo=UTC)
-    key = fake.add_account().add_key(limit=30, limit_reset="monthly", usage="3.17", budgets=budgets, expires_at=expires_at)
+    key = fake.add_account().add_key(
+        limit=30, limit_reset="monthly", usage="3.17", budgets=budgets, expires_at=expires_at
+    )
 
     async with sdk(fake, key) as client:
         data = (await client.api_keys.get_current_key_metadata_async()).data
 
-    assert (str(key), 26.83, "monthly", expires_at) == (data.label, data.limit_remaining, data.limit_reset, data.expires_at)
+    assert (str(key), 26.83, "monthly", expires_at) == (
+        data.label,
+        data.limit_remaining,
+        data.limit_reset,
+        data.expires_at,
+    )
     assert ["key_limit", "workspace", "member"] == [budget.scope for budget in data.budgets]
     assert ("workspace", 11.75) == (data.effective_budget.scope, data.effective_budget.remaining_usd)
 
@@ -75,7 +82,9 @@ async def test_the_sdk_manages_keys(fake: FakeOpenRouter) -> None:
 
     async with sdk(fake, boss) as client:
         keys = client.api_keys
-        made = await keys.create_async(name="bot", limit=12.5, limit_reset="daily", expires_at=datetime(2100, 1, 1, tzinfo=UTC))
+        made = await keys.create_async(
+            name="bot", limit=12.5, limit_reset="daily", expires_at=datetime(2100, 1, 1, tzinfo=UTC)
+        )
         name = made.data.hash
         changed = await keys.update_async(hash=name, name="robot", disabled=True)
         read = await keys.get_async(hash=name)
@@ -96,7 +105,9 @@ async def test_the_sdk_understands_the_errors(fake: FakeOpenRouter) -> None:
     key, boss = acme.add_key(), acme.add_key(management=True)
 
     async with sdk(fake, key) as client:
-        with pytest.raises(errors.ForbiddenResponseError, match="Only management keys can perform this operation"):
+        with pytest.raises(
+            errors.ForbiddenResponseError, match="Only management keys can perform this operation"
+        ):
             await client.credits.get_credits_async()
     async with sdk(fake, "sk-or-v1-unknown") as client:
         with pytest.raises(errors.UnauthorizedResponseError, match="User not found"):

@@ -29,7 +29,9 @@ class Rerouted:
 
     async def request(self, method: str, url: URL, **options: Any) -> aiohttp.ClientResponse:
         """Send a request to the fake server."""
-        return await self._session.request(method, self._fake.url + url.path.removeprefix("/api/v1"), **options)
+        return await self._session.request(
+            method, self._fake.url + url.path.removeprefix("/api/v1"), **options
+        )
 
 
 @pytest.fixture
@@ -68,10 +70,18 @@ async def test_python_open_router_lists_keys(fake: FakeOpenRouter, client: Calla
 
     (listed,) = await client(boss).get_keys()
 
-    assert (str(key), "bot", 30.5, 3.17, False) == (listed.label, listed.name, listed.limit, listed.usage, listed.disabled)
+    assert (str(key), "bot", 30.5, 3.17, False) == (
+        listed.label,
+        listed.name,
+        listed.limit,
+        listed.usage,
+        listed.disabled,
+    )
 
 
-async def test_python_open_router_is_refused_with_an_error(fake: FakeOpenRouter, client: Callable[[ApiKey], Any]) -> None:
+async def test_python_open_router_is_refused_with_an_error(
+    fake: FakeOpenRouter, client: Callable[[ApiKey], Any]
+) -> None:
     """The client raises its own error for a 401."""
     key = fake.add_account().add_key(disabled=True)
 

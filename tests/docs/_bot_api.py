@@ -44,7 +44,13 @@ class BotApi:
         """Send the bot a message."""
         self._messages += 1
         sender = {"id": user, "is_bot": False, "first_name": "somebody"}
-        message = {"message_id": self._messages, "date": 0, "chat": {"id": user, "type": chat}, "from": sender, "text": text}
+        message = {
+            "message_id": self._messages,
+            "date": 0,
+            "chat": {"id": user, "type": chat},
+            "from": sender,
+            "text": text,
+        }
         command = {"type": "bot_command", "offset": 0, "length": len(text.partition(" ")[0])}
         self._updates.put_nowait({"update_id": self._messages, "message": {**message, "entities": [command]}})
 

@@ -98,7 +98,9 @@ class Runner:
             elif block.language == "toml":
                 self.read_key_file(block)
             else:
-                assert block.language in {"", "text", "json"}, f"line {block.line}: nothing runs {block.language}"
+                assert block.language in {"", "text", "json"}, (
+                    f"line {block.line}: nothing runs {block.language}"
+                )
         if self.tests:
             await self.run_tests()
 
@@ -120,11 +122,24 @@ class Runner:
     async def run_tests(self) -> None:
         """Run the page's tests under pytest, all in one file, since they share imports and fixtures."""
         (self.folder / "test_page.py").write_text(self.tests, encoding="utf-8")
-        (self.folder / "conftest.py").write_text('pytest_plugins = ["openrouter_credits.testing.pytest"]\n', encoding="utf-8")
+        (self.folder / "conftest.py").write_text(
+            'pytest_plugins = ["openrouter_credits.testing.pytest"]\n', encoding="utf-8"
+        )
         settings = ["asyncio_mode=auto", "asyncio_default_fixture_loop_scope=function"]
-        options = ["-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir=.", *(word for setting in settings for word in ("-o", setting))]
-        own = {name: value for name, value in self.environ.items() if not name.startswith("OPENROUTER_")}  # as in a reader's own tests
-        await evolve(self, environ=own).run_command([sys.executable, "-m", "pytest", *options, "test_page.py"])
+        options = [
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:xdist",
+            "--rootdir=.",
+            *(word for setting in settings for word in ("-o", setting)),
+        ]
+        own = {
+            name: value for name, value in self.environ.items() if not name.startswith("OPENROUTER_")
+        }  # as in a reader's own tests
+        await evolve(self, environ=own).run_command(
+            [sys.executable, "-m", "pytest", *options, "test_page.py"]
+        )
 
     async def run_console(self, block: Block) -> None:
         """Run the commands that can run in tests; assert that each prints the text below it, if there is any."""
@@ -134,25 +149,39 @@ class Runner:
             check_options(words)
             if "|" in words:
                 printed = await self.run_command(["sh", "-c", self.on_path(command)], codes={0, 1, 2, 3})
-            elif words[0] == "openrouter-credits" and "demo" not in words and not any(word.endswith(".toml") for word in words):
-                printed = await self.run_command([sys.executable, "-m", "openrouter_credits", *words[1:]], codes={0, 1, 2, 3})
+            elif (
+                words[0] == "openrouter-credits"
+                and "demo" not in words
+                and not any(word.endswith(".toml") for word in words)
+            ):
+                printed = await self.run_command(
+                    [sys.executable, "-m", "openrouter_credits", *words[1:]], codes={0, 1, 2, 3}
+                )
             elif words[0] == "python" and (self.folder / words[1]).is_file():
                 codes = {0, 1, 2, 3} if expected.strip() else {0}
                 printed = await self.run_command([sys.executable, "-W", "error", *words[1:]], codes=codes)
             else:
-                assert words[0] in {"make", "pip", "python", "export", ".", "openrouter-credits", "chmod"}, command
+                assert words[0] in {"make", "pip", "python", "export", ".", "openrouter-credits", "chmod"}, (
+                    command
+                )
                 continue
             if expected.strip():
                 assert tidy(expected) == tidy(printed)
 
     def on_path(self, command: str) -> str:
         """Replace this project's command by `python -m`, since the command may be missing on the path."""
-        return re.sub(r"\bopenrouter-credits\b", f"{shlex.quote(sys.executable)} -m openrouter_credits", command)
+        return re.sub(
+            r"\bopenrouter-credits\b", f"{shlex.quote(sys.executable)} -m openrouter_credits", command
+        )
 
     async def run_command(self, words: list[str], codes: frozenset[int] | set[int] = frozenset({0})) -> str:
         """Run a command with the page's environment only; return its standard output."""
         process = await asyncio.create_subprocess_exec(
-            *words, cwd=self.folder, env=self.environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+            *words,
+            cwd=self.folder,
+            env=self.environ,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
         )
         out, err = await process.communicate()
         assert process.returncode in codes, f"{words}: {process.returncode}\n{out.decode()}\n{err.decode()}"
@@ -174,7 +203,9 @@ def check_options(words: list[str]) -> None:
     command = next((word for word in arguments if word in HELP), "")
     for word in arguments:
         if option := _OPTION.match(word):
-            assert option[0] == "--help" or option[0] in HELP[command], f"{option[0]} is no option of {command or 'the command'}"
+            assert option[0] == "--help" or option[0] in HELP[command], (
+                f"{option[0]} is no option of {command or 'the command'}"
+            )
 
 
 def tidy(text: str) -> str:
@@ -194,5 +225,9 @@ def world(fake: FakeOpenRouter) -> dict[str, str]:
         "STAGING_KEY": acme.add_key(name="staging", limit="5", usage="3.90"),
     }
     named = {name: key.reveal() for name, key in keys.items()}
-    inherited = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "COVERAGE_PROCESS_START") if name in os.environ}
+    inherited = {
+        name: os.environ[name]
+        for name in ("PATH", "SYSTEMROOT", "COVERAGE_PROCESS_START")
+        if name in os.environ
+    }
     return {**inherited, **named, "OPENROUTER_BASE_URL": fake.url, "PYTHONUTF8": "1"}

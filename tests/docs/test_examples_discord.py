@@ -27,7 +27,13 @@ EPHEMERAL = 64
 
 def user(number: int) -> dict[str, Any]:
     """Make a user in the form of Discord's API."""
-    return {"id": str(number), "username": f"user{number}", "discriminator": "0", "global_name": None, "avatar": None}
+    return {
+        "id": str(number),
+        "username": f"user{number}",
+        "discriminator": "0",
+        "global_name": None,
+        "avatar": None,
+    }
 
 
 def reply(content: object) -> web.Response:
@@ -48,7 +54,13 @@ class Discord:
 
     async def application(self, _: web.Request) -> web.Response:
         """Answer GET /oauth2/applications/@me."""
-        about: dict[str, Any] = {"name": "bot", "description": "", "icon": None, "rpc_origins": None, "bot_public": False}
+        about: dict[str, Any] = {
+            "name": "bot",
+            "description": "",
+            "icon": None,
+            "rpc_origins": None,
+            "bot_public": False,
+        }
         about |= {
             "bot_require_code_grant": False,
             "id": str(APPLICATION),
@@ -75,9 +87,26 @@ class Discord:
         """Answer POST /webhooks/1/token, with which the bot sends its further responses."""
         response = await request.json()
         self.sent.put_nowait(("followup", response))
-        message = {"id": "7", "channel_id": "6", "author": user(APPLICATION), "content": response["content"], "type": 0}
-        message |= {"timestamp": "2026-11-02T00:00:00+00:00", "edited_timestamp": None, "tts": False, "mention_everyone": False}
-        lists: dict[str, list[Any]] = {"mentions": [], "mention_roles": [], "attachments": [], "embeds": [], "components": []}
+        message = {
+            "id": "7",
+            "channel_id": "6",
+            "author": user(APPLICATION),
+            "content": response["content"],
+            "type": 0,
+        }
+        message |= {
+            "timestamp": "2026-11-02T00:00:00+00:00",
+            "edited_timestamp": None,
+            "tts": False,
+            "mention_everyone": False,
+        }
+        lists: dict[str, list[Any]] = {
+            "mentions": [],
+            "mention_roles": [],
+            "attachments": [],
+            "embeds": [],
+            "components": [],
+        }
         return reply({**message, **lists, "pinned": False})
 
     def app(self) -> web.Application:
@@ -116,7 +145,14 @@ async def ask(bot: discord.Client, server: Discord, asker: int) -> list[tuple[st
     """Let a user send /credits, as Discord's gateway would report it; return the bot's responses."""
     data = {"id": "9", "name": "credits", "type": 1}
     channel = {"id": "6", "type": 1, "recipients": []}
-    event: Any = {"id": "5", "application_id": str(APPLICATION), "type": 2, "token": "token", "version": 1, "data": data}
+    event: Any = {
+        "id": "5",
+        "application_id": str(APPLICATION),
+        "type": 2,
+        "token": "token",
+        "version": 1,
+        "data": data,
+    }
     event |= {"user": user(asker), "channel": channel, "channel_id": "6", "attachment_size_limit": 0}
     bot._connection.parse_interaction_create(event)
     sent = [await server.sent.get()]
@@ -132,7 +168,9 @@ def text(response: Any) -> tuple[str, int]:
 
 async def test_the_command_is_made_known(bot: discord.Client, server: Discord) -> None:
     """The Discord bot registers the command /credits with its description."""
-    assert [("credits", "Tell what the bot can still spend.")] == [(each["name"], each["description"]) for each in server.commands]
+    assert [("credits", "Tell what the bot can still spend.")] == [
+        (each["name"], each["description"]) for each in server.commands
+    ]
 
 
 async def test_the_owner_is_told_the_balance(bot: discord.Client, server: Discord) -> None:
@@ -151,7 +189,9 @@ async def test_a_stranger_is_told_nothing(bot: discord.Client, server: Discord, 
     assert fake.requests == []
 
 
-async def test_a_fault_is_told_without_the_key(bot: discord.Client, server: Discord, fake: FakeOpenRouter) -> None:
+async def test_a_fault_is_told_without_the_key(
+    bot: discord.Client, server: Discord, fake: FakeOpenRouter
+) -> None:
     """The Discord bot answers with the error's text, and hides a key that OpenRouter repeats in the message."""
     key = os.environ["OPENROUTER_API_KEY"]
     for path in ("/credits", "/key"):
@@ -160,5 +200,7 @@ async def test_a_fault_is_told_without_the_key(bot: discord.Client, server: Disc
     _, (_, answer) = await ask(bot, server, OWNER)
 
     assert answer["content"].startswith("401 sk-or-v1-")
-    assert answer["content"].endswith("Check the key: quotes or blanks pasted with it, deleted, disabled or expired.")
+    assert answer["content"].endswith(
+        "Check the key: quotes or blanks pasted with it, deleted, disabled or expired."
+    )
     assert key not in answer["content"]

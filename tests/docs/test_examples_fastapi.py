@@ -76,7 +76,9 @@ async def test_a_job_needs_its_cost(service: aiohttp.ClientSession) -> None:
     assert (402, {"detail": "$26.83 left: the key's limit binds (wallet: $74.75)."}) == refused
 
 
-async def test_a_fault_that_passes_is_503(service: aiohttp.ClientSession, fake: FakeOpenRouter, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_fault_that_passes_is_503(
+    service: aiohttp.ClientSession, fake: FakeOpenRouter, caplog: pytest.LogCaptureFixture
+) -> None:
     """A 429 of OpenRouter becomes a 503 with its Retry-After; the log has the message, and no key."""
     caplog.set_level(logging.ERROR)
     for path in ("/credits", "/key"):
@@ -90,7 +92,9 @@ async def test_a_fault_that_passes_is_503(service: aiohttp.ClientSession, fake: 
     assert os.environ["OPENROUTER_API_KEY"] not in caplog.text
 
 
-async def test_a_refused_key_is_500_and_never_401(service: aiohttp.ClientSession, fake: FakeOpenRouter) -> None:
+async def test_a_refused_key_is_500_and_never_401(
+    service: aiohttp.ClientSession, fake: FakeOpenRouter
+) -> None:
     """A 401 of OpenRouter becomes a 500, since the service's caller has no key to check."""
     for path in ("/credits", "/key"):
         fake.script(path, Reply(401))
@@ -98,7 +102,9 @@ async def test_a_refused_key_is_500_and_never_401(service: aiohttp.ClientSession
     assert (500, {"error": "AuthenticationError"}) == await ask(service, "/healthz")
 
 
-async def test_all_who_ask_share_one_fault(service: aiohttp.ClientSession, fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_all_who_ask_share_one_fault(
+    service: aiohttp.ClientSession, fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The service answers with the same error for five seconds, and only then asks OpenRouter again."""
     clock = FakeTime()
     monkeypatch.setattr("service_fastapi.time", SimpleNamespace(monotonic=clock.clock))

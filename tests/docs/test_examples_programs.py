@@ -24,7 +24,9 @@ EXAMPLES = DOCS / "examples"
 async def run(program: str, *arguments: str) -> tuple[int | None, str, str]:
     """Run a program in a child process; return its exit code, standard output and standard error."""
     words = [sys.executable, "-W", "error", str(EXAMPLES / program), *arguments]
-    process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
     out, err = await process.communicate()
     return process.returncode, out.decode(), err.decode()
 
@@ -68,7 +70,9 @@ async def test_the_watcher_warns_once_for_each_fall(fake: FakeOpenRouter) -> Non
     """The watcher warns once of a balance that stays low, and again when the balance becomes critical."""
     key = os.environ["OPENROUTER_API_KEY"]
 
-    warned = await watch(lambda: fake.spend(key, "18"), lambda: None, lambda: None, lambda: fake.spend(key, "5"), lambda: None)
+    warned = await watch(
+        lambda: fake.spend(key, "18"), lambda: None, lambda: None, lambda: fake.spend(key, "5"), lambda: None
+    )
 
     assert ["LOW", "CRITICAL"] == warned
 
@@ -77,7 +81,9 @@ async def test_the_watcher_warns_again_after_a_recovery(fake: FakeOpenRouter) ->
     """The watcher warns again of a low balance if the balance has recovered in between."""
     key = os.environ["OPENROUTER_API_KEY"]
 
-    warned = await watch(lambda: fake.spend(key, "18"), lambda: fake.spend(key, "-18"), lambda: fake.spend(key, "18"))
+    warned = await watch(
+        lambda: fake.spend(key, "18"), lambda: fake.spend(key, "-18"), lambda: fake.spend(key, "18")
+    )
 
     assert ["LOW", "LOW"] == warned
 
@@ -132,7 +138,9 @@ async def test_the_watcher_tries_again_to_tell(fake: FakeOpenRouter) -> None:
     assert ["LOW: $6.83 left: the key's limit binds (wallet: $54.75)."] * 2 == warned
 
 
-async def test_the_watcher_prints_when_it_is_run_alone(fake: FakeOpenRouter, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_the_watcher_prints_when_it_is_run_alone(
+    fake: FakeOpenRouter, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The watcher prints its warnings when it runs as a program."""
     import low_balance
 
@@ -146,7 +154,9 @@ async def test_the_watcher_prints_when_it_is_run_alone(fake: FakeOpenRouter, cap
     assert printed == "LOW: $6.83 left: the key's limit binds (wallet: $54.75).\n"
 
 
-async def test_the_watcher_ends_where_no_later_look_can_help(fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_watcher_ends_where_no_later_look_can_help(
+    fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The watcher ends with the error if its client is closed or has no key, since later reads cannot succeed."""
     import low_balance
 
@@ -188,7 +198,9 @@ async def test_the_service_tells_each_key_and_each_wallet(fake: FakeOpenRouter, 
     app = many_keys_service.make_app(many_keys_service.read_keys(file))
 
     async with test_utils.TestClient(test_utils.TestServer(app)) as client:
-        answers = {name: await (await client.get(f"/keys/{name}")).json() for name in ("prod", "staging", "intern")}
+        answers = {
+            name: await (await client.get(f"/keys/{name}")).json() for name in ("prod", "staging", "intern")
+        }
         wallets = await (await client.get("/wallets")).json()
         missing = await client.get("/keys/nobody")
 
@@ -201,7 +213,9 @@ async def test_the_service_tells_each_key_and_each_wallet(fake: FakeOpenRouter, 
     assert missing.status == 404
 
 
-async def test_the_service_looks_again_and_again(fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_service_looks_again_and_again(
+    fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The service reads its keys again after its pause, although the first reading failed."""
     import many_keys_service
 
@@ -212,10 +226,14 @@ async def test_the_service_looks_again_and_again(fake: FakeOpenRouter, monkeypat
         await pause_over.wait()
         pause_over.clear()
 
-    monkeypatch.setattr(many_keys_service, "asyncio", SimpleNamespace(sleep=sleep, create_task=asyncio.create_task))
+    monkeypatch.setattr(
+        many_keys_service, "asyncio", SimpleNamespace(sleep=sleep, create_task=asyncio.create_task)
+    )
     fake.script("/key", Reply(404))
     fake.script("/credits", Reply(404))
-    app = many_keys_service.make_app([KeySpec(os.environ["PROD_KEY"], "prod", "acme", os.environ["ACME_MANAGEMENT_KEY"])])
+    app = many_keys_service.make_app(
+        [KeySpec(os.environ["PROD_KEY"], "prod", "acme", os.environ["ACME_MANAGEMENT_KEY"])]
+    )
 
     async with test_utils.TestClient(test_utils.TestServer(app)) as client:
         first = await (await client.get("/keys/prod")).json()
@@ -237,11 +255,16 @@ async def test_the_service_looks_again_and_again(fake: FakeOpenRouter, monkeypat
         ('prod = { env = "PROD_KEY" }\nunset = { env = "UNSET_KEY" }', 2),
     ],
 )
-async def test_the_audits_exit_code_is_that_of_the_worst_key(fake: FakeOpenRouter, tmp_path: Path, keys: str, code: int) -> None:
+async def test_the_audits_exit_code_is_that_of_the_worst_key(
+    fake: FakeOpenRouter, tmp_path: Path, keys: str, code: int
+) -> None:
     """The audit exits with the code of its worst key: 0 if it is OK, 2 if it is critical or unset."""
     import nightly_audit
 
-    file = key_file(tmp_path, f'[accounts.acme]\nmanagement_key = {{ env = "ACME_MANAGEMENT_KEY" }}\n[accounts.acme.keys]\n{keys}\n')
+    file = key_file(
+        tmp_path,
+        f'[accounts.acme]\nmanagement_key = {{ env = "ACME_MANAGEMENT_KEY" }}\n[accounts.acme.keys]\n{keys}\n',
+    )
 
     assert code == await nightly_audit.main(file)
 
@@ -252,7 +275,9 @@ async def test_the_audit_is_not_content_with_what_it_cannot_read(
     """The audit exits with 3 if it cannot know a key's balance, or if its file has no keys."""
     import nightly_audit
 
-    unread = await nightly_audit.main(key_file(tmp_path, '[accounts.acme.keys]\nprod = { env = "PROD_KEY" }\n'))
+    unread = await nightly_audit.main(
+        key_file(tmp_path, '[accounts.acme.keys]\nprod = { env = "PROD_KEY" }\n')
+    )
     printed = capsys.readouterr().out
     empty = await nightly_audit.main(key_file(tmp_path, ""))
 
@@ -315,10 +340,15 @@ async def test_what_is_not_known_is_no_metric(fake: FakeOpenRouter, tmp_path: Pa
 
     code, samples = await metrics(tmp_path)
 
-    assert (0, {"openrouter_up", "openrouter_key_usage_usd_total", "openrouter_key_limit_remaining_usd"}) == (code, set(samples))
+    assert (0, {"openrouter_up", "openrouter_key_usage_usd_total", "openrouter_key_limit_remaining_usd"}) == (
+        code,
+        set(samples),
+    )
 
 
-async def test_an_uncapped_key_has_no_limit_to_tell(fake: FakeOpenRouter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_uncapped_key_has_no_limit_to_tell(
+    fake: FakeOpenRouter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A key without a limit has no metric for its limit, and none for its balance if `/key` fails."""
     monkeypatch.setenv("OPENROUTER_API_KEY", os.environ["PROD_KEY"])
     fake.script("/key", Reply(404))
@@ -327,10 +357,17 @@ async def test_an_uncapped_key_has_no_limit_to_tell(fake: FakeOpenRouter, tmp_pa
     _, samples = await metrics(tmp_path)
 
     assert {"openrouter_up": "1", "openrouter_wallet_usd": "74.75"} == blind
-    assert {"openrouter_up", "openrouter_spendable_usd", "openrouter_wallet_usd", "openrouter_key_usage_usd_total"} == set(samples)
+    assert {
+        "openrouter_up",
+        "openrouter_spendable_usd",
+        "openrouter_wallet_usd",
+        "openrouter_key_usage_usd_total",
+    } == set(samples)
 
 
-async def test_a_failed_look_leaves_no_stale_metric(fake: FakeOpenRouter, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_failed_look_leaves_no_stale_metric(
+    fake: FakeOpenRouter, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """If OpenRouter refuses the key, the file has only `openrouter_up 0`, and standard error has the reason."""
     for path in ("/credits", "/key"):
         fake.script(path, Reply(401))
@@ -347,7 +384,9 @@ async def test_the_tests_to_copy_pass(tmp_path: Path) -> None:
     options = ["-p", "no:cacheprovider", "-p", "no:xdist", "-W", "error", f"--rootdir={tmp_path}"]
     settings = ["-c", os.devnull, "-o", "asyncio_default_fixture_loop_scope=function"]
     words = [sys.executable, "-m", "pytest", *options, *settings, str(EXAMPLES / "test_with_fake.py")]
-    process = await asyncio.create_subprocess_exec(*words, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
+    process = await asyncio.create_subprocess_exec(
+        *words, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
     out, _ = await process.communicate()
 
     assert "3 passed" in out.decode()

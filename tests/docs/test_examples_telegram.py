@@ -79,7 +79,9 @@ async def test_users_keys_are_theirs_alone(run: Run, fake: FakeOpenRouter) -> No
         assert await telegram.done.get() == ("deleteMessage", {"chat_id": str(OWNER), "message_id": "3"})
         assert await telegram.next_text() == "At most $7.00 left: the key's limit binds (wallet: unknown)."
         fake.spend(key, "6.50")
-        assert await telegram.ask("/credits") == "At most $0.50 left: the key's limit binds (wallet: unknown)."
+        assert (
+            await telegram.ask("/credits") == "At most $0.50 left: the key's limit binds (wallet: unknown)."
+        )
         telegram.say("/credits", user=STRANGER)
         assert await telegram.next_text() == "Send me /key and your key first."
         assert await telegram.ask("/forget") == "I have no key of yours."

@@ -42,7 +42,9 @@ def name_of(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page != TUTORIAL and blocks_of(page)], ids=name_of)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page != TUTORIAL and blocks_of(page)], ids=name_of
+)
 async def test_every_block_runs(page: Path, runner: Runner) -> None:
     """Each block of code on the page runs, and prints exactly the text block that follows it."""
     await runner.run(blocks_of(page))
@@ -73,7 +75,9 @@ async def test_the_tutorial_prints_what_it_shows(tmp_path: Path) -> None:
     blocks = blocks_of(TUTORIAL)
     programs = [block.caption for block in blocks if block.caption is not None]
     runs = [
-        re.search(r"^\$ python (\w+\.py)\n(.*)", block.source, re.DOTALL | re.MULTILINE) for block in blocks if block.language == "console"
+        re.search(r"^\$ python (\w+\.py)\n(.*)", block.source, re.DOTALL | re.MULTILINE)
+        for block in blocks
+        if block.language == "console"
     ]
     shown = {match[1]: tidy(match[2]) for match in runs if match}
     for block in blocks:
@@ -84,7 +88,9 @@ async def test_the_tutorial_prints_what_it_shows(tmp_path: Path) -> None:
         bare = Runner(fake, client, {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}, tmp_path)
 
         def run(program: str) -> Coroutine[Any, Any, str]:
-            return (full if program == "first_check.py" else bare).run_command([sys.executable, "-W", "error", program])
+            return (full if program == "first_check.py" else bare).run_command(
+                [sys.executable, "-W", "error", program]
+            )
 
         printed = dict(zip(programs, map(tidy, await asyncio.gather(*map(run, programs))), strict=True))
 
@@ -104,14 +110,22 @@ def test_every_make_target_exists() -> None:
 
 def test_every_link_between_files_leads_somewhere() -> None:
     """Each relative link of a page leads to a file of the checkout."""
-    links = [(page, link) for page in PAGES for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))]
+    links = [
+        (page, link)
+        for page in PAGES
+        for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
+    ]
 
     assert [(name_of(page), link) for page, link in links if not (page.parent / link).exists()] == []
 
 
 def test_no_line_of_a_page_has_a_key() -> None:
     """No page has a text in the form of a key, even a made-up one: readers copy it, and secret scanners report it."""
-    assert [name_of(page) for page in PAGES if re.search(r"sk-or-v1-[0-9a-f]{64}", page.read_text(encoding="utf-8"))] == []
+    assert [
+        name_of(page)
+        for page in PAGES
+        if re.search(r"sk-or-v1-[0-9a-f]{64}", page.read_text(encoding="utf-8"))
+    ] == []
 
 
 # The runner itself can fail: a block never passes because the runner ignored it.

@@ -42,12 +42,18 @@ def documented_fields(item: type) -> set[str]:
             continue
         (body,) = [
             node.body
-            for node in ast.walk(ast.parse(Path(inspect.getsourcefile(cls) or "").read_text(encoding="utf-8")))
+            for node in ast.walk(
+                ast.parse(Path(inspect.getsourcefile(cls) or "").read_text(encoding="utf-8"))
+            )
             if isinstance(node, ast.ClassDef) and node.name == cls.__name__
         ]
         for node, following in pairwise(body):
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-                is_text = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant) and following.value.value
+                is_text = (
+                    isinstance(following, ast.Expr)
+                    and isinstance(following.value, ast.Constant)
+                    and following.value.value
+                )
                 found |= {node.target.id} if is_text else set()
     return found
 
@@ -55,7 +61,9 @@ def documented_fields(item: type) -> set[str]:
 def public_members(item: type) -> Iterator[tuple[str, object]]:
     """List the public methods and properties that a class defines."""
     for name, value in vars(item).items():
-        if not name.startswith("_") and isinstance(value, FunctionType | property | staticmethod | classmethod):
+        if not name.startswith("_") and isinstance(
+            value, FunctionType | property | staticmethod | classmethod
+        ):
             yield name, value
 
 
@@ -86,15 +94,23 @@ def options_in_reference(module: ModuleType, name: str) -> str | None:
     item = getattr(module, name)
     is_error = isinstance(item, type) and issubclass(item, OpenRouterError)
     page = (REFERENCE / ("errors.md" if is_error else "api.md")).read_text(encoding="utf-8")
-    directive = re.search(rf"^\.\. \w+:: {re.escape(module.__name__)}\.{name}\n((?:   .*\n)*)", page, re.MULTILINE)
+    directive = re.search(
+        rf"^\.\. \w+:: {re.escape(module.__name__)}\.{name}\n((?:   .*\n)*)", page, re.MULTILINE
+    )
     return directive and directive[1]
 
 
 def undocumented_fields(item: type) -> list[str]:
     """List the public fields of a class that have neither a docstring nor a line in the docstring of the class."""
-    fields = {field.name for field in attrs.fields(item)} if attrs.has(item) else set(vars(item).get("__annotations__", {}))
+    fields = (
+        {field.name for field in attrs.fields(item)}
+        if attrs.has(item)
+        else set(vars(item).get("__annotations__", {}))
+    )
     arguments = set(re.findall(r"^ {4}(\w+):", inspect.getdoc(item) or "", re.MULTILINE))
-    return sorted(field for field in fields - documented_fields(item) - arguments if not field.startswith("_"))
+    return sorted(
+        field for field in fields - documented_fields(item) - arguments if not field.startswith("_")
+    )
 
 
 def test_every_public_name_is_in_the_reference() -> None:
@@ -104,9 +120,15 @@ def test_every_public_name_is_in_the_reference() -> None:
 
 def test_every_public_class_is_in_the_reference_with_its_members() -> None:
     """The directive of each public class that has methods or properties lists them."""
-    classes = [(module, name) for module, name in PUBLIC if isinstance(item := getattr(module, name), type) and any(public_members(item))]
+    classes = [
+        (module, name)
+        for module, name in PUBLIC
+        if isinstance(item := getattr(module, name), type) and any(public_members(item))
+    ]
 
-    assert [name for module, name in classes if ":members:" not in (options_in_reference(module, name) or "")] == []
+    assert [
+        name for module, name in classes if ":members:" not in (options_in_reference(module, name) or "")
+    ] == []
     assert len(classes) >= 10
 
 
@@ -126,7 +148,11 @@ def callables() -> list[str]:
         if callable(item) and name not in MADE_BY_US:
             found.append(name)
         if isinstance(item, type):
-            found += [f"{name}.{member}" for member, value in public_members(item) if not isinstance(value, property)]
+            found += [
+                f"{name}.{member}"
+                for member, value in public_members(item)
+                if not isinstance(value, property)
+            ]
     return found
 
 
@@ -151,7 +177,12 @@ def test_every_option_of_the_command_is_in_the_reference() -> None:
     for command in ("status", "check", "demo"):
         section = page.partition(f"## openrouter-credits {command}\n")[2].partition("\n## ")[0]
         arguments = app[command].assemble_argument_collection()
-        options = {name for argument in arguments for name in argument.names if name.startswith("--") and not name.startswith("--no-")}
+        options = {
+            name
+            for argument in arguments
+            for name in argument.names
+            if name.startswith("--") and not name.startswith("--no-")
+        }
         assert section
         assert {option for option in options if not re.search(rf"{option}\b", section)} == set()
     assert set(HELP) == {"", "status", "check", "demo"}
@@ -160,7 +191,9 @@ def test_every_option_of_the_command_is_in_the_reference() -> None:
 def test_every_environment_variable_is_in_the_reference() -> None:
     """The reference has each environment variable that the code reads, and none that it does not read."""
     text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py")))
-    read = set(re.findall(r"\"(OPENROUTER_[A-Z_]+)\"", text)) | set(re.findall(r"environ(?:\.get\(|\[)\"(\w+)\"", text))
+    read = set(re.findall(r"\"(OPENROUTER_[A-Z_]+)\"", text)) | set(
+        re.findall(r"environ(?:\.get\(|\[)\"(\w+)\"", text)
+    )
     read |= set(re.findall(r"\"([A-Z_]+)\" (?:not )?in os\.environ", text))
 
     page = (REFERENCE / "environment.md").read_text(encoding="utf-8")
@@ -173,7 +206,9 @@ def test_every_environment_variable_is_in_the_reference() -> None:
 def test_every_module_is_in_the_page_for_contributors() -> None:
     """The page for contributors has exactly the modules of the package."""
     page = (DOCS / "contributing" / "modules.md").read_text(encoding="utf-8")
-    modules = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    modules = {
+        path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
+    }
 
     assert modules - {"__init__", "__main__"} == set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
 
@@ -185,7 +220,11 @@ def test_the_page_for_contributors_lists_modules_in_the_order_of_imports() -> No
     wrong = []
     for place, name in enumerate(order):
         body = ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8")).body
-        imported = {node.module.rpartition(".")[2] for node in body if isinstance(node, ast.ImportFrom) and node.module}
+        imported = {
+            node.module.rpartition(".")[2]
+            for node in body
+            if isinstance(node, ast.ImportFrom) and node.module
+        }
         wrong += [f"{name} imports {other}" for other in imported & set(order[place:])]
 
     assert wrong == []
@@ -209,4 +248,6 @@ def test_the_changelog_has_this_version() -> None:
     """The changelog has a heading with this version and a date."""
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
-    assert re.search(rf"^## {re.escape(openrouter_credits.__version__)} - \d{{4}}-\d\d-\d\d$", changelog, re.MULTILINE)
+    assert re.search(
+        rf"^## {re.escape(openrouter_credits.__version__)} - \d{{4}}-\d\d-\d\d$", changelog, re.MULTILINE
+    )

@@ -90,7 +90,10 @@ async def in_args(_: str, key: str) -> NoReturn:
 async def in_context(url: str, key: str) -> NoReturn:
     """Suppress aiohttp's error with `from None`, which leaves it on __context__."""
     try:
-        async with aiohttp.ClientSession() as session, session.get(url, headers={"Authorization": f"Bearer {key}"}) as response:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(url, headers={"Authorization": f"Bearer {key}"}) as response,
+        ):
             response.raise_for_status()
     except aiohttp.ClientError:
         del key, session, response

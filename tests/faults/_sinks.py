@@ -134,7 +134,9 @@ class Watch:
         self._watch_connectors()
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
         """Check what belongs to no single call: logs, warnings, reports and connectors."""
         gc.collect()  # objects that were dropped without being closed warn now
         await asyncio.sleep(0)
@@ -144,10 +146,18 @@ class Watch:
             return
         self._check_shared_sinks()
         self._check_connectors()
-        unexpected = [report.texts[0] for report in self._reports if not any(report.exception is known for known in self._expected)]
+        unexpected = [
+            report.texts[0]
+            for report in self._reports
+            if not any(report.exception is known for known in self._expected)
+        ]
         assert not unexpected, f"the event loop was told of something else: {unexpected}"
-        assert not self._warnings, f"there were warnings: {[str(warning.message) for warning in self._warnings]}"
-        assert self.calls or not self.is_needed, "a row must hand its calls to `fault`, which asserts what every row asserts"
+        assert not self._warnings, (
+            f"there were warnings: {[str(warning.message) for warning in self._warnings]}"
+        )
+        assert self.calls or not self.is_needed, (
+            "a row must hand its calls to `fault`, which asserts what every row asserts"
+        )
 
     async def __call__(
         self, call: Awaitable[T], *, deadline: float | None = None, also: tuple[type[BaseException], ...] = ()
@@ -188,20 +198,26 @@ class Watch:
         self._write_reports()
 
         limit = self.deadline if deadline is None else deadline
-        assert elapsed <= limit + GRACE + allowance(), f"the call took {elapsed:.3f} s; its deadline is {limit} s"
+        assert elapsed <= limit + GRACE + allowance(), (
+            f"the call took {elapsed:.3f} s; its deadline is {limit} s"
+        )
         self._check_connectors()
         error = caught.pop() if caught else None
         if error is None:
             self._check_texts({"repr": repr(value), "str": str(value), "pickle": repr(pickle.dumps(value))})
         else:
-            assert isinstance(error, (OpenRouterError, *also)), f"{type(error).__name__} is none of our errors: {error!r}"
+            assert isinstance(error, (OpenRouterError, *also)), (
+                f"{type(error).__name__} is none of our errors: {error!r}"
+            )
             self._check_error(error, was_reported=not isinstance(error, asyncio.CancelledError))
         self._check_shared_sinks()
         return Outcome(value, error, elapsed)
 
     async def error(self, kind: type[E], call: Awaitable[object], *, deadline: float | None = None) -> E:
         """Await a call that must raise exactly this class of exception, and return the exception."""
-        outcome = await self(call, deadline=deadline, also=() if issubclass(kind, OpenRouterError) else (kind,))
+        outcome = await self(
+            call, deadline=deadline, also=() if issubclass(kind, OpenRouterError) else (kind,)
+        )
         assert type(outcome.error) is kind, f"{kind.__name__} was expected, not {outcome}"
         return outcome.error
 
@@ -219,13 +235,20 @@ class Watch:
 
         return await self.error(kind, call())
 
-    async def child(self, code: str, *, key: str, url: str = "", options: tuple[str, ...] = ("-X", "dev", "-W", "error")) -> str:
+    async def child(
+        self, code: str, *, key: str, url: str = "", options: tuple[str, ...] = ("-X", "dev", "-W", "error")
+    ) -> str:
         """Run a program in a child process, assert that its output shows no key, and return the output.
 
         The key and the base URL come from its environment, so that no line of its code shows them.
         """
         self.calls += 1
-        environment = {**os.environ, "OPENROUTER_API_KEY": key, "OPENROUTER_BASE_URL": url, "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {
+            **os.environ,
+            "OPENROUTER_API_KEY": key,
+            "OPENROUTER_BASE_URL": url,
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         child = await asyncio.create_subprocess_exec(
             sys.executable,
             *options,
@@ -245,7 +268,9 @@ class Watch:
 
     def logged(self, name: str) -> list[str]:
         """List the messages of a logger and of the loggers below it."""
-        return [record.getMessage() for record in self._records.seen if f"{record.name}.".startswith(f"{name}.")]
+        return [
+            record.getMessage() for record in self._records.seen if f"{record.name}.".startswith(f"{name}.")
+        ]
 
     # The twelve sinks.
 
@@ -258,7 +283,9 @@ class Watch:
             assert known.__context__ is None, f"{known!r} has a __context__"
         if was_reported:
             reports = self._reports_of(error)
-            assert reports, "asyncio has not reported the exception that nobody retrieved: the check of that sink saw nothing"
+            assert reports, (
+                "asyncio has not reported the exception that nobody retrieved: the check of that sink saw nothing"
+            )
             for report in reports:
                 self._check_texts({"asyncio's report": "\n".join(report.texts)})
         if isinstance(error, OpenRouterError):
@@ -290,9 +317,16 @@ class Watch:
     def _check_shared_sinks(self) -> None:
         new, self._checked = self._records.seen[self._checked :], len(self._records.seen)
         for record in new:
-            self._check_texts({"log message": record.getMessage(), "log args": repr((record.msg, record.args))})
+            self._check_texts(
+                {"log message": record.getMessage(), "log args": repr((record.msg, record.args))}
+            )
             if record.exc_info and (exception := record.exc_info[1]):
-                self._check_texts({"log exc_info": self._own_traceback(exception) or "".join(traceback.format_exception(exception))})
+                self._check_texts(
+                    {
+                        "log exc_info": self._own_traceback(exception)
+                        or "".join(traceback.format_exception(exception))
+                    }
+                )
             self._check_texts({"log record": repr(vars(record))})
         for warning in self._warnings:
             self._check_texts({"warning": f"{warning.message} {warning!r}"})
@@ -314,7 +348,11 @@ class Watch:
         assert tb is not None or not isinstance(error, OpenRouterError), (
             f"no frame of {error!r} is ours: the check of that sink saw nothing"
         )
-        return "".join(traceback.TracebackException(type(error), error, tb, capture_locals=True).format()) if tb else ""
+        return (
+            "".join(traceback.TracebackException(type(error), error, tb, capture_locals=True).format())
+            if tb
+            else ""
+        )
 
     def _write_reports(self) -> None:
         """Format the reports of the event loop now: the handler itself may run during a garbage collection."""
@@ -322,7 +360,11 @@ class Watch:
         while self._told:
             context = self._told.pop(0)
             exception = context.get("exception")
-            texts = [str(context.get("message")), repr(context), *(f"{value} {value!r}" for value in context.values())]
+            texts = [
+                str(context.get("message")),
+                repr(context),
+                *(f"{value} {value!r}" for value in context.values()),
+            ]
             if exception is not None:
                 texts += traceback.format_exception(exception)
             self._reports.append(_Report(exception, texts))
@@ -343,8 +385,14 @@ class Watch:
     def _check_connectors(self) -> None:
         for connector in self._connectors:
             # Private, and there is no public way to ask; a change of aiohttp shows as an AttributeError here.
-            held = (len(connector._acquired), sum(map(len, connector._acquired_per_host.values())), len(connector._waiters))
-            assert held == (0, 0, 0), f"connections are still acquired (in all, per host) or waited for: {held}"
+            held = (
+                len(connector._acquired),
+                sum(map(len, connector._acquired_per_host.values())),
+                len(connector._waiters),
+            )
+            assert held == (0, 0, 0), (
+                f"connections are still acquired (in all, per host) or waited for: {held}"
+            )
 
 
 def _faces(error: BaseException) -> Iterator[tuple[str, str]]:
@@ -376,7 +424,12 @@ def _look(value: object) -> object:
     """Convert an error, which defines no `==`, to plain data that can be compared."""
     match value:
         case BaseException():
-            return type(value), str(value), _look(value.args), {name: _look(item) for name, item in vars(value).items()}
+            return (
+                type(value),
+                str(value),
+                _look(value.args),
+                {name: _look(item) for name, item in vars(value).items()},
+            )
         case Attempt():
             return _look(value.error), value.status, value.elapsed, value.waited
         case tuple() | list():
@@ -400,5 +453,7 @@ class _PlainUnpickler(pickle.Unpickler):
     """Refuses classes of the HTTP library: an error must be readable where that library is not installed."""
 
     def find_class(self, module: str, name: str) -> Any:
-        assert module.partition(".")[0] not in {"aiohttp", "multidict", "yarl", "asyncio", "ssl"}, f"the error holds a {module}.{name}"
+        assert module.partition(".")[0] not in {"aiohttp", "multidict", "yarl", "asyncio", "ssl"}, (
+            f"the error holds a {module}.{name}"
+        )
         return super().find_class(module, name)

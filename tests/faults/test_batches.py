@@ -31,7 +31,9 @@ def hidden_keys(fault: Watch, count: int) -> list[str]:
 
 
 @pytest.mark.row(41)
-async def test_a_bad_key_and_capped_keys_disturb_no_other(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_bad_key_and_capped_keys_disturb_no_other(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """One unknown key and 5 % of keys at their daily cap get their errors at once; all other keys are read."""
     keys = hidden_keys(fault, 100)
     capped = set(keys[3::20])
@@ -75,7 +77,9 @@ async def test_a_shared_limit_loses_no_key(serve: Serve, connect: Connect, fault
 
 @pytest.mark.row(43)
 @pytest.mark.parametrize("is_endless", [False, True], ids=["a list", "an endless iterator"])
-async def test_a_dead_host_ends_the_batch(is_endless: bool, serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_dead_host_ends_the_batch(
+    is_endless: bool, serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A batch against a dead host ends within `retry.deadline` + 2 s; each key has an outcome."""
     known = hidden_keys(fault, 120)
     keys: Iterable[str] = itertools.cycle(known) if is_endless else known
@@ -182,7 +186,9 @@ async def test_a_key_waits_for_its_hint_and_the_others_do_not(
 
 
 @pytest.mark.row(6)
-async def test_a_reset_far_ahead_is_final_for_its_key_alone(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_reset_far_ahead_is_final_for_its_key_alone(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A key whose limit resets in 15 hours gets RateLimitError at once, with `.resets_at`, after one request."""
     keys = hidden_keys(fault, 20)
     resets_at = datetime(2026, 11, 2, 15, tzinfo=UTC)  # 15 hours after DATE

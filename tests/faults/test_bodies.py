@@ -44,7 +44,9 @@ CUT: dict[str, Behaviour] = {
     "shorter than its length": sends(HEAD + length(BODY[:-5], of=len(BODY)), end="close"),
     "a whole value, announced longer": sends(HEAD + length(BODY, of=len(BODY) + 1), end="close"),
     "chunks without an end": sends(CHUNKED + b"\r\n" + chunk(BODY), end="close"),
-    "gzip cut, with a length": sends(HEAD + b"Content-Encoding: gzip\r\n" + length(ZIPPED[:-12]), end="close"),
+    "gzip cut, with a length": sends(
+        HEAD + b"Content-Encoding: gzip\r\n" + length(ZIPPED[:-12]), end="close"
+    ),
     "gzip cut, until the connection closes": sends(
         HEAD + b"Connection: close\r\nContent-Encoding: gzip\r\n\r\n" + ZIPPED[:-12], end="close"
     ),
@@ -56,7 +58,9 @@ CUT: dict[str, Behaviour] = {
 
 @pytest.mark.row(21)
 @pytest.mark.parametrize("behaviour", CUT.values(), ids=CUT)
-async def test_a_cut_body_is_never_a_value(behaviour: Behaviour, serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_cut_body_is_never_a_value(
+    behaviour: Behaviour, serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A cut or corrupt body is an error after three tries; aiohttp takes some of them for a short 200."""
     server = await serve(behaviour)
 
@@ -67,7 +71,9 @@ async def test_a_cut_body_is_never_a_value(behaviour: Behaviour, serve: Serve, c
 
 
 @pytest.mark.row(21)
-async def test_a_body_that_arrives_whole_the_third_time_is_a_value(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_body_that_arrives_whole_the_third_time_is_a_value(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A body that is whole the third time becomes a value, whether it is plain, chunked or compressed."""
     whole = [
         reply(200, BODY),
@@ -91,11 +97,17 @@ async def test_a_body_that_arrives_whole_the_third_time_is_a_value(serve: Serve,
         reply(200, b""),
         b"HTTP/1.1 204 No Content\r\n\r\n",
         reply(200, BODY.decode().encode("utf-16")),
-        reply(200, b'{"data":{"total_credits":1,"total_usage":0,"owner":"Jos\xe9"}}', "Content-Type: application/json; charset=latin-1"),
+        reply(
+            200,
+            b'{"data":{"total_credits":1,"total_usage":0,"owner":"Jos\xe9"}}',
+            "Content-Type: application/json; charset=latin-1",
+        ),
     ],
     ids=["cut by one", "empty", "204", "UTF-16", "announced latin-1"],
 )
-async def test_a_body_that_may_have_been_garbled_is_asked_for_again(behaviour: Step, serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_body_that_may_have_been_garbled_is_asked_for_again(
+    behaviour: Step, serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A 200 that is empty, cut or not UTF-8 is tried three times and is then an InvalidResponseError."""
     server = await serve(behaviour)
 
@@ -106,9 +118,18 @@ async def test_a_body_that_may_have_been_garbled_is_asked_for_again(behaviour: S
 
 @pytest.mark.row(23)
 @pytest.mark.parametrize(
-    "body", ["null", "[]", "{}", '{"data":[]}', "<!doctype html><html><body>Welcome to the hotel's network</body></html>\n"]
+    "body",
+    [
+        "null",
+        "[]",
+        "{}",
+        '{"data":[]}',
+        "<!doctype html><html><body>Welcome to the hotel's network</body></html>\n",
+    ],
 )
-async def test_a_whole_body_of_another_shape_is_final(body: str, serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_whole_body_of_another_shape_is_final(
+    body: str, serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """Whole JSON of the wrong shape, or a whole HTML page, is an InvalidResponseError after one request."""
     server = await serve(reply(200, body))
     client = connect(server)
@@ -126,7 +147,11 @@ async def test_an_error_inside_a_200_is_what_its_code_says(
     code: int, kind: type[APIStatusError], hits: int, serve: Serve, connect: Connect, fault: Watch
 ) -> None:
     """The `code` of an error inside a 200 decides class and retries; `.status` stays 200."""
-    server = await serve(reply(200, {"error": {"code": code, "message": "Said"}, "data": {"total_credits": 1, "total_usage": 0}}))
+    server = await serve(
+        reply(
+            200, {"error": {"code": code, "message": "Said"}, "data": {"total_credits": 1, "total_usage": 0}}
+        )
+    )
 
     error = await fault.error(kind, connect(server).credits())
 
@@ -135,7 +160,9 @@ async def test_an_error_inside_a_200_is_what_its_code_says(
 
 @pytest.mark.row(24)
 @pytest.mark.parametrize("said", ["x", {"message": "no code"}])
-async def test_an_error_inside_a_200_without_a_code_is_final(said: object, serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_an_error_inside_a_200_without_a_code_is_final(
+    said: object, serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """An error without a code inside a 200 is an InvalidResponseError after one request."""
     server = await serve(reply(200, {"error": said, "data": {"total_credits": 1, "total_usage": 0}}))
 
@@ -173,7 +200,9 @@ def bomb(megabytes: int) -> bytes:
     """Compress so many megabytes of blanks to about a thousandth of their size: 200 MB to 200 KB."""
     block, checksum = b" " * (1 << 20), 0
     packer = zlib.compressobj(9, wbits=-15)
-    packed = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)  # after a full flush the same bytes may come again
+    packed = packer.compress(block) + packer.flush(
+        zlib.Z_FULL_FLUSH
+    )  # after a full flush the same bytes may come again
     for _ in range(megabytes):
         checksum = zlib.crc32(block, checksum)
     head = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
@@ -207,9 +236,13 @@ async def test_a_body_over_a_mebibyte_is_too_large(
 
 
 @pytest.mark.row(30)
-async def test_a_refusal_with_an_endless_body_is_the_refusal(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_refusal_with_an_endless_body_is_the_refusal(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """The status decides what a refusal is, although its body never ends: at most 64 KiB of it are read."""
-    server = await serve(drips(CHUNKED.replace(b"200 OK", b"404 Not Found") + b"\r\n", chunk(b" " * 65536), every=0))
+    server = await serve(
+        drips(CHUNKED.replace(b"200 OK", b"404 Not Found") + b"\r\n", chunk(b" " * 65536), every=0)
+    )
 
     await fault.error(NotFoundError, connect(server).credits(), deadline=1.0)
 
@@ -240,7 +273,9 @@ asyncio.run(main())
 @pytest.mark.row(30)
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
 @pytest.mark.parametrize("kind", ["gzip bomb", "endless chunks"])
-async def test_a_body_without_end_costs_little_memory(kind: str, oversized: dict[str, Behaviour], serve: Serve, fault: Watch) -> None:
+async def test_a_body_without_end_costs_little_memory(
+    kind: str, oversized: dict[str, Behaviour], serve: Serve, fault: Watch
+) -> None:
     """The peak memory of a process grows by 8 MiB at most while it reads a body that is too large."""
     server = await serve(reply(200, BODY), oversized[kind])
 

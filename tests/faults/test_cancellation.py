@@ -36,7 +36,10 @@ def gathering(count: int) -> Behaviour:
 STAGES: dict[str, tuple[Step, Callable[[Server], bool]]] = {
     "in back-off": (refusal(503, "Down", "Retry-After: 20"), lambda server: server.hits == TASKS),
     "before the headers": (HANG, lambda server: server.hits == SLOTS),
-    "in mid-body": (drips(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n{", every=0.02), lambda server: server.hits == SLOTS),
+    "in mid-body": (
+        drips(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n{", every=0.02),
+        lambda server: server.hits == SLOTS,
+    ),
 }
 
 
@@ -67,7 +70,9 @@ async def test_five_hundred_cancelled_calls_leave_nothing_behind(
 
 
 @pytest.mark.row(39)
-async def test_a_call_cancelled_while_it_waits_for_a_slot_sends_nothing(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_call_cancelled_while_it_waits_for_a_slot_sends_nothing(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A cancelled call that waits for a connection sends nothing, and the calls queued behind it go on."""
     server = await serve(HANG, FUNDED)
     client = connect(server, max_connections=1, retry=PATIENT)
@@ -90,10 +95,16 @@ async def test_a_call_cancelled_while_it_waits_for_a_slot_sends_nothing(serve: S
 @pytest.mark.row(39)
 @pytest.mark.parametrize(
     "step",
-    [refusal(503, "Down", "Retry-After: 20"), HANG, drips(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n{", every=0.02)],
+    [
+        refusal(503, "Down", "Retry-After: 20"),
+        HANG,
+        drips(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n{", every=0.02),
+    ],
     ids=["in back-off", "before the headers", "in mid-body"],
 )
-async def test_a_cancelled_call_passes_the_cancellation_on(step: Step, serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_cancelled_call_passes_the_cancellation_on(
+    step: Step, serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A cancelled call raises the caller's CancelledError with its message, and no frame of it shows the key."""
     server = await serve(step)
     client = connect(server, retry=PATIENT)
@@ -134,7 +145,9 @@ async def _flat(call: Awaitable[object]) -> str:
 
 
 @pytest.mark.row(39)
-async def test_a_cancellation_at_the_deadline_is_one_or_the_other(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_cancellation_at_the_deadline_is_one_or_the_other(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A call that is cancelled near its time-out ends with the earlier of the two, and loses no cancellation."""
     server = await serve(HANG)
     client = connect(server, timeout=0.1, retry=RetryPolicy(attempts=1, deadline=5))
@@ -166,7 +179,9 @@ async def test_a_cancellation_at_the_deadline_is_one_or_the_other(serve: Serve, 
 
 
 @pytest.mark.row(39)
-async def test_a_call_goes_on_while_others_are_cancelled(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_call_goes_on_while_others_are_cancelled(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """If half of the calls are cancelled, the other half return their values."""
 
     async def slow(wire: Wire) -> None:

@@ -10,10 +10,30 @@ import aiohttp
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from openrouter_credits import APIConnectionError, APITimeoutError, CreditsClient, InvalidResponseError, RetryPolicy, ServerError
+from openrouter_credits import (
+    APIConnectionError,
+    APITimeoutError,
+    CreditsClient,
+    InvalidResponseError,
+    RetryPolicy,
+    ServerError,
+)
 from tests.kit.clock import lap
 from tests.kit.values import KEY, OTHER_KEY
-from tests.kit.wire import CLOSE, FUNDED, HANG, Behaviour, Connect, Serve, Wire, bound_socket, chunk, drips, refusal, sends
+from tests.kit.wire import (
+    CLOSE,
+    FUNDED,
+    HANG,
+    Behaviour,
+    Connect,
+    Serve,
+    Wire,
+    bound_socket,
+    chunk,
+    drips,
+    refusal,
+    sends,
+)
 
 if TYPE_CHECKING:
     from ._sinks import Watch
@@ -71,10 +91,15 @@ async def test_a_name_that_cannot_be_looked_up_is_a_connection_error(
 
 
 @pytest.mark.row(17)
-async def test_a_second_address_is_tried_at_once(monkeypatch: pytest.MonkeyPatch, serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_second_address_is_tried_at_once(
+    monkeypatch: pytest.MonkeyPatch, serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """If the first address of a host refuses, the same attempt connects to the second one."""
     server = await serve(FUNDED)
-    addresses = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, server.port)) for host in ("127.0.0.2", "127.0.0.1")]
+    addresses = [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, server.port))
+        for host in ("127.0.0.2", "127.0.0.1")
+    ]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
 
     client = connect(f"http://localhost:{server.port}/api/v1", retry=RetryPolicy(attempts=1))
@@ -96,7 +121,9 @@ async def test_a_second_address_is_tried_at_once(monkeypatch: pytest.MonkeyPatch
     ],
     ids=["disconnect", "reset", "disconnect in the head", "reset in the body"],
 )
-async def test_a_lost_connection_is_tried_three_times(behaviour: Behaviour, serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_lost_connection_is_tried_three_times(
+    behaviour: Behaviour, serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """Three attempts on lost connections send exactly three requests; aiohttp alone would send each GET twice."""
     server = await serve(behaviour)
 
@@ -108,7 +135,9 @@ async def test_a_lost_connection_is_tried_three_times(behaviour: Behaviour, serv
 
 @pytest.mark.row(18)
 @pytest.mark.parametrize("behaviour", [CLOSE, sends(end="reset")], ids=["disconnect", "reset"])
-async def test_a_lost_kept_connection_is_tried_three_times(behaviour: Behaviour, serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_lost_kept_connection_is_tried_three_times(
+    behaviour: Behaviour, serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """Three attempts send exactly three requests, although the first of them uses a kept connection."""
     server = await serve(FUNDED, behaviour)
     client = connect(server)
@@ -132,7 +161,9 @@ async def test_a_lost_connection_is_made_again(serve: Serve, connect: Connect, f
 
 
 @pytest.mark.row(19)
-async def test_a_kept_connection_that_the_server_closed_does_no_harm(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_kept_connection_that_the_server_closed_does_no_harm(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """If the server closes an idle connection, the next call opens another one, and its first request is answered."""
 
     async def close_when_idle(wire: Wire) -> None:
@@ -151,7 +182,9 @@ async def test_a_kept_connection_that_the_server_closed_does_no_harm(serve: Serv
 
 
 @pytest.mark.row(19)
-async def test_a_kept_connection_that_is_closed_as_the_call_begins_does_no_harm(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_kept_connection_that_is_closed_as_the_call_begins_does_no_harm(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """If the server closes a kept connection on its second request, that request is sent again on another connection."""
     server = await serve(FUNDED, CLOSE, FUNDED)
     client = connect(server)
@@ -174,7 +207,9 @@ async def test_a_kept_connection_that_is_closed_as_the_call_begins_does_no_harm(
     ],
     ids=["body", "body without a length", "chunks", "head"],
 )
-async def test_a_drip_ends_at_the_deadline(drip: Behaviour, serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_drip_ends_at_the_deadline(
+    drip: Behaviour, serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A reply of one byte every 100 ms, in the head or in the body, ends with APITimeoutError at the deadline."""
     server = await serve(drip)
 
@@ -187,7 +222,9 @@ async def test_a_drip_ends_at_the_deadline(drip: Behaviour, serve: Serve, connec
 
 
 @pytest.mark.row(28)
-async def test_a_dripping_refusal_is_a_refusal_at_the_deadline(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_dripping_refusal_is_a_refusal_at_the_deadline(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """The status of a dripping 503 decides: the call waits for its body until the deadline, and raises ServerError."""
     server = await serve(drips(WHOLE.replace(b"200 OK", b"503 Down")))
 
@@ -199,11 +236,15 @@ async def test_a_dripping_refusal_is_a_refusal_at_the_deadline(serve: Serve, con
 
 
 @pytest.mark.row(28)
-async def test_the_deadline_in_a_later_attempt_keeps_the_earlier_errors(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_the_deadline_in_a_later_attempt_keeps_the_earlier_errors(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """An APITimeoutError at the deadline lists the errors of earlier attempts in `.attempts`."""
     server = await serve(refusal(503), drips(WHOLE))
 
-    error = await fault.error(APITimeoutError, connect(server, retry=RetryPolicy(wait_initial=0.01, deadline=0.5)).credits())
+    error = await fault.error(
+        APITimeoutError, connect(server, retry=RetryPolicy(wait_initial=0.01, deadline=0.5)).credits()
+    )
 
     assert [type(attempt.error) for attempt in error.attempts] == [ServerError, APITimeoutError]
     assert server.hits == 2
@@ -221,7 +262,9 @@ async def test_silence_ends_each_attempt_at_its_timeout(serve: Serve, connect: C
 
 
 @pytest.mark.row(29)
-async def test_a_port_that_accepts_without_reading_ends_at_the_timeout(connect: Connect, fault: Watch) -> None:
+async def test_a_port_that_accepts_without_reading_ends_at_the_timeout(
+    connect: Connect, fault: Watch
+) -> None:
     """If nobody accepts connections on a port that listens, the call ends with APITimeoutError."""
     with bound_socket() as sock:
         sock.listen(1)
@@ -231,7 +274,9 @@ async def test_a_port_that_accepts_without_reading_ends_at_the_timeout(connect: 
 
 
 @pytest.mark.row(29)
-async def test_waiting_for_a_slot_is_not_charged_to_the_attempt(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_waiting_for_a_slot_is_not_charged_to_the_attempt(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """`timeout` starts when an attempt holds a connection: 60 calls over 4 connections outlast it and all succeed."""
 
     async def slow(wire: Wire) -> None:
@@ -250,7 +295,9 @@ async def test_waiting_for_a_slot_is_not_charged_to_the_attempt(serve: Serve, co
 
 
 @pytest.mark.row(29)
-async def test_a_queue_that_does_not_move_ends_at_the_deadline(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_queue_that_does_not_move_ends_at_the_deadline(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A call that never gets a connection raises APITimeoutError at its deadline, with `.sent` false."""
     server = await serve(HANG)
     client = connect(server, timeout=5.0, max_connections=1, retry=RetryPolicy(attempts=1))
@@ -269,13 +316,17 @@ async def test_a_queue_that_does_not_move_ends_at_the_deadline(serve: Serve, con
 
 
 @pytest.mark.row(29)
-async def test_a_call_that_gets_its_connection_at_the_last_moment_sends_nothing(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_call_that_gets_its_connection_at_the_last_moment_sends_nothing(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A call that gets a connection 2 ms before its deadline sends no request: no answer could arrive in time."""
     server = await serve(HANG)
     client = connect(server, max_connections=1, retry=RetryPolicy(deadline=0.4))
 
     first = asyncio.ensure_future(fault(client.credits()))
-    await asyncio.sleep(0.002)  # so the first call ends, and frees the connection, 2 ms before the second one must
+    await asyncio.sleep(
+        0.002
+    )  # so the first call ends, and frees the connection, 2 ms before the second one must
     second = await fault(client.credits())
 
     assert [type(outcome.error) for outcome in (await first, second)] == [APITimeoutError, APITimeoutError]
@@ -316,7 +367,9 @@ async def test_a_sleeping_call_holds_no_slot(serve: Serve, connect: Connect, fau
         *("chunk size in words", "header without colon", "status of four digits"),
     ],
 )
-async def test_an_answer_that_is_not_http_is_an_invalid_response(answer: bytes, serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_an_answer_that_is_not_http_is_an_invalid_response(
+    answer: bytes, serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """An answer that is not HTTP raises InvalidResponseError, not the status 400 that aiohttp's parser makes up."""
     server = await serve(sends(answer, end="close", every=0.01))
 
@@ -327,7 +380,9 @@ async def test_an_answer_that_is_not_http_is_an_invalid_response(answer: bytes, 
 
 
 @pytest.mark.row(31)
-async def test_a_banner_before_the_request_is_an_invalid_response(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_banner_before_the_request_is_an_invalid_response(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A server that sends a banner before the request raises InvalidResponseError."""
     server = await serve(HANG, greeting=b"220 mail.example ESMTP ready\r\n")
 

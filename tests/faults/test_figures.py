@@ -5,7 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
-from decimal import Context, Decimal, DivisionByZero, FloatOperation, Inexact, InvalidOperation, Overflow, Rounded, localcontext
+from decimal import (
+    Context,
+    Decimal,
+    DivisionByZero,
+    FloatOperation,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+    Rounded,
+    localcontext,
+)
 from typing import TYPE_CHECKING
 
 import pytest
@@ -46,7 +56,9 @@ def written(fields: dict[str, str], name: str, value: str | None) -> str:
 
 @pytest.mark.row(25)
 @pytest.mark.parametrize("kind", NO_AMOUNTS)
-async def test_a_wallet_with_a_figure_that_is_none_is_no_wallet(kind: str, serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_wallet_with_a_figure_that_is_none_is_no_wallet(
+    kind: str, serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A wallet with an impossible amount is an InvalidResponseError that names the field."""
     server = await serve(reply(200, written(CREDITS, "total_usage", NO_AMOUNTS[kind])))
 
@@ -60,8 +72,15 @@ async def test_a_wallet_with_a_figure_that_is_none_is_no_wallet(kind: str, serve
 @pytest.mark.parametrize(
     ("field", "value", "path"),
     [
-        *((field, '"abc"', f"$.data.{field}:") for field in ("usage", "limit", "limit_remaining", "usage_daily")),
-        ("budgets", '[{"scope":"workspace"},{"scope":"member","remaining_usd":"abc"}]', "$.data.budgets[1].remaining_usd:"),
+        *(
+            (field, '"abc"', f"$.data.{field}:")
+            for field in ("usage", "limit", "limit_remaining", "usage_daily")
+        ),
+        (
+            "budgets",
+            '[{"scope":"workspace"},{"scope":"member","remaining_usd":"abc"}]',
+            "$.data.budgets[1].remaining_usd:",
+        ),
     ],
 )
 async def test_a_key_with_a_figure_that_is_none_is_no_allowance(
@@ -77,7 +96,9 @@ async def test_a_key_with_a_figure_that_is_none_is_no_allowance(
 
 
 @pytest.mark.row(25)
-async def test_a_body_with_a_word_that_is_not_json_is_final(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_body_with_a_word_that_is_not_json_is_final(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """NaN in an unknown field is an InvalidResponseError, although Python's parser takes NaN."""
     server = await serve(reply(200, written(CREDITS, "unknown", "NaN")))
 
@@ -94,7 +115,9 @@ async def test_an_absent_figure_is_unknown(serve: Serve, connect: Connect, fault
 
     info = await fault.value(connect(server).key())
 
-    assert (info.limit, info.limit_remaining, info.usage_daily, info.used_in_window, info.is_free_tier) == (None,) * 5
+    assert (info.limit, info.limit_remaining, info.usage_daily, info.used_in_window, info.is_free_tier) == (
+        None,
+    ) * 5
 
 
 @pytest.mark.row(26)
@@ -119,7 +142,12 @@ async def test_what_is_not_known_is_kept(serve: Serve, connect: Connect, fault: 
     assert info.allowed_data_regions == ("global", "moon")
     assert info.budgets is not None
     assert (info.budgets[0].scope, dict(info.budgets[0].extra)) == ("galaxy", {"colour": "blue"})
-    wrong = {"is_free_tier": "yes", "expires_at": "soon", "workspace_id": 7, "free_model_daily_requests": "plenty"}
+    wrong = {
+        "is_free_tier": "yes",
+        "expires_at": "soon",
+        "workspace_id": 7,
+        "free_model_daily_requests": "plenty",
+    }
     assert [getattr(info, name) for name in wrong] == [None] * 4
     assert {name: info.extra[name] for name in [*wrong, "mood"]} == {**wrong, "mood": {"now": "sunny"}}
     assert "rate_limit" in info.extra
@@ -130,7 +158,9 @@ async def test_what_is_not_known_is_kept(serve: Serve, connect: Connect, fault: 
 @pytest.mark.row(26)
 async def test_a_wallet_may_know_more_than_we_do(serve: Serve, connect: Connect, fault: Watch) -> None:
     """Unknown fields of a wallet are kept in `.extra` and do not count when wallets are compared."""
-    server = await serve(reply(200, {"data": {"total_credits": 2, "total_usage": "0.50", "currency": "USD"}, "version": 2}))
+    server = await serve(
+        reply(200, {"data": {"total_credits": 2, "total_usage": "0.50", "currency": "USD"}, "version": 2})
+    )
 
     wallet = await fault.value(connect(server).credits())
 
@@ -139,28 +169,43 @@ async def test_a_wallet_may_know_more_than_we_do(serve: Serve, connect: Connect,
 
 
 @pytest.mark.row(50)
-async def test_a_users_decimal_context_changes_no_figure(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_users_decimal_context_changes_no_figure(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A decimal context of four digits with every trap set gives the same figures, and no exception."""
     noise = reply(200, sample("credits-noise"))
     tiny = reply(200, '{"data":{"total_credits":5.000000001,"total_usage":5.000000001}}')
     owing = reply(200, '{"data":{"total_credits":"10.10","total_usage":123456789.123456789}}')
     over = reply(200, sample("key-over-limit"))
     budgets = reply(200, sample("key-2026-10"))
-    wide = reply(200, '{"data":{"total_credits":123456789012345678901234567890,"total_usage":0.000000000000000000000000000001}}')
+    wide = reply(
+        200,
+        '{"data":{"total_credits":123456789012345678901234567890,"total_usage":0.000000000000000000000000000001}}',
+    )
 
     async def figures() -> list[str]:
         client = connect(await serve(noise, tiny, owing, wide, over, budgets))
         wallets = [await client.credits() for _ in range(4)]
         keys = [await client.key() for _ in range(2)]
-        texts = [str(figure) for wallet in wallets for figure in (wallet.remaining, wallet.used_fraction, repr(wallet))]
+        texts = [
+            str(figure)
+            for wallet in wallets
+            for figure in (wallet.remaining, wallet.used_fraction, repr(wallet))
+        ]
         return texts + [str(figure) for info in keys for figure in (info.used_in_window, repr(info))]
 
     usual = await fault.value(figures())
-    narrow = Context(prec=4, Emax=9, Emin=-9, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact, Rounded, FloatOperation])
+    narrow = Context(
+        prec=4,
+        Emax=9,
+        Emin=-9,
+        traps=[InvalidOperation, DivisionByZero, Overflow, Inexact, Rounded, FloatOperation],
+    )
     with localcontext(narrow):
         unusual = await fault.value(figures())
         refused = await fault.error(
-            InvalidResponseError, connect(await serve(reply(200, written(CREDITS, "total_usage", "1e400")))).credits()
+            InvalidResponseError,
+            connect(await serve(reply(200, written(CREDITS, "total_usage", "1e400")))).credits(),
         )
 
     assert unusual == usual
@@ -174,7 +219,9 @@ async def test_a_users_decimal_context_changes_no_figure(serve: Serve, connect: 
 
 
 @pytest.mark.row(50)
-async def test_a_trap_of_the_users_context_is_no_other_error(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_trap_of_the_users_context_is_no_other_error(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """An impossible amount is an InvalidResponseError whether or not InvalidOperation is trapped."""
 
     async def refused(value: str) -> None:
@@ -184,4 +231,6 @@ async def test_a_trap_of_the_users_context_is_no_other_error(serve: Serve, conne
 
     for traps in ([], [InvalidOperation, Inexact, Rounded]):
         with localcontext(Context(prec=4, traps=traps)):
-            await asyncio.gather(*map(refused, ("1e999999999", "1e99999999999999999999", "0." + "1" * 5000, '"NaN"')))
+            await asyncio.gather(
+                *map(refused, ("1e999999999", "1e99999999999999999999", "0." + "1" * 5000, '"NaN"'))
+            )

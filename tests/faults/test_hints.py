@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from ._sinks import Watch
 
 RESET_IN_BODY = sample("error-rate-limit-reset-in-body")
-RESET = datetime.fromtimestamp(int(json.loads(RESET_IN_BODY)["error"]["metadata"]["headers"]["X-RateLimit-Reset"]) / 1000, UTC)
+RESET = datetime.fromtimestamp(
+    int(json.loads(RESET_IN_BODY)["error"]["metadata"]["headers"]["X-RateLimit-Reset"]) / 1000, UTC
+)
 
 
 def http_date(moment: datetime) -> str:
@@ -90,16 +92,24 @@ def set_time_zone() -> Iterator[Callable[[str], None]]:
 
 
 @pytest.mark.row(3, 4, 5, 7, 10)
-async def test_a_hint_is_waited_for(wall_clock: WallClock, serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_hint_is_waited_for(
+    wall_clock: WallClock, serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A hint of any kind is a minimum; at most a quarter of it, and at most a second, is added to it."""
     now = wall_clock.now()
     in_two_seconds = f"X-RateLimit-Reset: {epoch_milliseconds(now + timedelta(seconds=2))}"
     hints = {
         "Retry-After in seconds": (1.0, refusal(429, "Slow", "Retry-After: 1")),
         "Retry-After with a fraction": (0.5, refusal(503, "Slow", "Retry-After: 0.5")),
-        "Retry-After as a date": (3.0, refusal(429, "Slow", f"Retry-After: {http_date(now + timedelta(seconds=3))}")),
+        "Retry-After as a date": (
+            3.0,
+            refusal(429, "Slow", f"Retry-After: {http_date(now + timedelta(seconds=3))}"),
+        ),
         "Reset in epoch milliseconds": (2.0, refusal(429, "Slow", in_two_seconds)),
-        "Reset only in the body": (2.0, reply(429, RESET_IN_BODY, f"Date: {http_date(RESET - timedelta(seconds=2))}")),
+        "Reset only in the body": (
+            2.0,
+            reply(429, RESET_IN_BODY, f"Date: {http_date(RESET - timedelta(seconds=2))}"),
+        ),
         "two of Retry-After": (3.0, refusal(429, "Slow", "Retry-After: 1", "Retry-After: 3")),
         "Retry-After and Reset": (1.0, refusal(429, "Slow", in_two_seconds, "Retry-After: 1")),
     }
@@ -108,17 +118,26 @@ async def test_a_hint_is_waited_for(wall_clock: WallClock, serve: Serve, connect
     await asyncio.gather(*(fault.value(connect(server).credits()) for server in servers.values()))
 
     waits = {kind: round(server.gaps[0], 6) for kind, server in servers.items()}
-    wrong = {kind: waits[kind] for kind, (least, _) in hints.items() if not least <= waits[kind] <= least + min(1, least / 4)}
+    wrong = {
+        kind: waits[kind]
+        for kind, (least, _) in hints.items()
+        if not least <= waits[kind] <= least + min(1, least / 4)
+    }
     assert wrong == {}
     assert {server.hits for server in servers.values()} == {2}
 
 
 @pytest.mark.row(10)
-async def test_a_retry_after_of_zero_leaves_the_clients_own_wait(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_retry_after_of_zero_leaves_the_clients_own_wait(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """`Retry-After: 0` neither shortens nor prolongs the client's own back-off."""
     server = await serve(refusal(503, "Now", "Retry-After: 0"))
 
-    error = await fault.error(ServerError, connect(server, retry=RetryPolicy(wait_initial=0.02, wait_max=0.02, deadline=5)).credits())
+    error = await fault.error(
+        ServerError,
+        connect(server, retry=RetryPolicy(wait_initial=0.02, wait_max=0.02, deadline=5)).credits(),
+    )
 
     assert server.hits == 3
     assert all(0 < attempt.waited <= 0.02 for attempt in error.attempts[1:])
@@ -127,7 +146,10 @@ async def test_a_retry_after_of_zero_leaves_the_clients_own_wait(serve: Serve, c
 @pytest.mark.row(6)
 @pytest.mark.parametrize(
     "slow",
-    [refusal(429, "Daily limit", f"X-RateLimit-Reset: {epoch_milliseconds(RESET)}"), reply(429, RESET_IN_BODY)],
+    [
+        refusal(429, "Daily limit", f"X-RateLimit-Reset: {epoch_milliseconds(RESET)}"),
+        reply(429, RESET_IN_BODY),
+    ],
     ids=["header", "body"],
 )
 async def test_a_reset_beyond_the_deadline_is_raised_at_once(
@@ -172,18 +194,38 @@ async def test_a_date_is_read_as_gmt_in_any_time_zone(
 
 # the values that the fault matrix names, and then one of each further kind
 NO_SECONDS = [
-    *("inf", "nan", "-5", "+3", "1e400", "abc", "1_000", "٣", "0x10", "9" * 5000, "Fri, 01 Jan 100000 00:00:00 GMT"),
+    *(
+        "inf",
+        "nan",
+        "-5",
+        "+3",
+        "1e400",
+        "abc",
+        "1_000",
+        "٣",
+        "0x10",
+        "9" * 5000,
+        "Fri, 01 Jan 100000 00:00:00 GMT",
+    ),
     *("", "1.2345", "1 2"),
-    *("Thu, 01 Jan 1970 00:00:00 GMT", "Mon, 32 Nov 2099 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 -2359", "2099-11-30T00:00:00Z"),
+    *(
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+        "Mon, 32 Nov 2099 00:00:00 GMT",
+        "Fri, 31 Dec 9999 23:59:59 -2359",
+        "2099-11-30T00:00:00Z",
+    ),
 ]
 NO_RESETS = ["0", "1", "999999999999", "1788220800000.5"]
 NO_TEXTS: list[Any] = [None, True, 10**30, -1, [], {"a": 1}, "\ud800"]
 NO_METADATA: list[Any] = [None, [], "x", {"headers": None}, {"headers": ["Retry-After"]}]
 HOSTILE = {
     "Retry-After": [refusal(429, "Slow", f"Retry-After: {as_latin(value)}") for value in NO_SECONDS],
-    "Reset": [refusal(429, "Slow", f"X-RateLimit-Reset: {as_latin(value)}") for value in NO_SECONDS + NO_RESETS],
+    "Reset": [
+        refusal(429, "Slow", f"X-RateLimit-Reset: {as_latin(value)}") for value in NO_SECONDS + NO_RESETS
+    ],
     "quoted in the body": [
-        refusal(429, "Slow", metadata={"headers": {"Retry-After": value, "X-RateLimit-Reset": value}}) for value in [*NO_SECONDS, *NO_TEXTS]
+        refusal(429, "Slow", metadata={"headers": {"Retry-After": value, "X-RateLimit-Reset": value}})
+        for value in [*NO_SECONDS, *NO_TEXTS]
     ],
     "metadata": [refusal(429, "Slow", metadata=metadata) for metadata in NO_METADATA],
 }
@@ -191,7 +233,9 @@ HOSTILE = {
 
 @pytest.mark.row(8)
 @pytest.mark.parametrize("hints", HOSTILE.values(), ids=HOSTILE)
-async def test_a_hint_that_is_none_is_ignored(hints: list[bytes], serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_hint_that_is_none_is_ignored(
+    hints: list[bytes], serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """An invalid hint is ignored: after its own back-off the call raises the refusal, and nothing else."""
     server = await serve(b"")
     client = connect(server, retry=RetryPolicy(attempts=2, wait_initial=0.001, deadline=2.0))
@@ -205,7 +249,9 @@ async def test_a_hint_that_is_none_is_ignored(hints: list[bytes], serve: Serve, 
 
 
 @pytest.mark.row(8)
-async def test_a_reset_counts_on_429_alone(wall_clock: WallClock, serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_reset_counts_on_429_alone(
+    wall_clock: WallClock, serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """The X-RateLimit-Reset of a 503 is ignored, since it does not say when a broken server works again."""
     server = await serve(refusal(503, "Down", f"X-RateLimit-Reset: {epoch_milliseconds(RESET)}"))
 
@@ -223,7 +269,9 @@ async def test_a_reset_counts_on_429_alone(wall_clock: WallClock, serve: Serve, 
         ("Retry-After: Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 0001 00:00:00 GMT"),
     ],
 )
-async def test_a_date_that_is_none_raises_nothing_else(hint: str, date: str, serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_date_that_is_none_raises_nothing_else(
+    hint: str, date: str, serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A `Date` that is invalid, or at either end of the calendar, changes nothing about the reply's error."""
     server = await serve(refusal(503, "Later", hint, f"Date: {date}"))
 
@@ -284,7 +332,11 @@ async def test_a_jump_of_the_wall_clock_changes_no_wait(
     _, _, error = await asyncio.gather(
         fault.value(connect(seconds).credits()),
         fault.value(connect(moment).credits()),
-        fault.error(APITimeoutError, connect(silent, retry=RetryPolicy(attempts=1, deadline=0.6)).credits(), deadline=0.6),
+        fault.error(
+            APITimeoutError,
+            connect(silent, retry=RetryPolicy(attempts=1, deadline=0.6)).credits(),
+            deadline=0.6,
+        ),
     )
 
     assert 0.5 <= round(seconds.gaps[0], 6) <= 0.625

@@ -32,8 +32,12 @@ from ._sinks import Watch, fragments
 
 
 @pytest.mark.row(34)
-@pytest.mark.parametrize("pasted", [f"{KEY}\n", f"{KEY}\r\n", f' "Bearer {KEY}" '], ids=["newline", "CRLF", "quotes and Bearer"])
-async def test_what_is_pasted_along_with_a_key_is_dropped(pasted: str, serve: Serve, connect: Connect, fault: Watch) -> None:
+@pytest.mark.parametrize(
+    "pasted", [f"{KEY}\n", f"{KEY}\r\n", f' "Bearer {KEY}" '], ids=["newline", "CRLF", "quotes and Bearer"]
+)
+async def test_what_is_pasted_along_with_a_key_is_dropped(
+    pasted: str, serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """White space, one pair of quotes and one `Bearer` around a key are not sent."""
     server = await serve(FUNDED)
 
@@ -56,7 +60,13 @@ BAD = {
 @pytest.mark.row(34)
 @pytest.mark.parametrize(("text", "position", "character"), BAD.values(), ids=BAD)
 async def test_a_key_that_cannot_be_one_is_refused_when_it_is_made(
-    text: str, position: int, character: str, serve: Serve, connect: Connect, fault: Watch, monkeypatch: pytest.MonkeyPatch
+    text: str,
+    position: int,
+    character: str,
+    serve: Serve,
+    connect: Connect,
+    fault: Watch,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An impossible key is refused when it is made; the error names the wrong character and its position."""
     server = await serve(FUNDED)
@@ -82,7 +92,9 @@ async def test_a_key_that_cannot_be_one_is_refused_when_it_is_made(
 
 @pytest.mark.row(34)
 @pytest.mark.parametrize("text", ["", " "])
-async def test_a_blank_key_is_refused_when_it_is_made(text: str, serve: Serve, fault: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_blank_key_is_refused_when_it_is_made(
+    text: str, serve: Serve, fault: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A blank key as an argument is an InvalidKeyError, and the environment's key does not replace it."""
     monkeypatch.setenv("OPENROUTER_API_KEY", OTHER_KEY)
     server = await serve(FUNDED)
@@ -94,7 +106,9 @@ async def test_a_blank_key_is_refused_when_it_is_made(text: str, serve: Serve, f
 
 
 @pytest.mark.row(34)
-async def test_a_blank_variable_counts_as_unset(serve: Serve, fault: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_blank_variable_counts_as_unset(
+    serve: Serve, fault: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A blank variable gives way to the next one; if no variable is left, the error names those to set."""
     server = await serve(FUNDED)
     fault.deadline = 30.0
@@ -115,8 +129,16 @@ async def test_a_blank_variable_counts_as_unset(serve: Serve, fault: Watch, monk
 @pytest.mark.row(35)
 async def test_a_key_that_the_server_echoes_is_scrubbed(serve: Serve, connect: Connect, fault: Watch) -> None:
     """A key that the server echoes in message, metadata or request id is scrubbed from the error."""
-    metadata = {"header": f"Bearer {KEY}", KEY: 1, "deep": [{"seen": [f"<{KEY}>"]}], "limit_source": KEY, "other": OTHER_KEY}
-    echo = refusal(402, f"Key {KEY} is out", f"X-Request-Id: {KEY}", f"X-Echo: Bearer {KEY}", metadata=metadata)
+    metadata = {
+        "header": f"Bearer {KEY}",
+        KEY: 1,
+        "deep": [{"seen": [f"<{KEY}>"]}],
+        "limit_source": KEY,
+        "other": OTHER_KEY,
+    }
+    echo = refusal(
+        402, f"Key {KEY} is out", f"X-Request-Id: {KEY}", f"X-Echo: Bearer {KEY}", metadata=metadata
+    )
     server = await serve(echo)
 
     error = await fault.error(PaymentRequiredError, connect(server).credits())
@@ -139,21 +161,30 @@ async def test_a_key_of_any_form_is_scrubbed(key: str, serve: Serve, connect: Co
 
 
 @pytest.mark.row(35)
-async def test_a_key_that_is_echoed_in_parts_or_disguise_is_scrubbed(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_key_that_is_echoed_in_parts_or_disguise_is_scrubbed(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """No part of an echoed key is left by the cut at 200 characters, or where control characters split it."""
     split = f"{KEY[:30]}\x1b{KEY[30:]}"
     late = "x" * 170 + KEY
     escaped = "".join(f"\\u{ord(character):04x}" for character in KEY)
-    raw = b'{"error":{"code":503,"message":"%s","metadata":{"x":"%s"}}}' % (escaped.encode(), escaped.encode())
+    raw = b'{"error":{"code":503,"message":"%s","metadata":{"x":"%s"}}}' % (
+        escaped.encode(),
+        escaped.encode(),
+    )
 
     for message in (split, late, f"{KEY}{KEY}", f"{KEY[:50]}\u200b{KEY[50:]}"):
-        await fault.error(ServerError, connect(await serve(refusal(503, message, metadata={"x": message}))).credits())
+        await fault.error(
+            ServerError, connect(await serve(refusal(503, message, metadata={"x": message}))).credits()
+        )
     await fault.error(ServerError, connect(await serve(reply(503, raw))).credits())
 
 
 @pytest.mark.row(35)
 @pytest.mark.parametrize("text", [KEY, f"\x1b[31m{KEY}"])
-async def test_a_key_in_a_body_of_the_wrong_shape_is_not_quoted(text: str, serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_key_in_a_body_of_the_wrong_shape_is_not_quoted(
+    text: str, serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """An InvalidResponseError does not quote a key that stands in the body."""
     bodies = [
         {"data": {"total_credits": text, "total_usage": 1}},
@@ -183,9 +214,18 @@ async def test_terminal_escapes_are_removed(serve: Serve, connect: Connect, faul
 
 
 @pytest.mark.row(35)
-async def test_at_most_two_hundred_characters_are_quoted(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_at_most_two_hundred_characters_are_quoted(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """Message, request id and metadata of a refusal are cut at 200 characters each."""
-    server = await serve(refusal(401, "blah " * 2000, "X-Request-Id: " + "i" * 3000, metadata={"more": "blah " * 2000, "k" * 3000: 1}))
+    server = await serve(
+        refusal(
+            401,
+            "blah " * 2000,
+            "X-Request-Id: " + "i" * 3000,
+            metadata={"more": "blah " * 2000, "k" * 3000: 1},
+        )
+    )
 
     error = await fault.error(AuthenticationError, connect(server).credits())
 
@@ -247,7 +287,11 @@ async def test_an_error_travels_without_the_key(serve: Serve, connect: Connect, 
 
     error = await fault.error(ServerError, connect(server).credits())
     attempt = error.attempts[0]
-    texts = await fault.value(_texts(vars(error), attrs.asdict(attempt), attrs.astuple(attempt), json.dumps(vars(error), default=str)))
+    texts = await fault.value(
+        _texts(
+            vars(error), attrs.asdict(attempt), attrs.astuple(attempt), json.dumps(vars(error), default=str)
+        )
+    )
 
     assert isinstance(attempt, Attempt)
     assert len(texts) == 4
@@ -259,7 +303,9 @@ async def _texts(*things: object) -> list[str]:
 
 
 @pytest.mark.row(49)
-async def test_a_spec_and_its_outcome_travel_without_the_key(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_spec_and_its_outcome_travel_without_the_key(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A spec can be copied but not pickled; its check shows the mask, and pickles with its error."""
     server = await serve(refusal(401, f"No such key: {KEY}"))
     spec = KeySpec(KEY, name="bot", management_key=OTHER_KEY)
@@ -270,7 +316,10 @@ async def test_a_spec_and_its_outcome_travel_without_the_key(serve: Serve, conne
     await fault.value(_texts(spec, attrs.asdict(spec), attrs.astuple(spec), copies))
     report = await fault.value(connect(server).check_all([spec, f"{KEY}\0"]))
     texts = await fault.value(
-        _texts(*map(attrs.asdict, report.checks), json.dumps([attrs.asdict(check) for check in report.checks], default=str))
+        _texts(
+            *map(attrs.asdict, report.checks),
+            json.dumps([attrs.asdict(check) for check in report.checks], default=str),
+        )
     )
 
     assert copies == [spec] * 3

@@ -30,7 +30,9 @@ SOON = 1.0
     ],
     ids=["sleeping", "before the headers", "in mid-body", "in a refusal's body"],
 )
-async def test_closing_ends_every_call_under_way(step: Step, serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_closing_ends_every_call_under_way(
+    step: Step, serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """close() ends calls that are in flight, queued or asleep, those of other keys too, with ClientClosedError."""
     server = await serve(step)
     client = connect(server, max_connections=2, retry=PATIENT)
@@ -41,8 +43,12 @@ async def test_closing_ends_every_call_under_way(step: Step, serve: Serve, conne
 
 
 @pytest.mark.row(46)
-@pytest.mark.parametrize("step", [refusal(503, "Down", "Retry-After: 20"), HANG], ids=["sleeping", "before the headers"])
-async def test_closing_leaves_a_borrowed_session_open(step: Step, serve: Serve, connect: Connect, fault: Watch) -> None:
+@pytest.mark.parametrize(
+    "step", [refusal(503, "Down", "Retry-After: 20"), HANG], ids=["sleeping", "before the headers"]
+)
+async def test_closing_leaves_a_borrowed_session_open(
+    step: Step, serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """close() ends the client's calls over a borrowed session with ClientClosedError, and leaves the session open."""
     server = await serve(step)
 
@@ -53,10 +59,15 @@ async def test_closing_leaves_a_borrowed_session_open(step: Step, serve: Serve, 
         assert session.closed is False
 
 
-async def close_with_five_calls(client: CreditsClient, server: Server, fault: Watch) -> list[Outcome[Credits]]:
+async def close_with_five_calls(
+    client: CreditsClient, server: Server, fault: Watch
+) -> list[Outcome[Credits]]:
     """Start five calls with two keys over two connections, close the client, and return the outcomes of the calls."""
     other = client.with_key(OTHER_KEY)
-    calls = [asyncio.ensure_future(fault(each.credits(), deadline=SOON)) for each in (client, client, client, other, other)]
+    calls = [
+        asyncio.ensure_future(fault(each.credits(), deadline=SOON))
+        for each in (client, client, client, other, other)
+    ]
     await server.arrived(2)
     await settle()
     await fault.value(client.close(), deadline=SOON)
@@ -73,14 +84,21 @@ async def test_a_closed_client_stays_closed(serve: Serve, connect: Connect, faul
 
     await asyncio.gather(client.close(), client.close())
     await client.close()
-    for call in (client.credits, client.key, other.credits, lambda: client.request("POST", "/keys", into=dict, json={})):
+    for call in (
+        client.credits,
+        client.key,
+        other.credits,
+        lambda: client.request("POST", "/keys", into=dict, json={}),
+    ):
         await fault.error(ClientClosedError, call())
 
     assert server.hits == 1
 
 
 @pytest.mark.row(46)
-async def test_a_client_may_be_closed_before_its_first_call(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_client_may_be_closed_before_its_first_call(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A client that is closed before its first call raises ClientClosedError and never connects."""
     server = await serve(FUNDED)
     client = connect(server)
@@ -93,7 +111,9 @@ async def test_a_client_may_be_closed_before_its_first_call(serve: Serve, connec
 
 
 @pytest.mark.row(46)
-async def test_closing_a_client_for_another_key_closes_nothing(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_closing_a_client_for_another_key_closes_nothing(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """Closing a client made by with_key() leaves the shared session open: both clients go on over one connection."""
     server = await serve(FUNDED)
     client = connect(server)
@@ -119,7 +139,9 @@ async def test_leaving_the_block_while_a_call_runs_ends_the_call(serve: Serve, f
 
 
 @pytest.mark.row(46)
-async def test_a_client_whose_loop_still_runs_refuses_another(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_client_whose_loop_still_runs_refuses_another(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A call from a second running event loop raises ConfigurationError; the client goes on in its first loop."""
     server = await serve(FUNDED)
     client = connect(server)
@@ -219,15 +241,23 @@ async def test_a_program_that_closes_its_client_is_told_nothing(serve: Serve, fa
     silent, refusing = await serve(HANG), await serve(refusal(503, "Down", "Retry-After: 20"))
     programs = {
         "loops in turn": (IN_TURN, server, "74.75 74.75\n74.75 74.75\n"),
-        "loops by hand": (BY_HAND.replace("SHUT_DOWN", "loop.run_until_complete(loop.shutdown_asyncgens())"), server, "74.75\n74.75\n"),
+        "loops by hand": (
+            BY_HAND.replace("SHUT_DOWN", "loop.run_until_complete(loop.shutdown_asyncgens())"),
+            server,
+            "74.75\n74.75\n",
+        ),
         "closed twice": (CLOSED_TWICE, server, "74.75 74.75\n"),
         "closed in flight": (IN_FLIGHT, silent, "{'ClientClosedError'}\n"),
         "closed asleep": (IN_FLIGHT, refusing, "{'ClientClosedError'}\n"),
     }
 
-    outputs = await asyncio.gather(*(fault.child(program, key=KEY, url=where.url) for program, where, _ in programs.values()))
+    outputs = await asyncio.gather(
+        *(fault.child(program, key=KEY, url=where.url) for program, where, _ in programs.values())
+    )
 
-    assert dict(zip(programs, outputs, strict=True)) == {name: printed for name, (_, _, printed) in programs.items()}
+    assert dict(zip(programs, outputs, strict=True)) == {
+        name: printed for name, (_, _, printed) in programs.items()
+    }
 
 
 @pytest.mark.row(46)
@@ -235,7 +265,9 @@ async def test_a_loop_that_was_closed_without_care_does_no_harm(serve: Serve, fa
     """A client whose event loop was closed without shutting down works in the next loop; at most warnings remain."""
     server = await serve(FUNDED)
 
-    output = await fault.child(BY_HAND.replace("SHUT_DOWN", ""), key=KEY, url=server.url, options=("-X", "dev", "-W", "always"))
+    output = await fault.child(
+        BY_HAND.replace("SHUT_DOWN", ""), key=KEY, url=server.url, options=("-X", "dev", "-W", "always")
+    )
 
     assert output.count("74.75\n") == server.hits == 2
     assert "Error" not in output
@@ -286,7 +318,9 @@ asyncio.run(main())
     [(DROPPED, FUNDED), (FORGOTTEN, FUNDED), (DROPPED_IN_FLIGHT, HANG)],
     ids=["dropped in a loop", "forgotten after its loop", "dropped in mid-call"],
 )
-async def test_a_client_that_is_never_closed_says_so(program: str, step: Step, serve: Serve, fault: Watch) -> None:
+async def test_a_client_that_is_never_closed_says_so(
+    program: str, step: Step, serve: Serve, fault: Watch
+) -> None:
     """A client that is dropped without close() causes a ResourceWarning that says to close it and hides the key."""
     server = await serve(step)
 
@@ -297,7 +331,9 @@ async def test_a_client_that_is_never_closed_says_so(program: str, step: Step, s
 
 
 @pytest.mark.row(47)
-async def test_a_client_that_was_never_used_may_be_dropped(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_client_that_was_never_used_may_be_dropped(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A client that made no session, unused or with a borrowed one, is dropped without a warning."""
     server = await serve(FUNDED)
 

@@ -74,8 +74,14 @@ def rows_of_tests() -> dict[str, set[int]]:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-                marks = [mark for mark in node.decorator_list if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.row"]
-                found[f"{path.name}::{node.name}"] = {ast.literal_eval(row) for mark in marks for row in mark.args}
+                marks = [
+                    mark
+                    for mark in node.decorator_list
+                    if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.row"
+                ]
+                found[f"{path.name}::{node.name}"] = {
+                    ast.literal_eval(row) for mark in marks for row in mark.args
+                }
     return found
 
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 @pytest.mark.row(33)
 @pytest.mark.parametrize("is_borrowed", [False, True], ids=["own session", "borrowed session"])
-async def test_a_redirect_is_an_error(is_borrowed: bool, serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_redirect_is_an_error(
+    is_borrowed: bool, serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A 302 is an error after one request, wherever it leads, and its target sees no request."""
     target = await serve(FUNDED)
     server = await serve(FUNDED)
@@ -46,7 +48,9 @@ async def test_a_redirect_is_an_error(is_borrowed: bool, serve: Serve, connect: 
 
 @pytest.mark.row(33)
 @pytest.mark.parametrize("status", [301, 307, 304])
-async def test_a_redirect_of_any_status_is_an_error(status: int, serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_redirect_of_any_status_is_an_error(
+    status: int, serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A 3xx is an error after one request, whether it changes the method, keeps it or redirects nothing."""
     server = await serve(FUNDED)
     server.script(reply(status, b"", f"Location: {server.url}/elsewhere"))
@@ -57,7 +61,9 @@ async def test_a_redirect_of_any_status_is_an_error(status: int, serve: Serve, c
 
 
 @pytest.mark.row(33)
-async def test_a_redirect_without_a_location_is_an_error(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_redirect_without_a_location_is_an_error(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A 302 without a Location is an error like any other 3xx."""
     server = await serve(reply(302, b""))
 
@@ -67,7 +73,9 @@ async def test_a_redirect_without_a_location_is_an_error(serve: Serve, connect: 
 
 
 @pytest.mark.row(33)
-async def test_a_redirect_from_https_to_http_is_an_error(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_redirect_from_https_to_http_is_an_error(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A redirect from https to http is an error, and the plain server sees no request."""
     authority = trustme.CA()
     theirs, ours = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()

@@ -64,7 +64,12 @@ async def test_a_proxy_of_the_environment_never_sees_a_plain_request(
 @pytest.mark.row(36)
 @pytest.mark.parametrize("is_in_environment", [False, True], ids=["argument", "environment"])
 async def test_a_proxy_that_wants_a_password_is_a_connection_error(
-    is_in_environment: bool, with_password: str, serve: Serve, connect: Connect, fault: Watch, monkeypatch: pytest.MonkeyPatch
+    is_in_environment: bool,
+    with_password: str,
+    serve: Serve,
+    connect: Connect,
+    fault: Watch,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A proxy's 407 is a connection error; the proxy sees no bearer, and its password shows nowhere."""
     proxy = await serve(reply(407, b"", 'Proxy-Authenticate: Basic realm="x"'))
@@ -79,8 +84,13 @@ async def test_a_proxy_that_wants_a_password_is_a_connection_error(
 
     assert "proxy answered 407" in str(error)
     assert proxy.hits >= 1
-    assert all(asked.method == "CONNECT" and asked.header("Authorization") is None for asked in proxy.received)
-    assert proxy.received[0].header("Proxy-Authorization") == "Basic " + base64.b64encode(f"someone:{PASSWORD}".encode()).decode()
+    assert all(
+        asked.method == "CONNECT" and asked.header("Authorization") is None for asked in proxy.received
+    )
+    assert (
+        proxy.received[0].header("Proxy-Authorization")
+        == "Basic " + base64.b64encode(f"someone:{PASSWORD}".encode()).decode()
+    )
     await fault.value(_shown(client))
 
 
@@ -89,7 +99,9 @@ async def _shown(client: CreditsClient) -> str:
 
 
 @pytest.mark.row(36)
-async def test_a_proxy_that_refuses_connections_is_a_connection_error(with_password: str, connect: Connect, fault: Watch) -> None:
+async def test_a_proxy_that_refuses_connections_is_a_connection_error(
+    with_password: str, connect: Connect, fault: Watch
+) -> None:
     """A proxy that refuses connections is a connection error that does not show the proxy's password."""
     with bound_socket() as sock:
         client = connect(ELSEWHERE, proxy=f"http://{with_password}127.0.0.1:{sock.getsockname()[1]}")
@@ -98,7 +110,9 @@ async def test_a_proxy_that_refuses_connections_is_a_connection_error(with_passw
 
 
 @pytest.mark.row(36)
-async def test_no_proxy_excludes_a_host(serve: Serve, connect: Connect, fault: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_proxy_excludes_a_host(
+    serve: Serve, connect: Connect, fault: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A host that `NO_PROXY` names is reached directly, not through the proxy."""
     proxy = await serve(reply(502, b""))
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
@@ -111,24 +125,35 @@ async def test_no_proxy_excludes_a_host(serve: Serve, connect: Connect, fault: W
 
 
 @pytest.mark.row(36)
-async def test_a_mistake_beside_a_proxy_does_not_show_its_password(with_password: str, serve: Serve, fault: Watch) -> None:
+async def test_a_mistake_beside_a_proxy_does_not_show_its_password(
+    with_password: str, serve: Serve, fault: Watch
+) -> None:
     """A wrong argument beside a proxy raises an error that shows neither the proxy's password nor the key."""
     server = await serve(FUNDED)
     proxy = f"http://{with_password}127.0.0.1:1"
 
     await fault.refusal(ConfigurationError, lambda: CreditsClient(KEY, base_url=server.url, proxy=proxy))
     await fault.refusal(InvalidKeyError, lambda: CreditsClient("", base_url=ELSEWHERE, proxy=proxy))
-    await fault.refusal(ConfigurationError, lambda: CreditsClient(KEY, base_url=f"https://{with_password}openrouter.invalid", proxy=proxy))
+    await fault.refusal(
+        ConfigurationError,
+        lambda: CreditsClient(KEY, base_url=f"https://{with_password}openrouter.invalid", proxy=proxy),
+    )
     await fault.refusal(ValueError, lambda: CreditsClient(KEY, base_url=ELSEWHERE, proxy=proxy, timeout=-1))
-    await fault.refusal(ValueError, lambda: CreditsClient(KEY, base_url=ELSEWHERE, proxy=proxy, max_connections=0))
+    await fault.refusal(
+        ValueError, lambda: CreditsClient(KEY, base_url=ELSEWHERE, proxy=proxy, max_connections=0)
+    )
     async with aiohttp.ClientSession() as session:
-        await fault.refusal(TypeError, lambda: CreditsClient(KEY, base_url=ELSEWHERE, proxy=proxy, session=session))
+        await fault.refusal(
+            TypeError, lambda: CreditsClient(KEY, base_url=ELSEWHERE, proxy=proxy, session=session)
+        )
 
     assert server.hits == 0
 
 
 @pytest.mark.row(37)
-async def test_a_cookie_of_one_key_is_not_sent_with_another(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_cookie_of_one_key_is_not_sent_with_another(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A cookie that a reply sets is not sent again, neither with another key nor with the same one."""
     server = await serve(reply(200, sample("credits-spec"), "Set-Cookie: account=first; Path=/"))
     # a host name, since aiohttp's cookie jar ignores cookies of IP addresses
@@ -142,7 +167,9 @@ async def test_a_cookie_of_one_key_is_not_sent_with_another(serve: Serve, connec
             await (await session.get(server.url.replace("127.0.0.1", "localhost"))).read()
 
     assert [asked.header("Cookie") for asked in server.received[:3]] == [None] * 3
-    assert [asked.header("Authorization") for asked in server.received[:3]] == [f"Bearer {key}" for key in (KEY, OTHER_KEY, KEY)]
+    assert [asked.header("Authorization") for asked in server.received[:3]] == [
+        f"Bearer {key}" for key in (KEY, OTHER_KEY, KEY)
+    ]
     assert server.received[4].header("Cookie") == "account=first", (
         "aiohttp alone does not send this cookie back, so that the test shows nothing"
     )
@@ -174,9 +201,12 @@ async def test_a_base_url_that_no_key_should_be_sent_to_is_refused(
 
 @pytest.mark.row(38)
 @pytest.mark.parametrize(
-    ("url", "target"), [("http://127.0.0.1:{port}", "/credits"), ("http://localhost:{port}/api/v1/", "/api/v1/credits")]
+    ("url", "target"),
+    [("http://127.0.0.1:{port}", "/credits"), ("http://localhost:{port}/api/v1/", "/api/v1/credits")],
 )
-async def test_a_base_url_on_this_machine_is_accepted(url: str, target: str, serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_base_url_on_this_machine_is_accepted(
+    url: str, target: str, serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """An http base URL on loopback is accepted, with or without a path."""
     server = await serve(FUNDED)
 
@@ -196,7 +226,9 @@ async def test_a_base_url_on_this_machine_is_accepted(url: str, target: str, ser
         ("/api/v1", "/x\r\nHost: evil"),
     ],
 )
-async def test_a_path_that_could_lead_elsewhere_is_refused(path: str, base: str, serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_path_that_could_lead_elsewhere_is_refused(
+    path: str, base: str, serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A path that leads to another host, or out of the base URL, raises ValueError, and nothing is sent."""
     server = await serve(FUNDED)
     client = connect(f"http://127.0.0.1:{server.port}{base}")

@@ -45,7 +45,9 @@ def fault() -> None:
 
 
 @pytest.mark.parametrize(("leaky", "sink"), LEAKS.items(), ids=LEAKS.values())
-async def test_each_of_the_twelve_sinks_is_looked_into(leaky: Callable[[str, str], Awaitable[None]], sink: str, serve: Serve) -> None:
+async def test_each_of_the_twelve_sinks_is_looked_into(
+    leaky: Callable[[str, str], Awaitable[None]], sink: str, serve: Serve
+) -> None:
     """A key in any single one of the twelve sinks fails the shared assertion, which names that sink."""
     server = await serve(refusal(401))
 
@@ -139,7 +141,10 @@ async def test_the_log_speaks_while_it_is_watched(serve: Serve) -> None:
     """Each attempt is logged with its key masked, so the checks of the log have something to look at."""
     server = await serve(refusal(503), reply(200, {"data": {"total_credits": 2, "total_usage": 1}}))
 
-    async with Watch({KEY}, deadline=5.0) as shared, CreditsClient(KEY, base_url=server.url, retry=QUICK) as client:
+    async with (
+        Watch({KEY}, deadline=5.0) as shared,
+        CreditsClient(KEY, base_url=server.url, retry=QUICK) as client,
+    ):
         await shared.value(client.credits())
         logged = shared.logged("openrouter_credits")
 

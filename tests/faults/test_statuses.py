@@ -26,18 +26,32 @@ from tests.kit.wire import FUNDED, Connect, Serve, refusal, reply, sends
 if TYPE_CHECKING:
     from ._sinks import Watch
 
-HTML = b"<!DOCTYPE html><html><head><title>502 Bad gateway</title></head><body>" + b"<p>cloudflare</p>" * 120_000 + b"</body></html>"
+HTML = (
+    b"<!DOCTYPE html><html><head><title>502 Bad gateway</title></head><body>"
+    + b"<p>cloudflare</p>" * 120_000
+    + b"</body></html>"
+)
 
 
 @pytest.mark.row(1)
-async def test_an_unknown_key_is_an_authentication_error(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_an_unknown_key_is_an_authentication_error(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A 401 is an AuthenticationError after one request, with the server's message and request id."""
     server = await serve(reply(401, sample("error-user-not-found"), "X-Request-Id: req-1"))
 
     error = await fault.error(AuthenticationError, connect(server).credits())
 
-    assert (error.status, error.code, error.message, error.request_id) == (401, 401, "User not found.", "req-1")
-    assert str(error) == "401 User not found. Check the key: quotes or blanks pasted with it, deleted, disabled or expired."
+    assert (error.status, error.code, error.message, error.request_id) == (
+        401,
+        401,
+        "User not found.",
+        "req-1",
+    )
+    assert (
+        str(error)
+        == "401 User not found. Check the key: quotes or blanks pasted with it, deleted, disabled or expired."
+    )
     assert server.hits == 1
 
 
@@ -45,17 +59,43 @@ async def test_an_unknown_key_is_an_authentication_error(serve: Serve, connect: 
 @pytest.mark.parametrize(
     ("status", "body", "kind", "remedy"),
     [
-        (402, {"error": {"code": 402, "message": "Insufficient credits"}}, PaymentRequiredError, "Add credits"),
-        (402, {"error": {"metadata": {"limit_source": "openrouter_key_limit"}}}, PaymentRequiredError, "Raise the key's limit"),
-        (403, json.loads(sample("error-management-key")), ManagementKeyRequiredError, "Create a management key"),
+        (
+            402,
+            {"error": {"code": 402, "message": "Insufficient credits"}},
+            PaymentRequiredError,
+            "Add credits",
+        ),
+        (
+            402,
+            {"error": {"metadata": {"limit_source": "openrouter_key_limit"}}},
+            PaymentRequiredError,
+            "Raise the key's limit",
+        ),
+        (
+            403,
+            json.loads(sample("error-management-key")),
+            ManagementKeyRequiredError,
+            "Create a management key",
+        ),
         (403, json.loads(sample("error-key-limit")), KeyLimitExceededError, "Raise the key's limit"),
         (403, {"error": {"code": 403, "message": "Flagged"}}, PermissionDeniedError, "Use a key that may"),
-        (404, {"error": {"code": 404, "message": "Not found"}}, NotFoundError, "Check the address (base_url)"),
+        (
+            404,
+            {"error": {"code": 404, "message": "Not found"}},
+            NotFoundError,
+            "Check the address (base_url)",
+        ),
         (422, {"error": "Unprocessable"}, APIStatusError, "the request cannot succeed as it is"),
     ],
 )
 async def test_a_refusal_is_final_and_says_what_to_do(
-    status: int, body: object, kind: type[APIStatusError], remedy: str, serve: Serve, connect: Connect, fault: Watch
+    status: int,
+    body: object,
+    kind: type[APIStatusError],
+    remedy: str,
+    serve: Serve,
+    connect: Connect,
+    fault: Watch,
 ) -> None:
     """A 4xx is final; its status, and the message of a 403, decide class and remedy of the error."""
     server = await serve(reply(status, body))
@@ -96,7 +136,9 @@ async def test_a_large_page_of_html_does_not_block_the_only_connection(
 
 
 @pytest.mark.row(13)
-async def test_the_body_of_a_refusal_never_becomes_the_error(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_the_body_of_a_refusal_never_becomes_the_error(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A 503 whose body is cut, hangs or cannot be decoded is a ServerError after three tries."""
     bodies = {
         "cut": await serve(sends(reply(503, b"{", "Content-Length: 100"), end="close")),
@@ -147,7 +189,16 @@ async def test_a_borrowed_session_that_raises_for_status_gives_the_same_errors(
     server = await serve(refusal(status, "Said so", "X-Request-Id: req-1", metadata={"why": "so"}))
 
     def facts(error: APIStatusError) -> tuple[object, ...]:
-        return type(error), str(error), error.status, error.code, error.message, error.metadata, error.request_id, len(error.attempts)
+        return (
+            type(error),
+            str(error),
+            error.status,
+            error.code,
+            error.message,
+            error.metadata,
+            error.request_id,
+            len(error.attempts),
+        )
 
     own = await fault.error(kind, connect(server).credits())
     async with aiohttp.ClientSession(raise_for_status=True) as session:
@@ -160,16 +211,23 @@ async def test_a_borrowed_session_that_raises_for_status_gives_the_same_errors(
 
 
 @pytest.mark.row(51)
-async def test_a_borrowed_session_may_have_settings_of_its_own(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_borrowed_session_may_have_settings_of_its_own(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A borrowed session's status hook, time-out and decompression setting are neither used nor changed."""
     funded = reply(200, gzip.compress(sample("credits-spec")), "Content-Encoding: gzip")
-    server = await serve(refusal(404), sends(b"", funded, every=0.1))  # the answer comes after the session's time-out
+    server = await serve(
+        refusal(404), sends(b"", funded, every=0.1)
+    )  # the answer comes after the session's time-out
 
     async def hook(response: aiohttp.ClientResponse) -> None:
         raise AssertionError(response.status)
 
     async with aiohttp.ClientSession(
-        raise_for_status=hook, timeout=aiohttp.ClientTimeout(total=0.001), auto_decompress=False, headers={"X-Mine": "yes"}
+        raise_for_status=hook,
+        timeout=aiohttp.ClientTimeout(total=0.001),
+        auto_decompress=False,
+        headers={"X-Mine": "yes"},
     ) as session:
         client = connect(server, session=session)
         await fault.error(NotFoundError, client.credits())
@@ -184,7 +242,9 @@ async def test_a_borrowed_session_may_have_settings_of_its_own(serve: Serve, con
 
 
 @pytest.mark.row(51)
-async def test_a_borrowed_session_that_is_closed_says_so(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_borrowed_session_that_is_closed_says_so(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A call on a borrowed session that its owner has closed raises ClientClosedError and sends nothing."""
     server = await serve(FUNDED)
     session = aiohttp.ClientSession()

@@ -71,7 +71,11 @@ async def test_a_certificate_for_another_host_or_time_is_refused(
     fault: Watch,
 ) -> None:
     """A trusted certificate that has expired or names another host raises TLSError; no request is sent."""
-    wrong = certified("elsewhere.example") if fault_of == "host" else certified("127.0.0.1", until=datetime.now(UTC) - timedelta(days=1))
+    wrong = (
+        certified("elsewhere.example")
+        if fault_of == "host"
+        else certified("127.0.0.1", until=datetime.now(UTC) - timedelta(days=1))
+    )
     server = await serve(FUNDED, tls=wrong)
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusting)) as session:
@@ -84,7 +88,11 @@ async def test_a_certificate_for_another_host_or_time_is_refused(
 
 @pytest.mark.row(32)
 async def test_a_certificate_that_is_right_is_accepted(
-    certified: Callable[..., ssl.SSLContext], trusting: ssl.SSLContext, serve: Serve, connect: Connect, fault: Watch
+    certified: Callable[..., ssl.SSLContext],
+    trusting: ssl.SSLContext,
+    serve: Serve,
+    connect: Connect,
+    fault: Watch,
 ) -> None:
     """A trusted certificate for the right host is accepted, so the other tests here refuse for their own reasons."""
     server = await serve(FUNDED, tls=certified("127.0.0.1"))
@@ -107,7 +115,9 @@ async def test_a_server_without_tls_never_sees_the_key(serve: Serve, connect: Co
 
 
 @pytest.mark.row(32)
-async def test_a_server_that_hangs_up_in_the_handshake_is_no_identity(connect: Connect, serve: Serve, fault: Watch) -> None:
+async def test_a_server_that_hangs_up_in_the_handshake_is_no_identity(
+    connect: Connect, serve: Serve, fault: Watch
+) -> None:
     """A server that ends the handshake with an alert causes TLSError or APIConnectionError, and no key is sent."""
     server = await serve(HANG, greeting=b"\x15\x03\x03\x00\x02\x02\x28")  # the TLS alert "handshake failure"
 

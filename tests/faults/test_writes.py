@@ -86,7 +86,9 @@ async def test_a_write_that_was_refused_has_its_own_error(
     """A write that is refused with a 3xx or 4xx raises the error of its status, not AmbiguousWriteError."""
     server = await serve(refusal(status, "No", "Location: /elsewhere"))
 
-    error = await fault.error(kind, connect(server).request("POST", "/keys", into=dict[str, Any], json=WANTED))
+    error = await fault.error(
+        kind, connect(server).request("POST", "/keys", into=dict[str, Any], json=WANTED)
+    )
 
     assert error.status == status
     assert server.hits == 1
@@ -98,7 +100,8 @@ async def test_a_refused_connection_is_tried_again_for_a_write(connect: Connect,
     sock = bound_socket()
     server = Server(CREATED, sock=sock)
     client = connect(
-        f"http://127.0.0.1:{sock.getsockname()[1]}/api/v1", retry=RetryPolicy(attempts=100, wait_initial=0.05, wait_max=0.05, deadline=5)
+        f"http://127.0.0.1:{sock.getsockname()[1]}/api/v1",
+        retry=RetryPolicy(attempts=100, wait_initial=0.05, wait_max=0.05, deadline=5),
     )
     call = asyncio.ensure_future(client.request("POST", "/keys", into=dict[str, Any], json=WANTED))
     await asyncio.sleep(0.1)
@@ -118,7 +121,9 @@ async def test_a_write_that_nobody_received_is_a_connection_error(connect: Conne
     with bound_socket() as sock:
         client = connect(f"http://127.0.0.1:{sock.getsockname()[1]}")
 
-        error = await fault.error(APIConnectionError, client.request("POST", "/keys", into=dict[str, Any], json=WANTED))
+        error = await fault.error(
+            APIConnectionError, client.request("POST", "/keys", into=dict[str, Any], json=WANTED)
+        )
 
     assert len(error.attempts) == 3
 
@@ -141,19 +146,25 @@ async def test_a_429_for_ever_is_a_rate_limit(serve: Serve, connect: Connect, fa
     """A write that gets a 429 three times raises RateLimitError, not AmbiguousWriteError."""
     server = await serve(refusal(429))
 
-    error = await fault.error(RateLimitError, connect(server).request("DELETE", "/keys/abc", into=dict[str, Any]))
+    error = await fault.error(
+        RateLimitError, connect(server).request("DELETE", "/keys/abc", into=dict[str, Any])
+    )
 
     assert len(error.attempts) == server.hits == 3
 
 
 @pytest.mark.row(20)
-async def test_a_write_on_a_kept_connection_that_breaks_is_ambiguous(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_write_on_a_kept_connection_that_breaks_is_ambiguous(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A write that loses a kept connection raises AmbiguousWriteError: the server may have received it."""
     server = await serve(CREATED, CLOSE, CREATED)
     client = connect(server)
     await fault.value(client.request("POST", "/keys", into=dict[str, Any], json=WANTED))
 
-    error = await fault.error(AmbiguousWriteError, client.request("POST", "/keys", into=dict[str, Any], json=WANTED))
+    error = await fault.error(
+        AmbiguousWriteError, client.request("POST", "/keys", into=dict[str, Any], json=WANTED)
+    )
 
     assert "unknown" in str(error)
     assert server.hits == 2

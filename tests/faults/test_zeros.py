@@ -22,15 +22,23 @@ from tests.kit.wire import CLOSE, HANG, NOTHING, Connect, Serve, refusal, reply
 if TYPE_CHECKING:
     from ._sinks import Watch
 
-COUNTERS = [f"{kind}usage{window}" for kind in ("", "byok_") for window in ("", "_daily", "_weekly", "_monthly")]
-UNUSED = {"label": "k", "limit": None, "limit_remaining": None, "is_free_tier": True, "is_management_key": False} | dict.fromkeys(
-    COUNTERS, 0
-)
+COUNTERS = [
+    f"{kind}usage{window}" for kind in ("", "byok_") for window in ("", "_daily", "_weekly", "_monthly")
+]
+UNUSED = {
+    "label": "k",
+    "limit": None,
+    "limit_remaining": None,
+    "is_free_tier": True,
+    "is_management_key": False,
+} | dict.fromkeys(COUNTERS, 0)
 
 
 @pytest.mark.row(40)
 @pytest.mark.parametrize("name", ["key-2025", "key-2026-10"])
-async def test_a_zero_that_the_keys_use_belies_is_an_error(name: str, serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_zero_that_the_keys_use_belies_is_an_error(
+    name: str, serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A 0/0 wallet of a key with usage raises UnconfirmedCreditsError with the figures, after two requests."""
     server = await serve(NOTHING, reply(200, sample(name)))
 
@@ -47,7 +55,9 @@ async def test_a_zero_that_the_keys_use_belies_is_an_error(name: str, serve: Ser
 async def test_any_zero_is_doubted(zero: str, serve: Serve, connect: Connect, fault: Watch) -> None:
     """A 0/0 wallet is doubted however the zero is written, if the key is neither free nor a management key."""
     key = UNUSED | {"is_free_tier": False}
-    server = await serve(reply(200, f'{{"data":{{"total_credits":{zero},"total_usage":{zero}}}}}'), reply(200, {"data": key}))
+    server = await serve(
+        reply(200, f'{{"data":{{"total_credits":{zero},"total_usage":{zero}}}}}'), reply(200, {"data": key})
+    )
 
     error = await fault.error(UnconfirmedCreditsError, connect(server).credits())
 
@@ -57,7 +67,9 @@ async def test_any_zero_is_doubted(zero: str, serve: Serve, connect: Connect, fa
 
 @pytest.mark.row(40)
 @pytest.mark.parametrize("counter", ["usage", "byok_usage_monthly"])
-async def test_one_counter_above_zero_belies_a_zero(counter: str, serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_one_counter_above_zero_belies_a_zero(
+    counter: str, serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A 0/0 wallet of a free-tier key raises UnconfirmedCreditsError if one usage counter is above zero."""
     server = await serve(NOTHING, reply(200, {"data": UNUSED | {counter: "0.000001"}}))
 
@@ -77,7 +89,9 @@ async def test_one_counter_above_zero_belies_a_zero(counter: str, serve: Serve, 
     ],
     ids=["text", "number", "null", "text for the other flag"],
 )
-async def test_a_flag_that_is_none_confirms_nothing(flags: dict[str, object], serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_flag_that_is_none_confirms_nothing(
+    flags: dict[str, object], serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A 0/0 wallet is not confirmed by flags of `/key` other than JSON true, such as "true" or 1."""
     server = await serve(NOTHING, reply(200, {"data": UNUSED | {"is_free_tier": False} | flags}))
 
@@ -89,10 +103,16 @@ async def test_a_flag_that_is_none_confirms_nothing(flags: dict[str, object], se
 @pytest.mark.row(40)
 @pytest.mark.parametrize(
     "flags",
-    [{"is_management_key": True, "usage": 7}, {"is_management_key": None, "is_provisioning_key": True, "usage": 7}, {"is_free_tier": True}],
+    [
+        {"is_management_key": True, "usage": 7},
+        {"is_management_key": None, "is_provisioning_key": True, "usage": 7},
+        {"is_free_tier": True},
+    ],
     ids=["management key", "older name", "free tier"],
 )
-async def test_a_zero_that_the_key_bears_out_is_a_value(flags: dict[str, object], serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_zero_that_the_key_bears_out_is_a_value(
+    flags: dict[str, object], serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A 0/0 wallet is a value if `/key` shows a management key, or a free-tier key without any usage."""
     server = await serve(NOTHING, reply(200, {"data": UNUSED | {"is_free_tier": False} | flags}))
 
@@ -103,7 +123,9 @@ async def test_a_zero_that_the_key_bears_out_is_a_value(flags: dict[str, object]
 
 
 @pytest.mark.row(40)
-async def test_a_zero_is_borne_out_by_the_key_that_read_it(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_zero_is_borne_out_by_the_key_that_read_it(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A 0/0 wallet that the management key read is confirmed by that key's own `/key`, not by the ordinary key's."""
     server = await serve(NOTHING, reply(200, {"data": UNUSED | {"is_management_key": True}}))
 
@@ -113,13 +135,18 @@ async def test_a_zero_is_borne_out_by_the_key_that_read_it(serve: Serve, connect
 
 
 @pytest.mark.row(40)
-async def test_a_key_that_cannot_be_read_confirms_nothing(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_a_key_that_cannot_be_read_confirms_nothing(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A 0/0 wallet raises UnconfirmedCreditsError if `/key` fails; the error of `/key` is in `.problems`."""
     down = await serve(NOTHING, refusal(503, "Down"))
     refusing = await serve(NOTHING, refusal(401, "Gone"))
     cut = await serve(NOTHING, CLOSE)
 
-    errors = [await fault.error(UnconfirmedCreditsError, connect(server).credits()) for server in (down, refusing, cut)]
+    errors = [
+        await fault.error(UnconfirmedCreditsError, connect(server).credits())
+        for server in (down, refusing, cut)
+    ]
 
     assert [[type(problem) for problem in error.problems] for error in errors] == [
         [ServerError],
@@ -142,7 +169,9 @@ async def test_the_deadline_bounds_the_confirmation_too(serve: Serve, connect: C
 
 
 @pytest.mark.row(40)
-async def test_figures_that_are_not_both_zero_are_believed(serve: Serve, connect: Connect, fault: Watch) -> None:
+async def test_figures_that_are_not_both_zero_are_believed(
+    serve: Serve, connect: Connect, fault: Watch
+) -> None:
     """A wallet with total_credits or total_usage above zero is a value after one request: `/key` is not asked."""
     for body in (
         {"total_credits": 5, "total_usage": 5},

@@ -49,7 +49,9 @@ class _VirtualSelector(selectors.DefaultSelector):
         if len(self.get_map()) > 1:  # there are sockets beside the loop's own, which wakes it up
             ready = super().select(min(timeout, QUIET))
         if timeout and not ready:
-            self.loop.now += max(timeout, _TICK)  # less could be lost in rounding, and the clock would stand still
+            self.loop.now += max(
+                timeout, _TICK
+            )  # less could be lost in rounding, and the clock would stand still
         return ready
 
     def _select_in_real_time(self, timeout: float) -> Any:
@@ -110,7 +112,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         work = executor.submit(func, *args)
         self.at_work_outside += 1
         future = asyncio.wrap_future(work, loop=self)
-        work.add_done_callback(self._thread_has_ended)  # after the callback of wrap_future: first the result arrives
+        work.add_done_callback(
+            self._thread_has_ended
+        )  # after the callback of wrap_future: first the result arrives
         return future
 
     async def shutdown_default_executor(self, *args: Any) -> None:

@@ -15,7 +15,14 @@ from typing import TypeVar
 
 from attrs import frozen
 
-from openrouter_credits import APIConnectionError, APITimeoutError, CreditsClient, KeyCheck, OpenRouterError, RetryPolicy
+from openrouter_credits import (
+    APIConnectionError,
+    APITimeoutError,
+    CreditsClient,
+    KeyCheck,
+    OpenRouterError,
+    RetryPolicy,
+)
 from openrouter_credits._protocol import Reply, Request
 from openrouter_credits._transport import Transport
 
@@ -36,7 +43,9 @@ Host = Callable[[Request, float], Answer]
 
 def reply(status: int, body: object, **headers: str) -> Reply:
     """Make an answer with a JSON body; `_` in a header's name stands for `-`."""
-    return Reply(status, {name.replace("_", "-"): value for name, value in headers.items()}, json.dumps(body).encode())
+    return Reply(
+        status, {name.replace("_", "-"): value for name, value in headers.items()}, json.dumps(body).encode()
+    )
 
 
 def credits_of(total: float, usage: float = 0.0) -> Reply:
@@ -46,7 +55,9 @@ def credits_of(total: float, usage: float = 0.0) -> Reply:
 
 def key_of(**fields: object) -> Reply:
     """Answer as `/key` does, for a key without a limit."""
-    return reply(200, {"data": {"label": "sk-or-v1-...", "usage": 1, "limit": None, "is_free_tier": False, **fields}})
+    return reply(
+        200, {"data": {"label": "sk-or-v1-...", "usage": 1, "limit": None, "is_free_tier": False, **fields}}
+    )
 
 
 def refusal(status: int, message: str = "No", **headers: str) -> Reply:
@@ -113,7 +124,9 @@ def token_bucket(rate: float, burst: float) -> Host:
 
 def dead(until: float, but_for: Host = healthy) -> Host:
     """Refuse every connection until `until` seconds have passed; then behave as another host."""
-    return lambda request, at: but_for(request, at) if at >= until else APIConnectionError("Could not connect", sent=False)
+    return lambda request, at: (
+        but_for(request, at) if at >= until else APIConnectionError("Could not connect", sent=False)
+    )
 
 
 # Between a host and the client.
@@ -138,7 +151,9 @@ class StandIn(Transport):
     """
 
     def __init__(self, server: Host, latency: float | Callable[[Request], float] = 0.05) -> None:
-        super().__init__("http://127.0.0.1/api/v1", timeout=10.0, max_connections=100, session=None, proxy=None)
+        super().__init__(
+            "http://127.0.0.1/api/v1", timeout=10.0, max_connections=100, session=None, proxy=None
+        )
         self._server = server
         self._latency = latency if callable(latency) else lambda _: latency
         self._first_at: float | None = None
@@ -190,7 +205,9 @@ class StandIn(Transport):
 
 @asynccontextmanager
 async def client_of(
-    server: Host = healthy, latency: float | Callable[[Request], float] = 0.05, retry: RetryPolicy | None = None
+    server: Host = healthy,
+    latency: float | Callable[[Request], float] = 0.05,
+    retry: RetryPolicy | None = None,
 ) -> AsyncIterator[tuple[CreditsClient, StandIn]]:
     """Open a client that talks to a function, and close it."""
     client = CreditsClient(KEY, base_url="http://127.0.0.1/api/v1", retry=retry or RetryPolicy())

@@ -60,7 +60,17 @@ NOW = datetime(2026, 10, 21, 13, 5, tzinfo=UTC)
 MONDAY = datetime(2026, 10, 26, tzinfo=UTC)
 NOVEMBER = datetime(2026, 11, 1, tzinfo=UTC)
 
-ALL_TRAPS = [Clamped, DivisionByZero, FloatOperation, Inexact, InvalidOperation, Overflow, Rounded, Subnormal, Underflow]
+ALL_TRAPS = [
+    Clamped,
+    DivisionByZero,
+    FloatOperation,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+    Rounded,
+    Subnormal,
+    Underflow,
+]
 HARSH = Context(prec=4, rounding=ROUND_UP, Emax=9, Emin=-9, traps=ALL_TRAPS)
 """The decimal context of a program that rounds early and forbids the rest."""
 LENIENT = Context(prec=1, traps=[])
@@ -90,7 +100,11 @@ def budget(scope: str, remaining: str | None, resets_at: datetime | None = None)
 
 def key(remaining: str | None = None, *budgets: Budget, **fields: Any) -> KeyInfo:
     """Make a key with a limit of which this amount is left; `None` makes a key without a limit."""
-    cap = {"limit": None} if remaining is None else {"limit": Decimal(500), "limit_remaining": Decimal(remaining)}
+    cap = (
+        {"limit": None}
+        if remaining is None
+        else {"limit": Decimal(500), "limit_remaining": Decimal(remaining)}
+    )
     return KeyInfo(**{"label": "k", "usage": Decimal(1), "budgets": budgets or None, **cap, **fields})
 
 

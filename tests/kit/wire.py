@@ -158,7 +158,13 @@ KEY_INFO = reply(200, sample("key-2026-10"))
 class Server:
     """Answers each request with the next step of its script; the last step is repeated for ever."""
 
-    def __init__(self, *steps: Step, tls: ssl.SSLContext | None = None, greeting: bytes = b"", sock: socket.socket | None = None) -> None:
+    def __init__(
+        self,
+        *steps: Step,
+        tls: ssl.SSLContext | None = None,
+        greeting: bytes = b"",
+        sock: socket.socket | None = None,
+    ) -> None:
         self._steps = list(steps)
         self._tls = tls
         self._greeting = greeting
@@ -190,7 +196,9 @@ class Server:
     @property
     def gaps(self) -> list[float]:
         """Seconds between one request and the next."""
-        return [later.at - earlier.at for earlier, later in zip(self.received, self.received[1:], strict=False)]
+        return [
+            later.at - earlier.at for earlier, later in zip(self.received, self.received[1:], strict=False)
+        ]
 
     @property
     def port(self) -> int:
@@ -247,7 +255,12 @@ class Server:
         number = self.connections
         try:
             # CancelledError is stop(): a cancelled task would make asyncio.streams (3.11) report an exception of its own
-            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
+            with contextlib.suppress(
+                ConnectionError,
+                asyncio.IncompleteReadError,
+                asyncio.LimitOverrunError,
+                asyncio.CancelledError,
+            ):
                 if self._greeting:
                     writer.write(self._greeting)
                 while not writer.is_closing():
@@ -258,7 +271,9 @@ class Server:
             writer.close()
             if self._server is None or not self._server.is_serving():
                 writer.transport.abort()
-            if reader.exception() is not None:  # the client has gone; asyncio.streams (3.11) wants that to be asked for
+            if (
+                reader.exception() is not None
+            ):  # the client has gone; asyncio.streams (3.11) wants that to be asked for
                 with contextlib.suppress(OSError):
                     await writer.wait_closed()
 

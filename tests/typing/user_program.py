@@ -120,12 +120,16 @@ async def main() -> None:
         management = account.add_key(management=True)
         own = account.add_key(name="bot", limit="80", usage="5.50")
         policy = RetryPolicy(attempts=2, wait_initial=0.01, wait_max=0.1, deadline=5)
-        async with CreditsClient(own, management_key=management, base_url=fake.url, retry=policy, timeout=5, max_connections=10) as client:
+        async with CreditsClient(
+            own, management_key=management, base_url=fake.url, retry=policy, timeout=5, max_connections=10
+        ) as client:
             assert_type(client, CreditsClient)
             wallet(assert_type(await client.credits(), Credits))
             key(assert_type(await client.key(), KeyInfo))
             assert_type(await client.status(), KeyStatus)
-            listed = assert_type(await client.request("GET", "/keys", into=ManagedKeys, params={"offset": 0}), ManagedKeys)
+            listed = assert_type(
+                await client.request("GET", "/keys", into=ManagedKeys, params={"offset": 0}), ManagedKeys
+            )
             body = assert_type(await client.request("GET", "/keys", into=Body), Body)
             assert len(listed.data) == len(body["data"])
             seen.append(str(sum(managed.name == "bot" for managed in listed.data)))
