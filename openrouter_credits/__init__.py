@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from openrouter_credits._version import __version__
 
 if TYPE_CHECKING:
-    from openrouter_credits._check import CheckReport, KeyCheck, KeySpec, Wallet
+    from openrouter_credits._batch.report import CheckReport, KeyCheck, KeySpec, Wallet
+    from openrouter_credits._call.retry import RetryPolicy
     from openrouter_credits._client import CreditsClient
     from openrouter_credits._errors import (
         AmbiguousWriteError,
@@ -35,10 +36,9 @@ if TYPE_CHECKING:
         TLSError,
         UnconfirmedCreditsError,
     )
-    from openrouter_credits._models import Budget, Credits, FreeModelQuota, KeyInfo, format_usd
-    from openrouter_credits._retry import RetryPolicy
+    from openrouter_credits._models.key import Budget, Credits, FreeModelQuota, KeyInfo, format_usd
     from openrouter_credits._secrets import ApiKey
-    from openrouter_credits._spendable import KeyStatus, Level, Spendable
+    from openrouter_credits._status.spendable import KeyStatus, Level, Spendable
 
 __all__ = [
     "APIConnectionError",
@@ -86,7 +86,7 @@ __all__ = [
 
 # Where each name lives. They are imported when they are first used, so that a command that prints its version need not load aiohttp.
 _HOMES = {
-    "_check": "CheckReport KeyCheck KeySpec Wallet",
+    "_batch.report": "CheckReport KeyCheck KeySpec Wallet",
     "_client": "CreditsClient",
     "_errors": """
         AmbiguousWriteError APIConnectionError APIStatusError APITimeoutError Attempt
@@ -95,10 +95,10 @@ _HOMES = {
         NotFoundError OpenRouterError PaymentRequiredError PermissionDeniedError RateLimitError
         RedirectError ResponseTooLargeError ServerError TLSError UnconfirmedCreditsError
     """,
-    "_models": "Budget Credits FreeModelQuota KeyInfo format_usd",
-    "_retry": "RetryPolicy",
+    "_models.key": "Budget Credits FreeModelQuota KeyInfo format_usd",
+    "_call.retry": "RetryPolicy",
     "_secrets": "ApiKey",
-    "_spendable": "KeyStatus Level Spendable",
+    "_status.spendable": "KeyStatus Level Spendable",
 }
 
 

@@ -8,11 +8,9 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, NoReturn, Self, TypeVar
 
-from openrouter_credits._batch import Batch
-from openrouter_credits._check import CheckReport, KeyCheck, KeySource, Options
-from openrouter_credits._errors import ClientClosedError, ConfigurationError, MissingKeyError, OpenRouterError
-from openrouter_credits._models import Credits, KeyInfo
-from openrouter_credits._protocol import (
+from openrouter_credits._batch.report import CheckReport, KeyCheck, KeySource, Options
+from openrouter_credits._batch.run import Batch
+from openrouter_credits._call.protocol import (
     DEFAULT_BASE_URL,
     Request,
     check_structurable,
@@ -20,7 +18,10 @@ from openrouter_credits._protocol import (
     make_request,
     parse_base_url,
 )
-from openrouter_credits._retry import RetryPolicy, check_count, check_seconds, retry
+from openrouter_credits._call.retry import RetryPolicy, check_count, check_seconds, retry
+from openrouter_credits._call.transport import Transport, proxy_from_environment
+from openrouter_credits._errors import ClientClosedError, ConfigurationError, MissingKeyError, OpenRouterError
+from openrouter_credits._models.key import Credits, KeyInfo
 from openrouter_credits._secrets import (
     API_KEY_VARIABLES,
     MANAGEMENT_KEY_VARIABLES,
@@ -29,9 +30,8 @@ from openrouter_credits._secrets import (
     key_from_environment,
     parse_key,
 )
-from openrouter_credits._spendable import KeyStatus, assess, unconfirmed
-from openrouter_credits._together import together
-from openrouter_credits._transport import Transport, proxy_from_environment
+from openrouter_credits._status.look import together
+from openrouter_credits._status.spendable import KeyStatus, assess, unconfirmed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from openrouter_credits._flow import Flow
+    from openrouter_credits._batch.gates import Flow
 
 T = TypeVar("T")
 

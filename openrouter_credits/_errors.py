@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from openrouter_credits._models import Credits
+    from openrouter_credits._models.key import Credits
 
 RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 """Statuses that pass by themselves (OpenRouter's documents, and Cloudflare's 52x)."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import openrouter_credits
+from openrouter_credits._call.protocol import USER_AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,46 +35,54 @@ PUBLIC = """
 ALLOWED: dict[str, set[str]] = {
     "_version": set(),
     "_errors": set(),
-    "_models": set(),
-    "_hints": set(),
-    "_deadlines": set(),
-    "_together": set(),
-    "_pace": set(),
+    "_models.key": set(),
+    "_call.hints": set(),
+    "_call.deadlines": set(),
+    "_status.look": set(),
+    "_batch.pace": set(),
     "_secrets": {"_errors"},
-    "_structure": {"_models"},
-    "_explain": {"_models", "_errors"},
-    "_spendable": {"_models", "_errors", "_explain"},
-    "_protocol": {"_errors", "_secrets", "_models", "_hints", "_structure", "_version"},
-    "_retry": {"_errors"},
-    "_flow": {"_errors", "_retry", "_pace"},
-    "_transport": {"_errors", "_secrets", "_models", "_protocol", "_retry", "_flow", "_deadlines"},
-    "_check": {"_errors", "_secrets", "_models", "_spendable", "_retry"},
-    "_source": {"_secrets", "_check"},
-    "_batch": {
+    "_call.structure": {"_models.key"},
+    "_status.status": {"_models.key", "_errors"},
+    "_status.spendable": {"_models.key", "_errors", "_status.status"},
+    "_call.protocol": {"_errors", "_secrets", "_models.key", "_call.hints", "_call.structure", "_version"},
+    "_call.retry": {"_errors"},
+    "_batch.gates": {"_errors", "_call.retry", "_batch.pace"},
+    "_call.transport": {
         "_errors",
         "_secrets",
-        "_models",
-        "_spendable",
-        "_retry",
-        "_flow",
-        "_pace",
-        "_deadlines",
-        "_together",
-        "_check",
-        "_source",
+        "_models.key",
+        "_call.protocol",
+        "_call.retry",
+        "_batch.gates",
+        "_call.deadlines",
+    },
+    "_batch.report": {"_errors", "_secrets", "_models.key", "_status.spendable", "_call.retry"},
+    "_batch.source": {"_secrets", "_batch.report"},
+    "_batch.run": {
+        "_errors",
+        "_secrets",
+        "_models.key",
+        "_status.spendable",
+        "_call.retry",
+        "_batch.gates",
+        "_batch.pace",
+        "_call.deadlines",
+        "_status.look",
+        "_batch.report",
+        "_batch.source",
     },
     "_client": {
         "_errors",
         "_secrets",
-        "_models",
-        "_spendable",
-        "_protocol",
-        "_retry",
-        "_flow",
-        "_together",
-        "_transport",
-        "_check",
-        "_batch",
+        "_models.key",
+        "_status.spendable",
+        "_call.protocol",
+        "_call.retry",
+        "_batch.gates",
+        "_status.look",
+        "_call.transport",
+        "_batch.report",
+        "_batch.run",
     },
 }
 """The modules that each module may import when it runs: one noun each, and imports point one way.
@@ -90,7 +99,7 @@ def module_name(path: Path) -> str:
 
 
 MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
-CORE = sorted(name for name in MODULES if "." not in name and not name.startswith("__"))
+CORE = sorted(name for name in MODULES if name.startswith("_") and "__" not in name)
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -195,13 +204,13 @@ def test_imports_point_one_way() -> None:
     """Each module imports only the modules that the table allows it."""
     prefix = "openrouter_credits."
     imported = {
-        (name, module.removeprefix(prefix).split(".")[0])
+        (name, module.removeprefix(prefix))
         for name in CORE
         for module in imports(MODULES[name])
         if module.startswith(prefix)
     }
 
-    assert {("_client", "_transport"), ("_protocol", "_errors")} <= imported
+    assert {("_client", "_call.transport"), ("_call.protocol", "_errors")} <= imported
     assert [f"{name} imports {other}" for name, other in sorted(imported) if other not in ALLOWED[name]] == []
 
 
@@ -223,8 +232,8 @@ def test_only_the_transport_and_the_testing_kit_import_aiohttp() -> None:
         if module.split(".")[0] in {"aiohttp", "yarl", "multidict"}
     }
 
-    assert "_transport" in users
-    assert [name for name in sorted(users - {"_transport"}) if not name.startswith("testing.")] == []
+    assert "_call.transport" in users
+    assert [name for name in sorted(users - {"_call.transport"}) if not name.startswith("testing.")] == []
 
 
 def test_the_core_imports_its_dependencies_and_nothing_else() -> None:
@@ -280,7 +289,7 @@ def test_the_core_needs_three_packages() -> None:
 def test_the_version_is_one() -> None:
     """The version is three numbers, and the User-Agent header shows the same."""
     assert re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", openrouter_credits.__version__)
-    assert f"openrouter-credits/{openrouter_credits.__version__}" == openrouter_credits._protocol.USER_AGENT
+    assert f"openrouter-credits/{openrouter_credits.__version__}" == USER_AGENT
 
 
 def test_the_typed_user_program_runs() -> None:

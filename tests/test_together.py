@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from openrouter_credits._together import together
+from openrouter_credits._status.look import together
 
 from .kit.clock import lap
 

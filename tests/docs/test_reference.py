@@ -206,22 +206,23 @@ def test_every_environment_variable_is_in_the_reference() -> None:
 def test_every_module_is_in_the_page_for_contributors() -> None:
     """The page for contributors has exactly the modules of the package."""
     page = (DOCS / "contributing" / "modules.md").read_text(encoding="utf-8")
-    modules = {
-        path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
+    flat = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
+    folded = {
+        f"{path.parent.name}.{path.stem}" for path in PACKAGE.glob("_*/*.py") if path.stem != "__init__"
     }
 
-    assert modules - {"__init__", "__main__"} == set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert flat | folded | {"cli", "testing"} == set(re.findall(r"^\| `([\w.]+)` \|", page, re.MULTILINE))
 
 
 def test_the_page_for_contributors_lists_modules_in_the_order_of_imports() -> None:
     """Each module on the page for contributors imports only modules that the page lists above it."""
     page = (DOCS / "contributing" / "modules.md").read_text(encoding="utf-8")
-    order = re.findall(r"^\| `(_\w+)` \|", page, re.MULTILINE)
+    order = re.findall(r"^\| `(_[\w.]+)` \|", page, re.MULTILINE)
     wrong = []
     for place, name in enumerate(order):
-        body = ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8")).body
+        body = ast.parse((PACKAGE / f"{name.replace('.', '/')}.py").read_text(encoding="utf-8")).body
         imported = {
-            node.module.rpartition(".")[2]
+            node.module.removeprefix("openrouter_credits.")
             for node in body
             if isinstance(node, ast.ImportFrom) and node.module
         }

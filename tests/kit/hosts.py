@@ -23,8 +23,8 @@ from openrouter_credits import (
     OpenRouterError,
     RetryPolicy,
 )
-from openrouter_credits._protocol import Reply, Request
-from openrouter_credits._transport import Transport
+from openrouter_credits._call.protocol import Reply, Request
+from openrouter_credits._call.transport import Transport
 
 from .clock import now
 from .values import KEY

@@ -17,8 +17,8 @@ from openrouter_credits import (
     OpenRouterError,
     Spendable,
 )
-from openrouter_credits._explain import moment
-from openrouter_credits._spendable import assess
+from openrouter_credits._status.spendable import assess
+from openrouter_credits._status.status import moment
 from tests.kit.values import DOWN, FORBIDDEN, MONDAY, NOW, UNAUTHORIZED, ZERO, budget, key, wallet
 
 

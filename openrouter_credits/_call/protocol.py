@@ -14,6 +14,8 @@ from urllib.parse import urlencode, urlsplit
 from attrs import field, frozen
 from cattrs.errors import StructureHandlerNotFoundError
 
+from openrouter_credits._call.hints import server_hint
+from openrouter_credits._call.structure import converter, describe
 from openrouter_credits._errors import (
     APIStatusError,
     ConfigurationError,
@@ -21,9 +23,7 @@ from openrouter_credits._errors import (
     OpenRouterError,
     status_error_class,
 )
-from openrouter_credits._hints import server_hint
 from openrouter_credits._secrets import quote, quote_all
-from openrouter_credits._structure import converter, describe
 from openrouter_credits._version import __version__
 
 if TYPE_CHECKING:

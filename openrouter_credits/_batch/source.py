@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from openrouter_credits._check import KeySource, KeySpec
+from openrouter_credits._batch.report import KeySource, KeySpec
 from openrouter_credits._secrets import ApiKey
 
 if TYPE_CHECKING:

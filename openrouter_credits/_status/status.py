@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from openrouter_credits._models import format_usd, utc
+from openrouter_credits._models.key import format_usd, utc
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from openrouter_credits._spendable import KeyStatus
+    from openrouter_credits._status.spendable import KeyStatus
 
 # not strftime's: those follow the locale
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from attrs import define
 
-from openrouter_credits._check import KeyCheck, KeySource, KeySpec, Options
-from openrouter_credits._deadlines import Deadlines
+from openrouter_credits._batch.gates import Flow
+from openrouter_credits._batch.pace import NO_WAVE, Wave
+from openrouter_credits._batch.report import KeyCheck, KeySource, KeySpec, Options
+from openrouter_credits._batch.source import END, Source
+from openrouter_credits._call.deadlines import Deadlines
 from openrouter_credits._errors import APITimeoutError, ClientClosedError, InvalidKeyError, OpenRouterError
-from openrouter_credits._flow import Flow
-from openrouter_credits._models import Credits, KeyInfo
-from openrouter_credits._pace import NO_WAVE, Wave
+from openrouter_credits._models.key import Credits, KeyInfo
 from openrouter_credits._secrets import ApiKey
-from openrouter_credits._source import END, Source
-from openrouter_credits._spendable import KeyStatus, assess
-from openrouter_credits._together import together
+from openrouter_credits._status.look import together
+from openrouter_credits._status.spendable import KeyStatus, assess
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable

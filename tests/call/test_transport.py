@@ -38,8 +38,8 @@ from openrouter_credits import (
     ServerError,
     TLSError,
 )
-from openrouter_credits._protocol import Reply, Request, make_request
-from openrouter_credits._transport import Transport, proxy_from_environment
+from openrouter_credits._call.protocol import Reply, Request, make_request
+from openrouter_credits._call.transport import Transport, proxy_from_environment
 from tests.kit.clock import allowance, lap, settle
 from tests.kit.values import KEY, MASK, ONCE, OTHER_KEY, outcome
 from tests.kit.wire import CLOSE, FUNDED, HANG, Server, bound_socket, reply

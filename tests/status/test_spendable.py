@@ -30,7 +30,7 @@ from openrouter_credits import (
     Spendable,
     UnconfirmedCreditsError,
 )
-from openrouter_credits._spendable import assess, spendable, unconfirmed
+from openrouter_credits._status.spendable import assess, spendable, unconfirmed
 from tests.kit.values import (
     DOWN,
     FORBIDDEN,

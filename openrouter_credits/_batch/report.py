@@ -6,11 +6,11 @@ from collections.abc import AsyncIterable, Iterable, Mapping
 
 from attrs import field, frozen
 
+from openrouter_credits._call.retry import check_count, check_seconds
 from openrouter_credits._errors import AuthenticationError, InvalidKeyError, OpenRouterError
-from openrouter_credits._models import Credits  # noqa: TC001 - for those who resolve the annotations of a public class
-from openrouter_credits._retry import check_count, check_seconds
+from openrouter_credits._models.key import Credits  # noqa: TC001 - for those who resolve the annotations of a public class
 from openrouter_credits._secrets import ApiKey, parse_key
-from openrouter_credits._spendable import Dollars, KeyStatus, Level
+from openrouter_credits._status.spendable import Dollars, KeyStatus, Level
 
 
 def _key_or_fault(text: object) -> ApiKey | InvalidKeyError:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import Factory, define, field
 
+from openrouter_credits._batch.pace import NO_WAVE, Pace, Wave, is_own_limit
+from openrouter_credits._call.retry import RetryPolicy, retry
 from openrouter_credits._errors import (
     APIConnectionError,
     APIStatusError,
@@ -26,8 +28,6 @@ from openrouter_credits._errors import (
     ServerError,
     TLSError,
 )
-from openrouter_credits._pace import NO_WAVE, Pace, Wave, is_own_limit
-from openrouter_credits._retry import RetryPolicy, retry
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable

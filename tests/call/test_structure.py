@@ -12,8 +12,8 @@ import pytest
 from attrs import frozen
 
 from openrouter_credits import Budget, Credits, FreeModelQuota, InvalidResponseError, KeyInfo
-from openrouter_credits._protocol import Reply, decode
-from openrouter_credits._structure import to_amount
+from openrouter_credits._call.protocol import Reply, decode
+from openrouter_credits._call.structure import to_amount
 from tests.kit.values import sample
 
 UNTRAPPED = Context(prec=4, traps=[])

@@ -34,7 +34,7 @@ from openrouter_credits import (
     ServerError,
     __version__,
 )
-from openrouter_credits._protocol import (
+from openrouter_credits._call.protocol import (
     DEFAULT_BASE_URL,
     Reply,
     check_structurable,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openrouter_credits._deadlines import Deadlines
+from openrouter_credits._call.deadlines import Deadlines
 from tests.kit.clock import VirtualLoop, now, timers
 
 TICKS = st.integers(0, 1600).map(lambda number: number / 16)

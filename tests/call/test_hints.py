@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from openrouter_credits._hints import (
+from openrouter_credits._call.hints import (
     Hint,
     parse_http_date,
     parse_rate_limit_reset,

@@ -28,8 +28,8 @@ from openrouter_credits import (
     ServerError,
     TLSError,
 )
-from openrouter_credits._flow import CAPACITY, FAILURES_TO_CLOSE, PER_ANSWER, START, Flow, Ticket
-from openrouter_credits._pace import LONGEST_PAUSE, NO_WAVE, Wave, is_own_limit
+from openrouter_credits._batch.gates import CAPACITY, FAILURES_TO_CLOSE, PER_ANSWER, START, Flow, Ticket
+from openrouter_credits._batch.pace import LONGEST_PAUSE, NO_WAVE, Wave, is_own_limit
 from tests.kit.clock import VirtualLoop, lap, now, timers, virtual
 from tests.kit.values import made_up_keys
 

@@ -29,7 +29,7 @@ from openrouter_credits import (
     ServerError,
     TLSError,
 )
-from openrouter_credits._retry import after_write, retry
+from openrouter_credits._call.retry import after_write, retry
 from tests.kit.clock import FakeTime
 from tests.kit.values import outcome
 

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openrouter_credits import Budget, Credits, FreeModelQuota, KeyInfo, format_usd
-from openrouter_credits._models import plain
+from openrouter_credits._models.key import plain
 from tests.kit.values import HARSH, LENIENT
 
 REMAINING = [

@@ -18,7 +18,7 @@ from cattrs import BaseValidationError, Converter, transform_error
 from cattrs.cols import homogenous_tuple_structure_factory, list_structure_factory
 from cattrs.gen import make_dict_structure_fn, override
 
-from openrouter_credits._models import EXACT, Budget, Credits, FreeModelQuota, KeyInfo, plain
+from openrouter_credits._models.key import EXACT, Budget, Credits, FreeModelQuota, KeyInfo, plain
 
 Structure = Callable[[Any, Any], Any]
 

@@ -21,7 +21,9 @@ from aiohttp.http_exceptions import HttpProcessingError, PayloadEncodingError
 from attrs import frozen
 from yarl import URL
 
-from openrouter_credits._deadlines import Deadlines
+from openrouter_credits._call.deadlines import Deadlines
+from openrouter_credits._call.protocol import Reply, Request
+from openrouter_credits._call.retry import MIN_ATTEMPT_TIME
 from openrouter_credits._errors import (
     APIConnectionError,
     APITimeoutError,
@@ -33,8 +35,6 @@ from openrouter_credits._errors import (
     ResponseTooLargeError,
     TLSError,
 )
-from openrouter_credits._protocol import Reply, Request
-from openrouter_credits._retry import MIN_ATTEMPT_TIME
 from openrouter_credits._secrets import HiddenUrl, quote
 
 if TYPE_CHECKING:

@@ -35,7 +35,7 @@ from openrouter_credits import (
     ServerError,
     UnconfirmedCreditsError,
 )
-from openrouter_credits._protocol import Request
+from openrouter_credits._call.protocol import Request
 from tests.kit.clock import lap, now, timers, virtual
 from tests.kit.hosts import (
     DAILY_CAP,
@@ -653,7 +653,7 @@ async def test_a_shared_failure_pins_no_frames() -> None:
 
 
 def _options(read: tuple[Endpoint, ...] = ("credits", "key"), concurrency: int = 32) -> Any:
-    from openrouter_credits._check import Options
+    from openrouter_credits._batch.report import Options
 
     return Options.of(concurrency, read, None, None)
 

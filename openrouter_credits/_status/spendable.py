@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Literal
 from attrs import frozen
 
 from openrouter_credits._errors import AuthenticationError, OpenRouterError, UnconfirmedCreditsError, detached
-from openrouter_credits._explain import explain
+from openrouter_credits._status.status import explain
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from openrouter_credits._models import Credits, KeyInfo
+    from openrouter_credits._models.key import Credits, KeyInfo
 
 Dollars = Decimal | int | float | str
 

@@ -1,0 +1,1 @@
+"""Values that OpenRouter's API answers with."""

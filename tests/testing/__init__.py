@@ -1,0 +1,1 @@
+"""Tests of `openrouter_credits.testing`, one file for each of its modules."""
