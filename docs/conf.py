@@ -1,14 +1,21 @@
 """How Sphinx builds these pages: offline, from Markdown and docstrings, with warnings as errors."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from pygments.lexers.special import TextLexer
 from sphinx.ext.napoleon import Config, GoogleDocstring
+from sphinx.pycode import ModuleAnalyzer
+from sphinx.util import logging
 
+import openrouter_credits
+import openrouter_credits.testing
 from openrouter_credits import __version__
+from openrouter_credits._public import HOMES
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
 
 project = "openrouter-credits"
 author = "the openrouter-credits contributors"
@@ -41,13 +48,50 @@ html_context = {"default_mode": "auto"}
 def convert_sections(app: "Sphinx", what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Turn `Args:` and `Raises:` into fields.
 
-    The extension napoleon does just this, but takes the words before the first colon of an attribute's docstring for its type.
+    The extension napoleon does just this, but takes the words before the first colon of an attribute's
+    docstring for its type.
     """
     kind = "method" if what in {"attribute", "property", "data"} else what
     lines[:] = GoogleDocstring(list(lines), Config(), app, kind, name, obj, options).lines()
 
 
+def put_homes_back() -> None:
+    """Let each public class name the module it is written in, where Sphinx finds attributes' docstrings."""
+    for module in (openrouter_credits, openrouter_credits.testing):
+        for name in module.__all__:
+            getattr(module, name)  # imports it
+    for item, home in HOMES.items():
+        item.__module__ = home
+
+
+def count_attributes(app: "Sphinx", env: "BuildEnvironment") -> None:
+    """Warn of each docstring of an attribute that stands in the source, but in no page of the reference."""
+    pages = "".join(
+        (app.srcdir / "reference" / name).read_text(encoding="utf-8") for name in ("api.md", "errors.md")
+    )
+    with_members = re.findall(r"^\.\. auto\w+:: ([\w.]+)\n   :members:", pages, re.MULTILINE)
+    shown = env.domains["py"].data["objects"]
+    for name in with_members:
+        door, _, class_name = name.rpartition(".")
+        home = HOMES[
+            getattr(
+                openrouter_credits.testing if door.endswith("testing") else openrouter_credits, class_name
+            )
+        ]
+        documented = ModuleAnalyzer.for_module(home).find_attr_docs()
+        attributes = [
+            attribute for owner, attribute in documented if owner == class_name and attribute[0] != "_"
+        ]
+        for attribute in attributes:
+            if f"{name}.{attribute}" not in shown:
+                logging.getLogger(__name__).warning(
+                    "the reference has lost the docstring of %s.%s", name, attribute
+                )
+
+
 def setup(app: "Sphinx") -> None:
     """Called by Sphinx."""
+    put_homes_back()
+    app.connect("env-check-consistency", count_attributes)
     app.add_lexer("console", TextLexer)  # the true one takes `$26.83`, as commands print it, for a variable
     app.connect("autodoc-process-docstring", convert_sections)

@@ -5,40 +5,17 @@ from typing import TYPE_CHECKING
 
 from openrouter_credits._version import __version__
 
-if TYPE_CHECKING:
-    from openrouter_credits._batch.report import CheckReport, KeyCheck, KeySpec, Wallet
-    from openrouter_credits._call.retry import RetryPolicy
-    from openrouter_credits._client import CreditsClient
-    from openrouter_credits._errors import (
-        AmbiguousWriteError,
-        APIConnectionError,
-        APIStatusError,
-        APITimeoutError,
-        Attempt,
-        AuthenticationError,
-        BadRequestError,
-        ClientClosedError,
-        ConfigurationError,
-        InvalidKeyError,
-        InvalidResponseError,
-        KeyLimitExceededError,
-        LocalResourceError,
-        ManagementKeyRequiredError,
-        MissingKeyError,
-        NotFoundError,
-        OpenRouterError,
-        PaymentRequiredError,
-        PermissionDeniedError,
-        RateLimitError,
-        RedirectError,
-        ResponseTooLargeError,
-        ServerError,
-        TLSError,
-        UnconfirmedCreditsError,
-    )
-    from openrouter_credits._models.key import Budget, Credits, FreeModelQuota, KeyInfo, format_usd
-    from openrouter_credits._secrets import ApiKey
-    from openrouter_credits._status.spendable import KeyStatus, Level, Spendable
+if TYPE_CHECKING:  # `__all__` says which of these names are public
+    from openrouter_credits._batch.report import *
+    from openrouter_credits._batch.spec import *
+    from openrouter_credits._call.retry import *
+    from openrouter_credits._client import *
+    from openrouter_credits._errors import *
+    from openrouter_credits._models import *
+    from openrouter_credits._secrets import *
+    from openrouter_credits._status.spendable import *
+    from openrouter_credits._status.status import *
+    from openrouter_credits._words import *
 
 __all__ = [
     "APIConnectionError",
@@ -49,6 +26,7 @@ __all__ = [
     "Attempt",
     "AuthenticationError",
     "BadRequestError",
+    "Bound",
     "Budget",
     "CheckReport",
     "ClientClosedError",
@@ -78,37 +56,38 @@ __all__ = [
     "ServerError",
     "Spendable",
     "TLSError",
+    "Total",
     "UnconfirmedCreditsError",
     "Wallet",
     "__version__",
     "format_usd",
 ]
 
-# Where each name lives. They are imported when they are first used, so that a command that prints its version need not load aiohttp.
-_HOMES = {
-    "_batch.report": "CheckReport KeyCheck KeySpec Wallet",
-    "_client": "CreditsClient",
-    "_errors": """
-        AmbiguousWriteError APIConnectionError APIStatusError APITimeoutError Attempt
-        AuthenticationError BadRequestError ClientClosedError ConfigurationError InvalidKeyError
-        InvalidResponseError KeyLimitExceededError LocalResourceError ManagementKeyRequiredError MissingKeyError
-        NotFoundError OpenRouterError PaymentRequiredError PermissionDeniedError RateLimitError
-        RedirectError ResponseTooLargeError ServerError TLSError UnconfirmedCreditsError
-    """,
-    "_models.key": "Budget Credits FreeModelQuota KeyInfo format_usd",
-    "_call.retry": "RetryPolicy",
-    "_secrets": "ApiKey",
-    "_status.spendable": "KeyStatus Level Spendable",
-}
+_HOMES = (
+    "_errors",
+    "_models",
+    "_secrets",
+    "_words",
+    "_status.spendable",
+    "_status.status",
+    "_call.retry",
+    "_batch.spec",
+    "_batch.report",
+    "_client",
+)
+"""Where the public names live, the cheapest first. A name is imported when it is first used.
+
+So a command that prints its version need not load aiohttp.
+"""
 
 
 def __getattr__(name: str) -> object:
-    for module, names in _HOMES.items():
-        if name in names.split():
-            value: object = getattr(import_module(f"openrouter_credits.{module}"), name)
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    homes = (import_module(f"openrouter_credits.{home}") for home in _HOMES)
+    value: object = next(getattr(home, name) for home in homes if hasattr(home, name))
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

@@ -1,27 +1,27 @@
-"""The client: a key, a transport, and one short method for each endpoint."""
+"""The client: its keys, a caller, and one short method for each endpoint."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-from contextlib import aclosing
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, NoReturn, Self, TypeVar
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from functools import partial
+from types import TracebackType
+from typing import Literal, NoReturn, Self, TypeVar
 
-from openrouter_credits._batch.report import CheckReport, KeyCheck, KeySource, Options
-from openrouter_credits._batch.run import Batch
-from openrouter_credits._call.protocol import (
-    DEFAULT_BASE_URL,
-    Request,
-    check_structurable,
-    decode,
-    make_request,
-    parse_base_url,
-)
-from openrouter_credits._call.retry import RetryPolicy, check_count, check_seconds, retry
-from openrouter_credits._call.transport import Transport, proxy_from_environment
-from openrouter_credits._errors import ClientClosedError, ConfigurationError, MissingKeyError, OpenRouterError
-from openrouter_credits._models.key import Credits, KeyInfo
+from openrouter_credits._arguments import require_count, require_seconds
+from openrouter_credits._batch.report import CheckReport, KeyCheck
+from openrouter_credits._batch.run import run, run_all
+from openrouter_credits._batch.source import Source
+from openrouter_credits._batch.spec import KeySource, Options
+from openrouter_credits._call.caller import Caller
+from openrouter_credits._call.protocol import require_structurable
+from openrouter_credits._call.request import DEFAULT_BASE_URL, make_request, parse_base_url
+from openrouter_credits._call.retry import RetryPolicy
+from openrouter_credits._call.session import ClientSession, proxy_from_environment
+from openrouter_credits._call.transport import Transport
+from openrouter_credits._errors import ConfigurationError, MissingKeyError
+from openrouter_credits._models import Credits, KeyInfo
+from openrouter_credits._public import public
 from openrouter_credits._secrets import (
     API_KEY_VARIABLES,
     MANAGEMENT_KEY_VARIABLES,
@@ -30,18 +30,10 @@ from openrouter_credits._secrets import (
     key_from_environment,
     parse_key,
 )
-from openrouter_credits._status.look import together
-from openrouter_credits._status.spendable import KeyStatus, assess, unconfirmed
+from openrouter_credits._status.look import Read, confirm, look
+from openrouter_credits._status.status import KeyStatus
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
-    from types import TracebackType
-
-    import aiohttp
-
-    from openrouter_credits._batch.gates import Flow
-
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _DEFAULT_RETRY = RetryPolicy()
 _DEFAULT_CONNECTIONS = 100
@@ -50,13 +42,15 @@ _DEFAULT_CONNECTIONS = 100
 class CreditsClient:
     """Reads what OpenRouter keys can still spend. All times are in seconds.
 
-    One client serves a whole program: it keeps connections open, and may be used by any number of tasks at once. It belongs to the
-    event loop of its first call. Use it as `async with CreditsClient() as client`, or `await client.close()` at the end.
+    One client serves a whole program: it keeps connections open, and may be used by any number of tasks at
+    once. It belongs to the event loop of its first call. Use it as `async with CreditsClient() as client`, or
+    `await client.close()` at the end.
 
     Args:
         api_key: the key; else `OPENROUTER_API_KEY`, then `OPENROUTER_KEY`.
-        management_key: reads the wallet; else `OPENROUTER_MANAGEMENT_KEY` and its aliases. Any key given here switches the environment
-            off for both: somebody else's key is never paired with this process's management key.
+        management_key: reads the wallet; else `OPENROUTER_MANAGEMENT_KEY` and its aliases. Any key given here
+            switches the environment off for both: somebody else's key is never paired with this process's
+            management key.
         base_url: else `OPENROUTER_BASE_URL`, else OpenRouter itself. https, or http to this machine.
         session: an `aiohttp.ClientSession` to borrow; it is never changed nor closed.
         retry: how often, and how long, a call is tried.
@@ -66,8 +60,10 @@ class CreditsClient:
 
     Raises:
         InvalidKeyError: a key is blank or has impossible characters.
-        ConfigurationError: `base_url` is no address that a key should be sent to, or has no use for the proxy.
-        TypeError: an argument of a wrong type, or `max_connections` or `proxy` together with a `session`, which has its own.
+        ConfigurationError: `base_url` is no address that a key should be sent to, or has no use for the
+            proxy.
+        TypeError: an argument of a wrong type, or `max_connections` or `proxy` together with a `session`,
+            which has its own.
         ValueError: a number out of range.
     """
 
@@ -77,7 +73,7 @@ class CreditsClient:
         *,
         management_key: str | ApiKey | None = None,
         base_url: str | None = None,
-        session: aiohttp.ClientSession | None = None,
+        session: ClientSession | None = None,
         retry: RetryPolicy = _DEFAULT_RETRY,
         timeout: float = 10.0,
         max_connections: int = _DEFAULT_CONNECTIONS,
@@ -108,31 +104,23 @@ class CreditsClient:
         if isinstance(url, Exception):
             raise url
         if session is None:
-            check_count("max_connections", max_connections)
+            require_count("max_connections", max_connections)
             if proxy is None:
                 proxy = proxy_from_environment(url)
             elif not url.startswith("https:"):
                 raise ConfigurationError("a proxy is used for https alone: with http it would see the key")
         elif proxy is not None or max_connections != _DEFAULT_CONNECTIONS:
             raise TypeError("a borrowed session has its own proxy and max_connections: set them there")
-        check_seconds("timeout", timeout)
+        require_seconds("timeout", timeout)
         if not isinstance(retry, RetryPolicy):
             raise TypeError(f"retry is a RetryPolicy, not {type(retry).__name__}")
-        self._set(
-            own,
-            management,
-            retry,
-            Transport(url, timeout=timeout, max_connections=max_connections, session=session, proxy=proxy),
+        transport = Transport(
+            url, timeout=timeout, max_connections=max_connections, session=session, proxy=proxy
         )
-        self._owns_transport = True
-
-    def _set(
-        self, api_key: ApiKey | None, management_key: ApiKey | None, retry: RetryPolicy, transport: Transport
-    ) -> None:
-        self._api_key = api_key
-        self._management_key = management_key
-        self._retry = retry
-        self._transport = transport
+        self._api_key = own
+        self._management_key = management
+        self._caller = Caller(transport, retry)
+        self._owns_caller = True
 
     async def credits(self) -> Credits:
         """Read the wallet (`GET /credits`), with the management key if there is one.
@@ -140,18 +128,14 @@ class CreditsClient:
         A 0/0 is returned only if `/key` confirms it, which takes one more request.
 
         Raises:
-            UnconfirmedCreditsError: the server said 0/0, and nothing confirms it.
+            UnconfirmedCreditsError: the server answered 0/0, and nothing confirms it.
             ManagementKeyRequiredError: this key may not read the wallet.
             OpenRouterError: any other fault.
         """
-        ends = self._deadline_at()
-        key = self._management_key or self._own_key()
-        said = await self._get("/credits", Credits, key, ends)
-        if not said.is_zero:
-            return said
-        if doubt := unconfirmed(said, await self._try("/key", KeyInfo, key, ends)):
-            raise doubt
-        return said
+        deadline_at = self._caller.deadline_at()
+        reader = self._management_key or self._own_key()
+        credits = await self._caller.get("/credits", Credits, reader, deadline_at=deadline_at)
+        return await confirm(self._read(deadline_at), credits, reader) if credits.is_zero else credits
 
     async def key(self) -> KeyInfo:
         """Read the key's own allowance (`GET /key`).
@@ -159,24 +143,16 @@ class CreditsClient:
         Raises:
             OpenRouterError: any fault.
         """
-        return await self._get("/key", KeyInfo, self._own_key(), self._deadline_at())
+        return await self._caller.get("/key", KeyInfo, self._own_key())
 
     async def status(self) -> KeyStatus:
-        """Read the wallet and the key at once, and tell what can be spent; either may fail without hiding the other.
+        """Read the wallet and the key at once; either may fail without hiding the other.
 
         Raises:
             OpenRouterError: neither could be read; the key's error, with the wallet's in its `problems`.
         """
-        ends = self._deadline_at()
-        own = self._own_key()
-        wallets = self._management_key or own
-        said, info = await together(
-            self._try("/credits", Credits, wallets, ends), self._try("/key", KeyInfo, own, ends)
-        )
-        reader = info
-        if wallets != own and isinstance(said, Credits) and said.is_zero:
-            reader = await self._try("/key", KeyInfo, wallets, ends)
-        return assess(said, info, reader=reader, now=datetime.now(UTC))
+        read = self._read(self._caller.deadline_at())
+        return await look(read, self._own_key(), self._management_key, ("credits", "key"))
 
     def check_keys(
         self,
@@ -189,22 +165,26 @@ class CreditsClient:
     ) -> AsyncGenerator[KeyCheck, None]:
         """Check many keys, and yield each outcome as soon as it is there: one for every key that is taken.
 
-        This client's own keys are not used. Leave the loop early only under `contextlib.aclosing`, so that what is under way ends too.
+        This client's own keys are not used. Leave the loop early only under `contextlib.aclosing`: that also
+        ends the requests under way.
 
         Args:
-            keys: a mapping of names to keys, or an iterable or asynchronous iterable of keys or `KeySpec`; may be lazy and endless.
+            keys: a mapping of names to keys, or an iterable or asynchronous iterable of keys or `KeySpec`;
+                may be lazy and endless.
             concurrency: keys under way at once.
             read: what to read of each key; with `("credits",)` it is one request each.
             rate: requests a second at most.
-            deadline: seconds for the whole batch; the batch ends too when the host has owed an answer for `retry.deadline` seconds.
-                Keys that are not checked by then, and the rest of a source with a length, are `UNKNOWN`.
+            deadline: seconds for the whole batch. It also ends if no request is answered for `retry.deadline`
+                seconds. Keys that are not checked by then, and the rest of a source with a length, are
+                `UNKNOWN`.
 
         Raises:
             TypeError: `keys` is one text, or an option of a wrong type.
-            ValueError: an option is out of range; or, while keys are taken, an account has two management keys.
+            ValueError: an option is out of range; or, while keys are taken, an account has two management
+                keys.
             ClientClosedError: the client was closed.
         """
-        return self._batch(keys, Options.of(concurrency, read, rate, deadline), keeps_all=False).run()
+        return run(Source(keys), Options.of(concurrency, read, rate, deadline), self._caller)
 
     async def check_all(
         self,
@@ -219,31 +199,29 @@ class CreditsClient:
 
         Arguments and errors are those of `check_keys`.
         """
-        async with aclosing(
-            self._batch(keys, Options.of(concurrency, read, rate, deadline), keeps_all=True).run()
-        ) as checks:
-            return CheckReport(
-                tuple(sorted([check async for check in checks], key=lambda check: check.index))
-            )
+        options = Options.of(concurrency, read, rate, deadline)
+        return await run_all(Source(keys), options, self._caller)
 
     async def request(
         self,
         method: str,
         path: str,
         *,
-        into: type[T],
+        into: type[_T],
         params: Mapping[str, str | int] | None = None,
         json: object = None,
-    ) -> T:
-        """Call any other endpoint under the base URL, with the same retries and errors; the management key goes first.
+    ) -> _T:
+        """Call any other endpoint under the base URL, with the same retries and errors.
 
-        A request other than GET is sent at most once, unless the connection was refused or the answer was 429.
+        The management key is used, if there is one. A request other than GET is sent at most once, unless the
+        connection was refused or the answer was 429.
 
         Args:
             method: such as `GET`.
             path: starts with one `/`, and has no query.
-            into: what the whole JSON body is structured into by cattrs: an attrs class, a `TypedDict`, `dict[str, Any]`, …
-                Numbers with a point arrive as `Decimal` where the type does not say otherwise.
+            into: what the whole JSON body is structured into by cattrs: an attrs class, a `TypedDict`,
+                `dict[str, Any]`, … Numbers with a point arrive as `Decimal` where the type does not say
+                otherwise.
             params: the query.
             json: the body.
 
@@ -253,13 +231,13 @@ class CreditsClient:
             AmbiguousWriteError: a request other than GET failed, and may have been carried out.
             OpenRouterError: any other fault.
         """
-        ends = self._deadline_at()
-        check_structurable(into)
+        deadline_at = self._caller.deadline_at()
+        require_structurable(into)
         request = make_request(method, path, self._management_key or self._own_key(), params, json)
-        return await self._call(request, into, ends, whole=True)
+        return await self._caller.call(request, into, deadline_at=deadline_at, whole=True)
 
     def with_key(self, api_key: str | ApiKey, *, management_key: str | ApiKey | None = None) -> CreditsClient:
-        """Make a client for another key that shares this one's connections and settings; closing it closes nothing.
+        """Make a client for another key, with this one's connections and settings; it need not be closed.
 
         It takes no key from the environment, nor from this client.
 
@@ -274,14 +252,14 @@ class CreditsClient:
         if isinstance(management, Exception):
             raise management
         client = object.__new__(CreditsClient)
-        client._set(own, management, self._retry, self._transport)
-        client._owns_transport = False
+        client._api_key, client._management_key = own, management
+        client._caller, client._owns_caller = self._caller, False
         return client
 
     async def close(self) -> None:
-        """Close the connections; calls under way, and later ones, raise `ClientClosedError`. Closing twice does no harm."""
-        if self._owns_transport:
-            await self._transport.close()
+        """Close the connections; calls under way and later ones raise `ClientClosedError`. Twice is fine."""
+        if self._owns_caller:
+            await self._caller.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -292,32 +270,14 @@ class CreditsClient:
         await self.close()
 
     def __repr__(self) -> str:
-        if not hasattr(self, "_transport"):  # shown in a traceback of its own constructor
+        if not hasattr(self, "_caller"):  # shown in a traceback of its own constructor
             return "<CreditsClient, not made>"
-        keys = "".join(
-            f" {name}={key}"
-            for name, key in (("key", self._api_key), ("management_key", self._management_key))
-            if key
-        )
-        return f"<CreditsClient {self._transport.base_url}{keys}>"
+        named = (("key", self._api_key), ("management_key", self._management_key))
+        keys = "".join(f" {name}={key}" for name, key in named if key)
+        return f"<CreditsClient {self._caller.base_url}{keys}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a CreditsClient is neither copied nor pickled: it holds connections and keys")
-
-    def _batch(self, keys: KeySource, options: Options, *, keeps_all: bool) -> Batch:
-        patience, unless_closed = self._retry.deadline, self._transport.unless_closed
-        return Batch(
-            keys,
-            options,
-            fetch=self._fetch,
-            unless_closed=unless_closed,
-            patience=patience,
-            keeps_all=keeps_all,
-        )
-
-    def _deadline_at(self) -> float:
-        """Return when a call that begins now must have ended, by the running event loop's clock."""
-        return asyncio.get_running_loop().time() + self._retry.deadline
 
     def _own_key(self) -> ApiKey:
         key = self._api_key or self._management_key
@@ -325,39 +285,8 @@ class CreditsClient:
             raise MissingKeyError("There is no API key")
         return key
 
-    # Plain functions that return what is awaited: each coroutine more would be resumed at every step of the call below it.
-    def _get(self, path: str, into: type[T], key: ApiKey, ends: float) -> Awaitable[T]:
-        return self._call(Request("GET", path, key), into, ends)
+    def _read(self, deadline_at: float) -> Read:
+        return partial(self._caller.read, deadline_at=deadline_at)
 
-    async def _try(self, path: str, into: type[T], key: ApiKey, ends: float) -> T | OpenRouterError:
-        """Make a fault a value; but nothing goes on after the client was closed."""
-        try:
-            return await self._get(path, into, key, ends)
-        except ClientClosedError:
-            raise
-        except OpenRouterError as error:
-            return error.with_traceback(None)  # a value; its frames would only keep memory alive
 
-    def _call(self, request: Request, into: type[T], ends: float, *, whole: bool = False) -> Awaitable[T]:
-        is_write = request.method != "GET"
-        return retry(
-            self._attempt(request, into, whole=whole),
-            self._retry,
-            is_write=is_write,
-            ends=ends,
-            sleep=self._transport.sleep,
-        )
-
-    def _attempt(
-        self, request: Request, into: type[T], *, whole: bool = False
-    ) -> Callable[[float], Awaitable[T]]:
-        transport = self._transport
-
-        async def attempt(left: float) -> T:
-            return decode(await transport.send(request, left), into, key=request.key, whole=whole)
-
-        return attempt
-
-    def _fetch(self, path: str, into: type[T], key: ApiKey, flow: Flow) -> Awaitable[T]:
-        attempt = self._attempt(Request("GET", path, key), into)
-        return flow.retry(attempt, self._retry, key, wait=self._transport.unless_closed)
+public(CreditsClient)

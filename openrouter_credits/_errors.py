@@ -31,19 +31,25 @@ Errors are plain data: they pickle, they copy, and they hold neither a key nor a
 from __future__ import annotations
 
 import copy
+import copyreg
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from attrs import frozen
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from datetime import datetime
-
-    from openrouter_credits._models.key import Credits
+from openrouter_credits._models import Credits
+from openrouter_credits._public import public
 
 RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 """Statuses that pass by themselves (OpenRouter's documents, and Cloudflare's 52x)."""
+
+_LONGEST_SHARED_WAIT = 60.0
+"""In seconds: a longer wait is about one key's day, not about how fast the host is asked."""
+_KEY_LIMIT = re.compile(r"\b(key|daily|per-day|free)\b|free-models|openrouter_key_limit", re.IGNORECASE)
 
 
 @frozen
@@ -86,25 +92,20 @@ class OpenRouterError(Exception):
 
     def __str__(self) -> str:
         summary = self.summary
-        return (
-            f"{summary}{'' if summary.endswith(('.', '!', '?')) else '.'} {self.remedy}"
-            if summary
-            else self.remedy
-        )
+        if not summary:
+            return self.remedy
+        stop = "" if summary.endswith((".", "!", "?")) else "."
+        return f"{summary}{stop} {self.remedy}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _blank, (type(self), self.args), self.__dict__
-
-
-def _blank(cls: type[OpenRouterError], args: tuple[Any, ...]) -> OpenRouterError:
-    """Make an error to be filled with another one's facts, whatever its constructor asks for."""
-    error = cls.__new__(cls)
-    error.args = args
-    return error
+        """Copy and pickle the facts without the constructor, which may need other arguments than `args`."""
+        # the stubs do not have it
+        make = copyreg.__newobj__  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+        return make, (type(self),), {**self.__dict__, "args": self.args}
 
 
 def detached(error: OpenRouterError) -> OpenRouterError:
-    """Copy an error without its traceback and attempts: both pin memory, and the latter would make a cycle."""
+    """Copy an error without traceback and attempts: both pin memory, and attempts would make a cycle."""
     bare = copy.copy(error)
     bare.attempts = ()
     return bare
@@ -120,8 +121,8 @@ class MissingKeyError(ConfigurationError):
     """The call needs an API key and the client has none; nothing was sent."""
 
     remedy = (
-        "Pass api_key=..., or set OPENROUTER_API_KEY (or OPENROUTER_KEY, or OPENROUTER_MANAGEMENT_KEY) before the client is made: "
-        "load_dotenv() called later is too late."
+        "Pass api_key=..., or set OPENROUTER_API_KEY (or OPENROUTER_KEY, or OPENROUTER_MANAGEMENT_KEY) "
+        "before the client is made: load_dotenv() called later is too late."
     )
 
 
@@ -151,7 +152,7 @@ class APIConnectionError(OpenRouterError):
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):
-    """No whole answer in time: the attempt's `timeout`, the call's `deadline`, or a timer of the HTTP library."""
+    """No whole answer in time: the attempt's `timeout`, the call's `deadline`, or a timer of aiohttp."""
 
     remedy = "Try again, or allow more time (timeout, deadline)."
 
@@ -159,7 +160,10 @@ class APITimeoutError(APIConnectionError, TimeoutError):
 class TLSError(APIConnectionError):
     """The server's certificate or host name was not accepted; nothing was sent."""
 
-    remedy = "Check base_url, the clock of this machine and any proxy that opens TLS; never switch verification off."
+    remedy = (
+        "Check base_url, the clock of this machine and any proxy that opens TLS; "
+        "never switch verification off."
+    )
     is_retryable = False
 
 
@@ -191,7 +195,7 @@ class UnconfirmedCreditsError(OpenRouterError):
     credits: Credits
     """What the server said."""
 
-    def __init__(self, credits: Credits, *, problems: Iterable[OpenRouterError] = ()) -> None:  # noqa: A002 - the API's own name
+    def __init__(self, credits: Credits, *, problems: Iterable[OpenRouterError] = ()) -> None:
         super().__init__("GET /credits answered 0 of 0, which nothing confirms", problems=problems)
         self.credits = credits
 
@@ -207,7 +211,7 @@ class APIStatusError(OpenRouterError):
 
     remedy = "Read the server's message; the request cannot succeed as it is."
     message: str
-    """The server's words: at most 200 characters, without control characters and keys; empty if there were none."""
+    """The server's words: at most 200 characters, without control characters and keys; may be empty."""
     status: int
     """The HTTP status; 200 when the error came inside a 200."""
     code: int | None
@@ -292,7 +296,10 @@ class PermissionDeniedError(APIStatusError):
 class ManagementKeyRequiredError(PermissionDeniedError):
     """403: only management keys (formerly provisioning keys) may do this."""
 
-    remedy = "Create a management key at https://openrouter.ai/settings/management-keys; the key's own limit (/key) can be read without one."
+    remedy = (
+        "Create a management key at https://openrouter.ai/settings/management-keys; "
+        "the key's own limit (/key) can be read without one."
+    )
 
 
 class KeyLimitExceededError(PermissionDeniedError):
@@ -316,7 +323,21 @@ class RedirectError(APIStatusError):
 class RateLimitError(APIStatusError):
     """429: too many requests; `retry_after` and `resets_at` say how long to wait, if the server did."""
 
-    remedy = "Wait until the time the server named, then ask less often: its figures are cached for about a minute."
+    remedy = (
+        "Wait until the time the server named, then ask less often: "
+        "its figures are cached for about a minute."
+    )
+
+    @property
+    def is_key_limit(self) -> bool:
+        """Whether the limit is the key's own (daily, free models): a slower pace of others does not help.
+
+        The server names such a limit in its message or in `metadata.limit_source`, or asks for more than a
+        minute.
+        """
+        if (self.retry_after or 0) > _LONGEST_SHARED_WAIT:
+            return True
+        return _KEY_LIMIT.search(f"{self.message} {self.metadata.get('limit_source')}") is not None
 
 
 class ServerError(APIStatusError):
@@ -348,3 +369,9 @@ def status_error_class(status: int, message: str) -> type[APIStatusError]:
     if status >= 500:
         return ServerError
     return _CLASSES.get(status, APIStatusError)
+
+
+public(
+    Attempt,
+    *(item for item in list(vars().values()) if inspect.isclass(item) and issubclass(item, OpenRouterError)),
+)

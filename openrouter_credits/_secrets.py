@@ -1,14 +1,13 @@
-"""API keys that never print, where they come from, and strangers' words without them."""
+"""API keys that never print, and where they come from."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Mapping
+from typing import NoReturn
 
 from openrouter_credits._errors import InvalidKeyError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from openrouter_credits._public import public
 
 API_KEY_VARIABLES = ("OPENROUTER_API_KEY", "OPENROUTER_KEY")
 MANAGEMENT_KEY_VARIABLES = (
@@ -18,11 +17,6 @@ MANAGEMENT_KEY_VARIABLES = (
     "OPENROUTER_PROVISIONING_API_KEY",
 )
 
-_CONTROLS = frozenset(map(chr, (*range(32), 127)))
-_QUOTED_CHARACTERS = 200
-# C0 and C1 controls (terminal escapes), marks that turn the direction of text, and halves of surrogate pairs
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-_LOOKS_LIKE_A_KEY = re.compile(r"sk-or-[\w-]{20,}")
 _NOT_A_KEY_CHARACTER = re.compile(r"[^\x21-\x7e]")
 
 
@@ -50,9 +44,9 @@ class HiddenUrl(str):
 class ApiKey:
     """An OpenRouter API key that shows itself masked, everywhere but in `reveal()`.
 
-    White space around the text, one pair of quotes and one leading word `Bearer` are dropped: they are pasted along so often.
-    Equal by value and hashable. A copy is the key itself. Pickling is a `TypeError`: a key must not travel by accident,
-    nor its mask as a key.
+    White space around the text, one pair of quotes and one leading word `Bearer` are dropped: they are often
+    pasted along with a key. Equal by value and hashable. A copy is the key itself. Pickling is a `TypeError`:
+    a key must not travel by accident, nor its mask as a key.
 
     Raises:
         InvalidKeyError: the text is blank or has a character outside of printable ASCII.
@@ -103,8 +97,13 @@ class ApiKey:
         raise TypeError("an ApiKey is not pickled: hand over reveal() yourself if the key must travel")
 
 
+def is_mask(text: str) -> bool:
+    """Tell whether a text looks like a masked key."""
+    return text == "***" or (len(text) == 19 and text[12:15] == "...")
+
+
 def parse_key(text: object) -> ApiKey | InvalidKeyError | TypeError:
-    """Read a key's text; an error is returned, so that no frame that holds the text raises it."""
+    """Read a key's text; an error is returned, so that no frame raises it while it holds the text."""
     if isinstance(text, ApiKey):
         return text
     if not isinstance(text, str):
@@ -117,25 +116,22 @@ def parse_key(text: object) -> ApiKey | InvalidKeyError | TypeError:
     if not stripped:
         return InvalidKeyError("The API key is blank")
     if wrong := _NOT_A_KEY_CHARACTER.search(stripped):
-        character = wrong.group()
-        name = (
-            "white space"
-            if character.isspace()
-            else "a control character"
-            if ord(character) < 32 or character == "\x7f"
-            else "not ASCII"
-        )
-        return InvalidKeyError(
-            f"The API key's character {wrong.start() + 1} of {len(stripped)} (U+{ord(character):04X}) is {name}"
-        )
+        place = f"character {wrong.start() + 1} of {len(stripped)} (U+{ord(wrong.group()):04X})"
+        return InvalidKeyError(f"The API key's {place} is {_kind(wrong.group())}")
     key = object.__new__(ApiKey)
     key._text = stripped
     key._header = BearerHeader(f"Bearer {stripped}")
     return key
 
 
+def _kind(character: str) -> str:
+    if character.isspace():
+        return "white space"
+    return "a control character" if ord(character) < 32 or character == "\x7f" else "not ASCII"
+
+
 def key_from_environment(variables: tuple[str, ...], environ: Mapping[str, str]) -> ApiKey | Exception | None:
-    """Read a key from the first of these variables that is not blank; an error names the variable, and is returned."""
+    """Read a key from the first variable that is not blank; an error names the variable, and is returned."""
     for name in variables:
         if not environ.get(name, "").strip():
             continue
@@ -144,23 +140,4 @@ def key_from_environment(variables: tuple[str, ...], environ: Mapping[str, str])
     return None
 
 
-def quote(text: str, key: ApiKey | None) -> str:
-    """Make a stranger's words fit to be shown: no key, no control characters, at most 200 characters."""
-    text = _UNPRINTABLE.sub("", re.sub(r"[\t\r\n]+", " ", text))
-    if key is not None:
-        text = text.replace(key.reveal(), str(key))
-    text = _LOOKS_LIKE_A_KEY.sub("sk-or-***", text)
-    return text if len(text) <= _QUOTED_CHARACTERS else f"{text[: _QUOTED_CHARACTERS - 3]}..."
-
-
-def quote_all(value: Any, key: ApiKey | None, depth: int = 5) -> Any:
-    """Do so with all texts in some JSON, and cut what is nested deeply."""
-    if isinstance(value, str):
-        return quote(value, key)
-    if not isinstance(value, dict | list):
-        return value
-    if depth == 0:
-        return "..."
-    if isinstance(value, list):
-        return [quote_all(item, key, depth - 1) for item in value]
-    return {quote(name, key): quote_all(item, key, depth - 1) for name, item in value.items()}
+public(ApiKey)

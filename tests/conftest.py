@@ -1,4 +1,4 @@
-"""Fixtures of all tests: an environment without keys and proxies, aioresponses repaired, and servers that stop by themselves."""
+"""Fixtures of all tests: no keys or proxies in the environment, repaired aioresponses, servers that stop."""
 
 from __future__ import annotations
 
@@ -38,9 +38,8 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "real_time: the test runs in real time; all others run in virtual time"
     )
     config.addinivalue_line("markers", "process: the test starts processes")
-    if (
-        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    ):  # `make test &` in a script ignores it, and children would inherit that
+    # `make test &` in a script ignores it, and children would inherit that
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -50,7 +49,7 @@ def is_below(item: pytest.Item, places: list[Path]) -> bool:
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Run each test in virtual time, so that no slow machine can fail it; unless it says that it needs real time."""
+    """Run each test in virtual time, so that no slow machine fails it, unless it says it needs real time."""
     if item.get_closest_marker("real_time") or is_below(item, PROGRAMS):
         return {"real": asyncio.new_event_loop}
     return {"virtual": VirtualLoop}
@@ -59,8 +58,9 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Measure coverage in plain unit tests alone.
 
-    A line that only a page or a fault runs has no test of its own, and one that only Hypothesis runs is tested by chance. It
-    saves a minute, too: the tracer of Python 3.11 makes searches and simulations, which say so themselves, take thrice as long.
+    A line that only a page or a fault runs has no test of its own, and one that only Hypothesis runs is
+    tested by chance. It saves a minute, too: the tracer of Python 3.11 makes searches and simulations, which
+    say so themselves, take thrice as long.
     """
     for item in items:
         if is_below(item, NOT_COVERING) or is_hypothesis_test(getattr(item, "obj", None)):
@@ -69,7 +69,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _small_heap() -> Iterator[None]:
-    """Keep what was imported so far out of the garbage collections that each test makes: they take a tenth of the time."""
+    """Keep what was imported so far out of each test's garbage collections: they take a tenth of the time."""
     gc.freeze()
     yield
     gc.unfreeze()
@@ -88,8 +88,9 @@ def mocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses]:
     """Run aioresponses, repaired for aiohttp 3.14.
 
     aioresponses 0.7.9 makes a `ClientResponse` as aiohttp 3.13 wanted it, and fails on 3.14 and later with
-    `ClientResponse.__init__() missing 1 required keyword-only argument: 'stream_writer'` (its issue 289). Until a release of
-    aioresponses passes one, this does; then the patch here can go, and nothing else changes.
+    `ClientResponse.__init__() missing 1 required keyword-only argument: 'stream_writer'` (its issue 289).
+    Until a release of aioresponses passes one, this does; then the patch here can go, and nothing else
+    changes.
     """
     monkeypatch.setattr(
         "aioresponses.core.ClientResponse", partial(aiohttp.ClientResponse, stream_writer=Mock())

@@ -1,4 +1,4 @@
-"""Users can test with aioresponses; the `mocked` fixture of `conftest.py` has the one repair that it needs."""
+"""Users can test with aioresponses; the `mocked` fixture of `conftest.py` has the one repair it needs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEY_URL = "https://openrouter.ai/api/v1/key"
 
 
 async def test_credits_are_read(mocked: aioresponses) -> None:
-    """A mocked body gives exact money, and the mock sees the key where a server would, masked in its `repr`."""
+    """A mocked body gives exact money; the mock sees the key where a server would, masked in its `repr`."""
     mocked.get(CREDITS, body=sample("credits-noise"))
 
     async with CreditsClient(KEY) as client:

@@ -223,7 +223,7 @@ async def test_key_is_one_request(serve: Serve, connect: Connect) -> None:
     ],
 )
 async def test_a_zero_is_not_believed(info: bytes, confirmed: bool, serve: Serve, connect: Connect) -> None:
-    """credits() returns a 0/0 only if one request to `/key` confirms it, and else raises an error that has it."""
+    """credits() returns a 0/0 only if one request to `/key` confirms it; else it raises an error with it."""
     server = await serve(NOTHING, info)
 
     result = await outcome(connect(server, KEY).credits())
@@ -395,7 +395,7 @@ async def test_with_key_shares_the_connections(serve: Serve, connect: Connect) -
 
     assert server.keys == [KEY, OTHER_KEY, THIRD_KEY]
     assert server.connections == 1
-    assert child._retry is parent._retry
+    assert child._caller.policy is parent._caller.policy
 
 
 async def test_closing_a_child_closes_nothing(serve: Serve, connect: Connect) -> None:
@@ -521,7 +521,7 @@ def test_a_base_url_that_no_key_should_go_to_is_refused(
 async def test_wrong_arguments_are_told_at_construction(
     arguments: dict[str, Any], kind: type[Exception]
 ) -> None:
-    """The constructor raises TypeError for wrong types, ValueError for impossible numbers, and shows no secret."""
+    """The constructor raises TypeError for wrong types, ValueError for impossible numbers, with no secret."""
     async with aiohttp.ClientSession() as session:
         if arguments.get("session") == "any":
             arguments = arguments | {"session": session}
@@ -604,7 +604,7 @@ async def test_an_attempt_s_waits_are_the_policy_s(serve: Serve, monkeypatch: py
     """A client waits between attempts as its RetryPolicy says, and its error lists those waits."""
     server, slept = await serve(reply(503)), FakeTime()
     async with CreditsClient(KEY, base_url=server.url, retry=RetryPolicy(attempts=4)) as client:
-        monkeypatch.setattr(client._transport, "sleep", slept.sleep)
+        monkeypatch.setattr(client._caller._transport, "sleep", slept.sleep)
         error = await outcome(client.credits())
 
     assert isinstance(error, OpenRouterError)

@@ -123,7 +123,7 @@ def facts(error: OpenRouterError) -> tuple[Any, ...]:
 def subclasses(kind: type[OpenRouterError]) -> Iterator[type[OpenRouterError]]:
     """Yield the subclasses that this package defines, at every depth."""
     for child in kind.__subclasses__():
-        if child.__module__.startswith("openrouter_credits."):
+        if child.__module__ == "openrouter_credits":
             yield child
             yield from subclasses(child)
 
@@ -164,6 +164,14 @@ def test_every_error_copies_and_pickles_whole(through: Callable[[OpenRouterError
     pairs = list(zip(originals, twins, strict=True))
     assert [type(error) for error, twin in pairs if twin is error] == []
     assert [(facts(error), facts(twin)) for error, twin in pairs if facts(twin) != facts(error)] == []
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_pickled_error_names_no_private_module(protocol: int) -> None:
+    """A pickle of an error names the classes as users import them, and so outlasts a move of their files."""
+    pickles = [pickle.dumps(make(kind), protocol) for kind in KINDS]
+
+    assert [data for data in pickles if b"openrouter_credits._" in data] == []
 
 
 @pytest.mark.parametrize(
@@ -329,6 +337,36 @@ def test_402_says_which_purse_is_empty(
 
 
 @pytest.mark.parametrize(
+    ("retry_after", "message", "metadata", "expected"),
+    [
+        (1.0, "Rate limit exceeded", {}, False),
+        (None, "Rate limit exceeded", {}, False),
+        (None, "", {}, False),
+        (60.0, "Rate limit exceeded", {}, False),
+        (60.5, "Rate limit exceeded", {}, True),
+        (1.0, "Rate limit exceeded: free-models-per-min", {}, True),
+        (1.0, "Rate limit exceeded: free-models-per-day", {}, True),
+        (1.0, "Daily limit reached", {}, True),
+        (1.0, "Requests per-day exceeded", {}, True),
+        (1.0, "The free tier is used up", {}, True),
+        (1.0, "This key has a limit of 10 requests a minute", {}, True),
+        (1.0, "Too many requests from the monkey house", {}, False),
+        (1.0, "Rate limit exceeded", {"limit_source": "openrouter_key_limit"}, True),
+        (1.0, "Rate limit exceeded", {"limit_source": "openrouter_credits"}, False),
+        (1.0, "Rate limit exceeded", {"limit_source": 7}, False),
+    ],
+)
+def test_a_limit_of_the_key_itself_is_told_by_its_length_or_its_words(
+    retry_after: float | None, message: str, metadata: dict[str, Any], expected: bool
+) -> None:
+    """A 429 is about the key alone if its hint is over 60 s or it names a key, daily or free-tier limit."""
+    error = RateLimitError(message, status=429, retry_after=retry_after, metadata=metadata)
+
+    assert error.is_key_limit is expected
+    assert error.is_retryable
+
+
+@pytest.mark.parametrize(
     ("kind", "words"),
     [
         (
@@ -387,9 +425,7 @@ def test_no_facts_are_shared_between_errors() -> None:
 
 
 def test_a_traceback_prints() -> None:
-    """The last line of a traceback is the class of the error and its whole text."""
+    """The last line of a traceback names the class as users import it, and the whole text."""
     error = make(RateLimitError)
 
-    assert (
-        traceback.format_exception_only(error)[-1] == f"openrouter_credits._errors.RateLimitError: {error}\n"
-    )
+    assert traceback.format_exception_only(error)[-1] == f"openrouter_credits.RateLimitError: {error}\n"

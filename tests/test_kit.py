@@ -67,7 +67,7 @@ async def test_settling_lets_everything_arrive(serve: Serve, connect: Connect) -
 
 
 async def test_a_thread_is_waited_for() -> None:
-    """A thread works in real time, which virtual time does not overtake: a time-out of 30 s is not reached in 0.05."""
+    """Virtual time does not overtake a thread's real time: its 0.05 s do not reach a time-out of 30 s."""
     async with asyncio.timeout(30):
         await asyncio.to_thread(time.sleep, 0.05)
 
@@ -119,7 +119,7 @@ async def test_a_condition_that_never_comes_fails(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.real_time
 async def test_real_time_is_there_for_those_who_ask() -> None:
-    """A test marked `real_time` runs on an ordinary loop, and its upper bounds allow for a machine that stands still."""
+    """A test marked `real_time` runs on an ordinary loop, with upper bounds that allow for a standstill."""
     assert not isinstance(asyncio.get_running_loop(), VirtualLoop)
     assert allowance() == 0.5
 

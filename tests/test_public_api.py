@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import ast
 import inspect
+import pickle
 import re
 import runpy
 import subprocess
 import sys
 import tomllib
+import typing
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import openrouter_credits
-from openrouter_credits._call.protocol import USER_AGENT
+import openrouter_credits.testing
+from openrouter_credits import (
+    APITimeoutError,
+    Attempt,
+    CheckReport,
+    Credits,
+    Level,
+    RateLimitError,
+    RetryPolicy,
+)
+from openrouter_credits._call.request import USER_AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,103 +37,71 @@ PACKAGE = Path(openrouter_credits.__file__).parent
 ROOT = Path(__file__).parents[1]
 
 PUBLIC = """
-    APIConnectionError APIStatusError APITimeoutError AmbiguousWriteError ApiKey Attempt AuthenticationError BadRequestError
-    Budget CheckReport ClientClosedError ConfigurationError Credits CreditsClient FreeModelQuota InvalidKeyError
-    InvalidResponseError KeyCheck KeyInfo KeyLimitExceededError KeySpec KeyStatus Level LocalResourceError
-    ManagementKeyRequiredError MissingKeyError NotFoundError OpenRouterError PaymentRequiredError PermissionDeniedError
-    RateLimitError RedirectError ResponseTooLargeError RetryPolicy ServerError Spendable TLSError UnconfirmedCreditsError Wallet
-    __version__ format_usd
+    APIConnectionError APIStatusError APITimeoutError AmbiguousWriteError ApiKey Attempt
+    AuthenticationError BadRequestError Bound Budget CheckReport ClientClosedError ConfigurationError
+    Credits CreditsClient FreeModelQuota InvalidKeyError InvalidResponseError KeyCheck KeyInfo
+    KeyLimitExceededError KeySpec KeyStatus Level LocalResourceError ManagementKeyRequiredError
+    MissingKeyError NotFoundError OpenRouterError PaymentRequiredError PermissionDeniedError
+    RateLimitError RedirectError ResponseTooLargeError RetryPolicy ServerError Spendable TLSError
+    Total UnconfirmedCreditsError Wallet __version__ format_usd
 """.split()  # noqa: SIM905 - forty names are read more easily so
 
+BOTTOM = {"_version", "_public", "_arguments", "_documents"}
+CORE = BOTTOM | {"_models", "_errors", "_secrets", "_words", "_status", "_call", "_batch"}
 ALLOWED: dict[str, set[str]] = {
     "_version": set(),
-    "_errors": set(),
-    "_models.key": set(),
-    "_call.hints": set(),
-    "_call.deadlines": set(),
-    "_status.look": set(),
-    "_batch.pace": set(),
-    "_secrets": {"_errors"},
-    "_call.structure": {"_models.key"},
-    "_status.status": {"_models.key", "_errors"},
-    "_status.spendable": {"_models.key", "_errors", "_status.status"},
-    "_call.protocol": {"_errors", "_secrets", "_models.key", "_call.hints", "_call.structure", "_version"},
-    "_call.retry": {"_errors"},
-    "_batch.gates": {"_errors", "_call.retry", "_batch.pace"},
-    "_call.transport": {
-        "_errors",
-        "_secrets",
-        "_models.key",
-        "_call.protocol",
-        "_call.retry",
-        "_batch.gates",
-        "_call.deadlines",
-    },
-    "_batch.report": {"_errors", "_secrets", "_models.key", "_status.spendable", "_call.retry"},
-    "_batch.source": {"_secrets", "_batch.report"},
-    "_batch.run": {
-        "_errors",
-        "_secrets",
-        "_models.key",
-        "_status.spendable",
-        "_call.retry",
-        "_batch.gates",
-        "_batch.pace",
-        "_call.deadlines",
-        "_status.look",
-        "_batch.report",
-        "_batch.source",
-    },
-    "_client": {
-        "_errors",
-        "_secrets",
-        "_models.key",
-        "_status.spendable",
-        "_call.protocol",
-        "_call.retry",
-        "_batch.gates",
-        "_status.look",
-        "_call.transport",
-        "_batch.report",
-        "_batch.run",
-    },
+    "_public": set(),
+    "_arguments": set(),
+    "_documents": set(),
+    "_models": BOTTOM,
+    "_errors": BOTTOM | {"_models"},
+    "_secrets": BOTTOM | {"_errors"},
+    "_words": BOTTOM | {"_models", "_errors", "_secrets"},
+    "_status": BOTTOM | {"_models", "_errors", "_secrets", "_words"},
+    "_call": BOTTOM | {"_models", "_errors", "_secrets", "_words"},
+    "_batch": CORE - {"_batch"},
+    "_client": CORE,
+    "testing": {"", "_public"},
+    "cli": {"", "testing", "_documents", "_words"},
 }
-"""The modules that each module may import when it runs: one noun each, and imports point one way.
+"""The places of this package that each place may import; "" is the door, which re-exports the public names.
 
-Imports for annotations alone do not count. `_structure` and `_hints` are parts of `_protocol`, `_deadlines` of `_transport`,
-`_explain` of `_spendable`, `_pace` of `_flow`, `_batch`, `_source` and `_together` of `_check`; the client offers the batches, and so
-stands above them.
+An underscore file is vocabulary, an underscore folder is machinery, and a plain folder is a room that users
+enter. Imports for annotations count as well, so that a reader never has to look upwards.
 """
 
 
 def module_name(path: Path) -> str:
-    """Name a file's module within the package."""
-    return path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", ".")
+    """Name a file's module within the package; "" is the package itself."""
+    return (
+        ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").removesuffix(".")
+    )
 
 
 MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
-CORE = sorted(name for name in MODULES if name.startswith("_") and "__" not in name)
+
+
+def within_package(module: str) -> str | None:
+    """Name a module as this package does: "" for the package itself, `None` for a module of others."""
+    if module.split(".", maxsplit=1)[0] != "openrouter_credits":
+        return None
+    return module.removeprefix("openrouter_credits").removeprefix(".")
+
+
+def place_of(module: str) -> str:
+    """Name the place that a module of this package stands in; "" for the door."""
+    first = module.split(".", maxsplit=1)[0]
+    return "" if first == "__main__" else first
 
 
 def imports(path: Path) -> Iterator[str]:
-    """List the modules that a file imports, at its top or in functions, but not for annotations alone."""
-
-    def walk(node: ast.AST) -> Iterator[ast.AST]:
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            return
-        yield node
-        for child in ast.iter_child_nodes(node):
-            yield from walk(child)
-
-    for node in walk(ast.parse(path.read_text(encoding="utf-8"))):
+    """List the modules that a file imports: at its top, in functions, and for annotations."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
             yield node.module or ""
-            yield from (
-                f"{node.module}.{alias.name}" for alias in node.names if node.module == "openrouter_credits"
-            )
 
 
 def run(program: str) -> str:
@@ -195,45 +176,107 @@ def test_every_module_says_what_it_is_for() -> None:
     ] == []
 
 
+def public_items() -> Iterator[tuple[str, Any]]:
+    """List public classes, functions and methods, each with its full name."""
+    for module in (openrouter_credits, openrouter_credits.testing):
+        for name in module.__all__:
+            item = getattr(module, name)
+            if not isinstance(item, str):
+                yield f"{module.__name__}.{name}", item
+            if isinstance(item, type):
+                for member, value in inspect.getmembers_static(item):
+                    function = value.fget if isinstance(value, property) else value
+                    function = getattr(function, "__func__", function)
+                    if inspect.isfunction(function):
+                        yield f"{module.__name__}.{name}.{member}", function
+
+
+def test_annotations_resolve() -> None:
+    """`typing.get_type_hints` resolves the annotations of every public class, method and function."""
+    items = dict(public_items())
+
+    hints = {name: typing.get_type_hints(item) for name, item in items.items()}
+
+    assert Decimal | None == hints["openrouter_credits.KeyInfo"]["limit"]
+    assert Decimal | None == hints["openrouter_credits.KeyInfo.__init__"]["limit"]
+    assert CheckReport == hints["openrouter_credits.CreditsClient.check_all"]["return"]
+    assert len(items) > 200
+
+
+def test_public_classes_are_of_the_door() -> None:
+    """Public classes and functions say that they are from the module users import them from."""
+    for module in (openrouter_credits, openrouter_credits.testing):
+        items = [item for name in module.__all__ if not isinstance(item := getattr(module, name), str)]
+        assert [item for item in items if item.__module__ != module.__name__] == []
+
+
+def test_pickles_name_the_door_alone() -> None:
+    """A pickle of public values and errors names no module of this package but the door."""
+    status = 429
+    error = RateLimitError("slow down", status=status)
+    error.attempts = (Attempt(APITimeoutError("late"), None, 1.0, 0.0),)
+    values = [error, Credits(Decimal(5), Decimal(3)), Level.OK, RetryPolicy(), openrouter_credits.format_usd]
+
+    pickled = pickle.dumps(values)
+
+    modules = set(re.findall(rb"openrouter_credits[\w.]*", pickled))
+    assert {b"openrouter_credits"} == modules
+    assert str(error) == str(pickle.loads(pickled)[0])
+
+
 def test_every_module_has_its_place() -> None:
-    """The table of allowed imports has an entry for each module, and no other."""
-    assert set(CORE) == set(ALLOWED)
+    """The table of places has a row for each place of the package."""
+    assert {place for module in MODULES if (place := place_of(module))} == set(ALLOWED)
 
 
-def test_imports_point_one_way() -> None:
-    """Each module imports only the modules that the table allows it."""
-    prefix = "openrouter_credits."
-    imported = {
-        (name, module.removeprefix(prefix))
-        for name in CORE
-        for module in imports(MODULES[name])
-        if module.startswith(prefix)
+def test_each_place_imports_only_the_places_below_it() -> None:
+    """Each place of the package imports only the places that the table allows it."""
+    arrows = {
+        (place_of(name), place_of(module))
+        for name, path in MODULES.items()
+        for module in map(within_package, imports(path))
+        if module is not None and place_of(name)
     }
 
-    assert {("_client", "_call.transport"), ("_call.protocol", "_errors")} <= imported
-    assert [f"{name} imports {other}" for name, other in sorted(imported) if other not in ALLOWED[name]] == []
+    assert {("_client", "_call"), ("_batch", "_status"), ("cli", "")} <= arrows
+    assert [
+        f"{place} imports {other or 'the door'}"
+        for place, other in sorted(arrows)
+        if place != other and other not in ALLOWED[place]
+    ] == []
 
 
-def test_the_table_has_no_cycles() -> None:
-    """The table of allowed imports has no cycle, which would allow imports to point both ways."""
-    order: list[str] = []
-    while len(order) < len(ALLOWED):
-        ready = [name for name in ALLOWED if name not in order and ALLOWED[name] <= set(order)]
-        assert ready
-        order += ready
+def test_modules_have_no_import_cycle() -> None:
+    """No module imports itself through others, imports for annotations included."""
+    graph = {
+        name: {within_package(module) for module in imports(path)} & set(MODULES)
+        for name, path in MODULES.items()
+    }
+    while ready := [name for name, needed in graph.items() if not needed]:
+        graph = {name: needed - set(ready) for name, needed in graph.items() if name not in ready}
+
+    assert graph == {}
 
 
-def test_only_the_transport_and_the_testing_kit_import_aiohttp() -> None:
-    """Only `_transport` and the testing kit import aiohttp, so that all other modules are free of I/O."""
+def test_aiohttp_has_its_places() -> None:
+    """Only `_call/session`, `_call/transport` and the testing kit import aiohttp: the rest has no I/O."""
     users = {
         name
-        for name in MODULES
-        for module in imports(MODULES[name])
+        for name, path in MODULES.items()
+        for module in imports(path)
         if module.split(".")[0] in {"aiohttp", "yarl", "multidict"}
     }
 
-    assert "_call.transport" in users
-    assert [name for name in sorted(users - {"_call.transport"}) if not name.startswith("testing.")] == []
+    assert {"_call.session", "_call.transport"} == {name for name in users if place_of(name) != "testing"}
+
+
+def test_modules_are_short() -> None:
+    """No module is longer than 250 lines, but the catalogue of errors and the client with its docstrings."""
+    long = {
+        name for name, path in MODULES.items() if len(path.read_text(encoding="utf-8").splitlines()) > 250
+    }
+
+    assert {"_errors", "_client"} == long
 
 
 def test_the_core_imports_its_dependencies_and_nothing_else() -> None:

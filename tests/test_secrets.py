@@ -17,6 +17,7 @@ from openrouter_credits._secrets import (
     MANAGEMENT_KEY_VARIABLES,
     BearerHeader,
     HiddenUrl,
+    is_mask,
     key_from_environment,
     parse_key,
 )
@@ -129,13 +130,29 @@ def test_a_key_shows_itself_masked(text: str, mask: str) -> None:
     """A key prints as its mask, in OpenRouter's own form; a key below 24 characters prints as `***`."""
     key = ApiKey(text)
 
-    assert (str(key), repr(key), f"{key}", "%s" % key, f"{key!r}") == (  # noqa: UP031 - one of the ways
-        mask,
-        f"ApiKey({mask!r})",
-        mask,
-        mask,
-        f"ApiKey({mask!r})",
-    )
+    shown = (str(key), repr(key), f"{key}", "%s" % key, f"{key!r}")  # noqa: UP031 - one of the ways
+    assert shown == (mask, f"ApiKey({mask!r})", mask, mask, f"ApiKey({mask!r})")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (MASK, True),
+        ("***", True),
+        (str(ApiKey("my-own-proxy-token-12345")), True),
+        (KEY, False),
+        ("", False),
+        ("****", False),
+        (f"{MASK}.", False),
+        (f"x{MASK}", False),
+        (MASK[1:], False),
+        ("x" * 19, False),
+        (f"{'x' * 11}...{'x' * 5}", False),
+    ],
+)
+def test_a_mask_is_told_from_a_key(text: str, expected: bool) -> None:
+    """is_mask() says whether a text has the form in which a key shows itself."""
+    assert is_mask(text) is expected
 
 
 def test_a_log_shows_the_mask(caplog: pytest.LogCaptureFixture) -> None:

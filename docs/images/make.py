@@ -1,6 +1,7 @@
-"""Draw status.svg and check.svg, as the program itself draws them; `python docs/images/make.py` from the top of the repository.
+"""Draw status.svg and check.svg, as the program itself draws them.
 
-The answers come from the server that the demo uses, at a fixed time, so that every run draws the same.
+Run `python docs/images/make.py` from the top of the repository. The answers come from the server that the
+demo uses, at a fixed time, so that every run draws the same.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from attrs import evolve
 from rich.console import Console
 
 from openrouter_credits import CheckReport, CreditsClient, KeyStatus, Level
+from openrouter_credits._status.spendable import spendable
 from openrouter_credits.cli._check import Format, draw_report
 from openrouter_credits.cli._demo import check_dozen
 from openrouter_credits.cli._demo_keys import make_cases
@@ -43,14 +45,11 @@ async def read() -> tuple[KeyStatus, CheckReport]:
 
 def at_that_time(status: KeyStatus) -> KeyStatus:
     """Move what the client dated by its own clock to the server's."""
-    spendable = status.spendable
-    if status.key is not None and spendable.bound_by == "key_limit":
-        spendable = evolve(spendable, resets_at=status.key.next_reset(NOW))
-    return evolve(status, spendable=spendable, checked_at=NOW)
+    return evolve(status, spendable=spendable(status.credits, status.key, NOW), checked_at=NOW)
 
 
 def draw(title: str, width: int, paint: Callable[[Console], None]) -> str:
-    """Draw a terminal of so many columns as SVG, without the web font that rich would have the reader's browser fetch."""
+    """Draw a terminal of so many columns as SVG, without the web font that rich would make browsers fetch."""
     console = Console(
         record=True,
         width=width,

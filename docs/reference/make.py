@@ -1,6 +1,7 @@
-"""Write what the reference takes from the code; `python docs/reference/make.py` from the top of the repository.
+"""Write what the reference takes from the code.
 
-That is the page of the command line, and in the page of errors what stands between the comments `begin` and `end`.
+Run `python docs/reference/make.py` from the top of the repository. It writes the page of the command line,
+and in the page of errors what stands between the comments `begin` and `end`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ HERE = Path(__file__).parent
 CLI = """\
 # Command line
 
-The extra `cli` brings the command: `pip install "openrouter-credits[cli]"`. `python -m openrouter_credits` is the same.
+The extra `cli` brings the command: `pip install "openrouter-credits[cli]"`. \
+`python -m openrouter_credits` is the same.
 This page is what `--help` prints.
 """
 
@@ -52,7 +54,7 @@ def error_classes() -> list[type[OpenRouterError]]:
         return [error, *(found for kind in kinds for found in walk(kind))]
 
     # in the order they were written; a user's own subclass is not among them
-    order = [item for item in vars(openrouter_credits._errors).values() if isinstance(item, type)]  # noqa: SLF001 - as above
+    order = [item for item in vars(openrouter_credits._errors).values() if isinstance(item, type)]  # noqa: SLF001 - nothing public has the order
     return walk(OpenRouterError)
 
 
@@ -73,6 +75,13 @@ def error_tree() -> str:
     return "\n".join(["```", OpenRouterError.__name__, *walk(OpenRouterError, ""), "```"])
 
 
+def tried_again(error: type[OpenRouterError]) -> str:
+    """Say whether a call is tried again after an error that has no status of its own."""
+    if error.__name__ == "InvalidResponseError":
+        return "if the body was cut"
+    return "yes" if error.is_retryable else "no"
+
+
 def error_table() -> str:
     """Set status, class and remedy side by side."""
     rows = ["| Status | Class | Tried again | What to do |", "| --- | --- | --- | --- |"]
@@ -85,14 +94,7 @@ def error_table() -> str:
             )
             rows.append(f"| {FAMILIES.get(status, status)} | `{error.__name__}` | {again} | {made.remedy} |")
         elif not issubclass(error, APIStatusError) and error is not OpenRouterError:
-            again = (
-                "if the body was cut"
-                if error.__name__ == "InvalidResponseError"
-                else "yes"
-                if error.is_retryable
-                else "no"
-            )
-            rows.append(f"| - | `{error.__name__}` | {again} | {error.remedy} |")
+            rows.append(f"| - | `{error.__name__}` | {tried_again(error)} | {error.remedy} |")
     return "\n".join(rows)
 
 

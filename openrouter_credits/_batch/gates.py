@@ -1,6 +1,7 @@
-"""What the calls of one batch share: a retry budget, a gate for outages, and a pace.
+"""The gate that all calls of a batch share: a retry budget, a breaker for outages, and a pace.
 
-Every decision is synchronous and takes the time from an injected clock; `retry` and `turn` alone await. All times are in seconds.
+Every decision is synchronous and takes the time from an injected clock; `wait` alone awaits. All times are in
+seconds.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ import logging
 import math
 import random
 from collections import deque
+from collections.abc import Callable, Hashable
 from contextlib import suppress
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import TracebackType
 
 from attrs import Factory, define, field
 
-from openrouter_credits._batch.pace import NO_WAVE, Pace, Wave, is_own_limit
-from openrouter_credits._call.retry import RetryPolicy, retry
+from openrouter_credits._batch.breaker import Breaker, RetryBudget
+from openrouter_credits._batch.pace import NO_SLOW_START, Pace, SlowStart
 from openrouter_credits._errors import (
     APIConnectionError,
     APIStatusError,
@@ -29,188 +30,146 @@ from openrouter_credits._errors import (
     TLSError,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Hashable
-
-CAPACITY = 100.0
-START = 50.0
-PER_ANSWER = 0.2
-"""The retry budget: a retry costs 1, and every answer earns a fifth, so that a fifth more requests is all that retries can add."""
-
-FAILURES_TO_CLOSE = 20
-PROBE_FIRST = 0.5
-PROBE_MAX = 8.0
-
-T = TypeVar("T")
-
 logger = logging.getLogger("openrouter_credits")
 
 
 @define(eq=False)
-class Ticket:
-    """Leave to send one request."""
+class Turn:
+    """Leave to send one try of a key's call; the gates learn how it ended."""
 
-    at: float
+    gates: Gates
+    key: Hashable
+    sent_at: float
+    is_shared: bool = False
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.gates.answered(self)
+        elif isinstance(error, OpenRouterError):
+            if self.gates.failed(self, error):
+                logger.warning("requests of this batch are held back: %s", error.summary)
+        else:
+            self.gates.end(self)
 
 
 @define(eq=False)
-class Flow:
+class _Waiter:
+    """A call that waits for its turn."""
+
+    key: Hashable
+    turn: asyncio.Future[Turn]
+
+
+@define(eq=False)
+class Gates:
     """Decides when the next request of a batch may go."""
 
     rate: float | None = None
-    """Requests a second at most, if the caller said so."""
-    wave: Wave = NO_WAVE
+    """Requests a second at most, if the caller set a rate."""
+    slow_start: SlowStart = NO_SLOW_START
     """How carefully to begin."""
     clock: Callable[[], float] = field(kw_only=True)
     draw: Callable[[], float] = random.random
+    """Numbers from 0 to 1 for the jitter."""
 
-    pace: Pace = field(init=False, default=Factory(lambda self: Pace(self.rate, self.wave), takes_self=True))
-    tokens: float = field(init=False, default=START)
+    pace: Pace = field(
+        init=False, default=Factory(lambda self: Pace(self.rate, self.slow_start), takes_self=True)
+    )
+    breaker: Breaker = field(init=False, default=Factory(lambda self: Breaker(self.draw), takes_self=True))
+    budget: RetryBudget = field(init=False, factory=RetryBudget)
     in_flight: int = field(init=False, default=0)
     silent_since: float | None = field(init=False, default=None)
-    """Since when the host owes an answer; `None` if it owes none."""
-    _calls: int = field(init=False, default=0)
-    _fresh: deque[asyncio.Future[Ticket]] = field(init=False, factory=deque)
-    _retries: deque[asyncio.Future[Ticket]] = field(init=False, factory=deque)
+    """Start of the current silence of the host; `None` if nothing waits for an answer."""
+    _fresh: deque[_Waiter] = field(init=False, factory=deque)
+    _retries: deque[_Waiter] = field(init=False, factory=deque)
     _timer: asyncio.TimerHandle | None = field(init=False, default=None)
-    _failures: int = field(init=False, default=0)
-    _probe_at: float | None = field(init=False, default=None)
-    """When the next probe may go; `None` while there is no outage."""
-    _probe_delay: float = field(init=False, default=PROBE_FIRST)
-    _probe: Ticket | None = field(init=False, default=None)
-    """The probe that is under way."""
 
-    async def retry(
-        self,
-        attempt: Callable[[float], Awaitable[T]],
-        policy: RetryPolicy,
-        key: Hashable,
-        *,
-        wait: Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]],
-    ) -> T:
-        """Do what `retry()` does, and ask here before each try; the time that takes is not charged to the call's deadline.
-
-        Args:
-            attempt: one try, as for `retry()`.
-            policy: decides about this call alone.
-            key: whose call it is.
-            wait: awaits what it is given a function for, unless the client is closed.
-        """
-        gated, tries = 0.0, 0
-
-        def own_clock() -> float:
-            return self.clock() - gated
-
-        async def guarded(left: float) -> T:
-            nonlocal gated, tries
-            tries += 1
-            ticket = self.take(is_retry=tries > 1)
-            if ticket is None:
-                asked = self.clock()
-                ticket = await wait(partial(self.turn, is_retry=tries > 1))
-                gated += self.clock() - asked
-            try:
-                value = await attempt(left)
-            except OpenRouterError as error:
-                if self.failed(ticket, error, key):
-                    logger.warning("requests of this batch are held back: %s", error.summary)
-                raise
-            except BaseException:
-                self.end(ticket)
-                raise
-            self.answered(ticket)
-            return value
-
-        async def sleep(seconds: float) -> None:
-            await wait(partial(asyncio.sleep, seconds))
-
-        self._calls += 1
-        try:
-            return await retry(guarded, policy, clock=own_clock, sleep=sleep)
-        finally:
-            self._calls -= 1
-            if self._calls == 0:
-                self.silent_since = None
-
-    def take(self, *, is_retry: bool) -> Ticket | None:
-        """Let a request go now, if nothing holds it back and nobody waits."""
-        now = self.clock()
-        if self._fresh or self._retries or (is_retry and self.tokens < 1) or self._delay(now) > 0:
+    def take(self, key: Hashable, *, is_retry: bool) -> Turn | None:
+        """Let a request go now, if nothing holds it back and no other one waits."""
+        if self._fresh or self._retries or (is_retry and not self.budget.has_token()):
             return None
-        return self._grant(now, is_retry=is_retry)
+        now = self.clock()
+        return None if self._delay(now) > 0 else self._grant(key, now, is_retry=is_retry)
 
-    async def turn(self, *, is_retry: bool) -> Ticket:
-        """Wait until a request may go; a retry waits for a token too."""
+    async def wait(self, key: Hashable, *, is_retry: bool) -> Turn:
+        """Wait until a request may go; a retry waits for a token, too."""
         queue = self._retries if is_retry else self._fresh
-        turn: asyncio.Future[Ticket] = asyncio.get_running_loop().create_future()
-        queue.append(turn)
+        waiter = _Waiter(key, asyncio.get_running_loop().create_future())
+        queue.append(waiter)
         self._pump()
         try:
-            return await turn
+            return await waiter.turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.end(turn.result())
+            if waiter.turn.done() and not waiter.turn.cancelled():
+                self.end(waiter.turn.result())
             else:
                 with suppress(ValueError):  # it was passed over already
-                    queue.remove(turn)
+                    queue.remove(waiter)
                 self._pump()
             raise
 
-    def answered(self, ticket: Ticket) -> None:
-        """Note that the host answered: whatever it said, it is alive."""
-        self.tokens = min(CAPACITY, self.tokens + PER_ANSWER)
-        self._failures = 0
-        self._probe_at, self._probe_delay, self._probe = None, PROBE_FIRST, None
+    def answered(self, turn: Turn) -> None:
+        """Note that the host answered, whatever the answer was."""
+        self.budget.earn()
+        self.breaker.answered()
         self.silent_since = max(self.clock(), self.pace.paused_until) if self.in_flight > 1 else None
         self.pace.answered()
-        self.end(ticket)
+        self.end(turn)
 
-    def failed(self, ticket: Ticket, error: OpenRouterError, key: Hashable) -> bool:
-        """Note how a request failed, and close a gate if need be; tell whether one was closed."""
+    def failed(self, turn: Turn, error: OpenRouterError) -> bool:
+        """Note the error of a request, and hold the others back if need be; tell whether that is news."""
+        is_news = False
         match error:
             case RateLimitError():
-                closed = self._limit(ticket, error, key)
+                is_news = self._limit(turn, error)
             case TLSError() | LocalResourceError():
-                closed = False
+                pass
             case APIConnectionError() | ServerError():
-                closed = self._lose(ticket)
+                is_news = self.breaker.failed(turn, self.clock())
             case APIStatusError(is_retryable=True):  # 408
-                closed = self._lose(ticket)
+                is_news = self.breaker.failed(turn, self.clock())
             case APIStatusError() | InvalidResponseError():
-                self.answered(ticket)
+                self.answered(turn)
                 return False
             case _:
-                closed = False
-        self.end(ticket)
-        return closed
+                pass
+        self.end(turn)
+        return is_news
 
-    def end(self, ticket: Ticket) -> None:
-        """Note that a request is over; whoever waits may go."""
+    def end(self, turn: Turn) -> None:
+        """Note that a request is over; the next one that waits may go."""
         self.in_flight -= 1
-        if ticket is self._probe:
-            self._probe = None
+        self.breaker.ended(turn)
         self._pump()
 
-    def _grant(self, now: float, *, is_retry: bool) -> Ticket:
+    def rest(self) -> None:
+        """Note that no key is under way: nothing waits for an answer."""
+        self.silent_since = None
+
+    def _grant(self, key: Hashable, now: float, *, is_retry: bool) -> Turn:
         if is_retry:
-            self.tokens = max(0.0, self.tokens - 1)
+            self.budget.spend()
         if self.silent_since is None:
             self.silent_since = now
         self.pace.sent(now)
         self.in_flight += 1
-        ticket = Ticket(now)
-        if self._probe_at is not None:
-            self._probe = ticket
-        return ticket
+        turn = Turn(self, key, now)
+        self.breaker.sent(turn)
+        return turn
 
     def _delay(self, now: float) -> float:
-        """Tell how long the next request has to wait; infinity if only the end of another one can tell."""
-        if self._probe_at is None:
+        """Return how long the next request has to wait; infinity if the end of another one decides."""
+        probe_at = self.breaker.probe_at()
+        if probe_at is None:
             return self.pace.delay(now, self.in_flight)
-        return math.inf if self._probe is not None else max(self._probe_at, self.pace.paused_until) - now
+        return max(probe_at, self.pace.paused_until) - now
 
     def _pump(self) -> None:
-        """Let go whoever may go, and come back when the next one may."""
+        """Let all requests go that may go, and come back when the next one may."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -221,32 +180,23 @@ class Flow:
                 if delay < math.inf:
                     self._timer = asyncio.get_running_loop().call_later(delay, self._pump)
                 return
-            turn = queue.popleft()
-            if not turn.done():
-                turn.set_result(self._grant(now, is_retry=queue is self._retries))
+            waiter = queue.popleft()
+            if not waiter.turn.done():
+                waiter.turn.set_result(self._grant(waiter.key, now, is_retry=queue is self._retries))
 
-    def _next_queue(self) -> deque[asyncio.Future[Ticket]] | None:
-        """Choose who goes next; retries without a token are parked, but never for good: one goes when nothing else is under way."""
-        if self._retries and (self.tokens >= 1 or not (self._fresh or self.in_flight)):
+    def _next_queue(self) -> deque[_Waiter] | None:
+        """Choose the queue whose first request goes next.
+
+        Retries without a token are parked, but never for good: one goes when nothing else is under way.
+        """
+        if self._retries and (self.budget.has_token() or not (self._fresh or self.in_flight)):
             return self._retries
         return self._fresh or None
 
-    def _lose(self, ticket: Ticket) -> bool:
-        self._failures += 1
-        is_outage = self._probe_at is not None
-        if ticket is self._probe:
-            self._probe_delay = min(PROBE_MAX, self._probe_delay * 2)
-        elif is_outage or self._failures < FAILURES_TO_CLOSE:
-            return False
-        self._probe_at = self.clock() + self._probe_delay * (0.5 + self.draw() / 2)
-        return not is_outage
-
-    def _limit(self, ticket: Ticket, error: RateLimitError, key: Hashable) -> bool:
+    def _limit(self, turn: Turn, error: RateLimitError) -> bool:
         now = self.clock()
         is_news = False
-        if is_own_limit(error):
-            error.is_retryable = False
-        else:
-            is_news = self.pace.refused(now, ticket.at, error, key)
+        if not error.is_key_limit:
+            is_news = self.pace.refused(now, turn.sent_at, error, turn.key)
         self.silent_since = max(now, self.pace.paused_until)
         return is_news

@@ -1,259 +1,237 @@
-"""The engine under `check_keys` and `check_all`: one outcome for every key, whatever becomes of the others."""
+"""The engine under `check_keys` and `check_all`: every key has an outcome, whatever becomes of the others."""
 
 from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from copy import copy
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
-from attrs import define
-
-from openrouter_credits._batch.gates import Flow
-from openrouter_credits._batch.pace import NO_WAVE, Wave
-from openrouter_credits._batch.report import KeyCheck, KeySource, KeySpec, Options
+from openrouter_credits._batch.accounts import Accounts, Job
+from openrouter_credits._batch.gates import Gates, Turn
+from openrouter_credits._batch.pace import NO_SLOW_START, SlowStart
+from openrouter_credits._batch.report import CheckReport, KeyCheck
 from openrouter_credits._batch.source import END, Source
+from openrouter_credits._batch.spec import KeySpec, Options
+from openrouter_credits._call.caller import Caller
 from openrouter_credits._call.deadlines import Deadlines
 from openrouter_credits._errors import APITimeoutError, ClientClosedError, InvalidKeyError, OpenRouterError
-from openrouter_credits._models.key import Credits, KeyInfo
 from openrouter_credits._secrets import ApiKey
-from openrouter_credits._status.look import together
-from openrouter_credits._status.spendable import KeyStatus, assess
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+from openrouter_credits._status.look import look
+from openrouter_credits._status.status import KeyStatus
 
 T = TypeVar("T")
 
 
-class Fetch(Protocol):
-    """How a batch reads: the client does it, and asks the flow each time."""
-
-    def __call__(self, path: str, into: type[T], key: ApiKey, flow: Flow) -> Awaitable[T]: ...
-
-
-@define(eq=False)  # which is made faster than a frozen one
-class _Taken:
-    """A key that was taken from the source."""
-
-    index: int
-    spec: KeySpec
-    account: str | None
-    management_key: ApiKey | InvalidKeyError | None
-    wallet_ids: tuple[int, ...]
-
-
-class Batch:
-    """One run over a source of keys.
+async def run(
+    source: Source,
+    options: Options,
+    caller: Caller,
+    accounts: Accounts | None = None,
+    *,
+    keeps_all: bool = False,
+) -> AsyncGenerator[KeyCheck, None]:
+    """Check all keys of a source, and yield each outcome as soon as it is there.
 
     Args:
-        keys: the source.
-        options: what the caller said.
-        fetch: reads.
-        unless_closed: awaits what it is given a function for, unless the client is closed.
-        patience: how long the host may owe an answer before the batch ends.
-        keeps_all: whether equal keys share their requests over the whole batch, and not only while these are under way.
-
-    Raises:
-        TypeError: the source is a single key, or no source at all.
+        source: the keys.
+        options: what the caller of the batch asked for.
+        caller: makes the requests.
+        accounts: learns which keys share a wallet.
+        keeps_all: whether equal keys share their requests over the whole batch, and not only while these are
+            under way.
     """
+    batch = _Batch(source, options, caller, accounts or Accounts(), keeps_all=keeps_all)
+    try:
+        while (check := await batch.next()) is not None:
+            yield check
+    finally:
+        await batch.close()
+
+
+async def run_all(source: Source, options: Options, caller: Caller) -> CheckReport:
+    """Check all keys of a source, and return their outcomes in order; equal keys are read once."""
+    accounts = Accounts()
+    async with aclosing(run(source, options, caller, accounts, keeps_all=True)) as outcomes:
+        checks = sorted([check async for check in outcomes], key=lambda check: check.index)
+    return CheckReport(accounts.settle(checks))
+
+
+class _Batch:
+    """One run over a source of keys; made in the event loop that it runs on."""
 
     def __init__(
-        self,
-        keys: KeySource,
-        options: Options,
-        *,
-        fetch: Fetch,
-        unless_closed: Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]],
-        patience: float,
-        keeps_all: bool,
+        self, source: Source, options: Options, caller: Caller, accounts: Accounts, *, keeps_all: bool
     ) -> None:
-        self._source = Source(keys)
+        size = source.size
+        workers = options.concurrency if size is None else min(options.concurrency, size)
+        slow_start = NO_SLOW_START if options.rate is not None else SlowStart.of(size)
+        loop = asyncio.get_running_loop()
+        self._loop = loop
+        self._source = source
         self._options = options
-        self._fetch = fetch
-        self._unless_closed = unless_closed
-        self._patience = patience
+        self._caller = caller
+        self._accounts = accounts
         self._keeps_all = keeps_all
+        self._deadlines = Deadlines(loop)
+        self._gates = Gates(options.rate, slow_start, clock=loop.time)
+        self._over: str | None = None
+        """Why the batch has ended, if it has."""
         self._count = 0
-        self._over: str | None = None  # why the batch has ended, if it has
+        self._under_way = 0
         self._shared: dict[tuple[str, ApiKey], asyncio.Future[Any]] = {}
-        self._management_keys: dict[str, ApiKey] = {}
-        self._wallet_ids: dict[str | ApiKey, int] = {}
-
-    async def run(self) -> AsyncGenerator[KeyCheck, None]:
-        """Check all keys; hand over each outcome as soon as it is there."""
-        concurrency, size = self._options.concurrency, self._source.size
-        number = concurrency if size is None else min(concurrency, size)
-        self._loop = asyncio.get_running_loop()
-        self._deadlines = Deadlines(self._loop)
-        wave = Wave.of(size) if self._options.rate is None else NO_WAVE
-        self._flow = Flow(rate=self._options.rate, wave=wave, clock=self._loop.time)
+        """Reads that equal keys share."""
         self._finished: asyncio.Queue[KeyCheck | None] = asyncio.Queue()
-        self._room = asyncio.Semaphore(concurrency)  # a slow consumer stops the workers
-        self._timers = {"watch": self._loop.call_later(self._patience, self._watch)}
-        if self._options.deadline is not None:
-            why = f"its {self._options.deadline:g} s are over"
-            self._timers["deadline"] = self._loop.call_later(self._options.deadline, self._end, why)
-        self._source.open(number, self._unless_closed)
-        self._working = number
-        # Plain tasks, and no scope that a `yield` would stand in: TaskGroup and timeout() would cancel the caller's own code.
-        workers = [self._loop.create_task(self._work()) for _ in range(number)]
-        for worker in workers:
+        self._room = asyncio.Semaphore(options.concurrency)  # a slow consumer stops the workers
+        self._timers = {"watch": loop.call_later(caller.policy.deadline, self._watch)}
+        if options.deadline is not None:
+            why = f"its {options.deadline:g} s are over"
+            self._timers["deadline"] = loop.call_later(options.deadline, self._finish, why)
+        source.open(workers, caller.unless_closed)
+        # Plain tasks, and no scope that a `yield` would stand in: TaskGroup and timeout() would cancel the
+        # caller's own code.
+        self._working = workers
+        self._workers = [loop.create_task(self._work()) for _ in range(workers)]
+        for worker in self._workers:
             worker.add_done_callback(self._count_out)
-        try:
-            while number and (check := await self._finished.get()) is not None:
-                self._room.release()
-                yield check
-            for worker in workers:
-                worker.result()
-            if self._source.fault is not None:
-                raise self._source.fault
-        finally:
-            for timer in self._timers.values():
-                timer.cancel()
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
-            await self._source.close()
+
+    async def next(self) -> KeyCheck | None:
+        """Return the next outcome; `None` when there are no more.
+
+        Raises:
+            Exception: what the source raised, or what ended the batch.
+        """
+        check = await self._finished.get() if self._workers else None
+        if check is not None:
+            self._room.release()
+            return check
+        for worker in self._workers:
+            worker.result()
+        if self._source.fault is not None:
+            raise self._source.fault
+        return None
+
+    async def close(self) -> None:
+        """End everything that is still under way."""
+        for timer in self._timers.values():
+            timer.cancel()
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+        await self._source.close()
 
     async def _work(self) -> None:
         try:
-            while (taken := await self._take()) is not None:
-                check = await self._check(taken)
+            while (job := await self._take()) is not None:
+                check = await self._check(job)
                 await self._room.acquire()
                 self._finished.put_nowait(check)
         except ClientClosedError as error:
-            self._source.stop(error)
+            self._source.fail(error)
 
     def _count_out(self, _: object) -> None:
         self._working -= 1
         if self._working == 0:
             self._finished.put_nowait(None)
 
-    async def _take(self) -> _Taken | None:
+    async def _take(self) -> Job | None:
         item = await self._source.take()
         if item is END:
             return None
         try:
-            return self._accept(item if isinstance(item, KeySpec) else KeySpec(item))
+            job = self._accounts.job(self._count, item if isinstance(item, KeySpec) else KeySpec(item))
         except ValueError as error:
-            self._source.stop(error)
+            self._source.fail(error)
             return None
-
-    def _accept(self, spec: KeySpec) -> _Taken:
-        account, management = spec.account, spec.management_key
-        if account is not None:
-            known = self._management_keys.get(account)
-            if known is None and isinstance(management, ApiKey):
-                self._management_keys[account] = management
-            elif known is not None and isinstance(management, ApiKey) and known != management:
-                raise ValueError(f"account {account!r} has two management keys")
-            management = management or known
-        wallet_ids = () if account is None else (self._wallet_id(account),)
-        if isinstance(management, ApiKey):
-            account = account or str(management)
-            wallet_ids = (*wallet_ids, self._wallet_id(management))
-        taken = _Taken(self._count, spec, account, management, wallet_ids)
         self._count += 1
-        return taken
+        return job
 
-    def _wallet_id(self, name: str | ApiKey) -> int:
-        return self._wallet_ids.setdefault(name, len(self._wallet_ids))
-
-    async def _check(self, taken: _Taken) -> KeyCheck:
-        began = self._loop.time()
+    async def _check(self, job: Job) -> KeyCheck:
+        began_at = self._loop.time()
+        own, account, wallet_id = job.spec.api_key, job.account, job.wallet_id
         status: KeyStatus | None = None
         error: OpenRouterError | None = None
-        own, account, wallet_ids = taken.spec.api_key, taken.account, taken.wallet_ids
         if isinstance(own, InvalidKeyError):
             error = own
+        elif self._over is not None:
+            error = self._too_late(sent=False)
         else:
+            self._under_way += 1
             try:
-                status = await self._read(own, taken.management_key)
-                if status.key is not None and status.key.is_management_key:
-                    account, wallet_ids = account or str(own), (*wallet_ids, self._wallet_id(own))
+                with self._deadlines.at(math.inf):
+                    status = await look(self._read, own, job.management_key, self._options.read)
             except ClientClosedError:
                 raise
             except OpenRouterError as problem:
                 error = problem.with_traceback(None)  # which would keep every frame alive
+            except TimeoutError:
+                error = self._too_late(sent=True)
+            finally:
+                self._under_way -= 1
+                if self._under_way == 0:
+                    self._gates.rest()
+        if isinstance(own, ApiKey):
+            is_manager = status is not None and status.key is not None and status.key.is_management_key
+            if is_manager or self._accounts.is_known(own):
+                account, wallet_id = account or str(own), self._accounts.wallet_id(*job.wallet_names, own)
+            elif wallet_id is None and self._keeps_all:
+                self._accounts.place_later(job.index, own)
         return KeyCheck(
-            taken.index,
-            taken.spec.name,
+            job.index,
+            job.spec.name,
             None if isinstance(own, InvalidKeyError) else str(own),
             account,
             status,
             error,
-            self._loop.time() - began,
-            wallet_ids=wallet_ids,
+            self._loop.time() - began_at,
+            wallet_id=self._accounts.settled(wallet_id),
         )
 
-    async def _read(self, own: ApiKey, management: ApiKey | InvalidKeyError | None) -> KeyStatus:
-        is_begun = self._over is None
-        try:
-            if is_begun:
-                with self._deadlines.at(math.inf):
-                    return await self._read_both(own, management)
-        except OpenRouterError:
-            raise
-        except TimeoutError:
-            pass
-        raise APITimeoutError(f"The batch ended before this key was checked: {self._over}", sent=is_begun)
+    def _too_late(self, *, sent: bool) -> APITimeoutError:
+        return APITimeoutError(f"The batch ended before this key was checked: {self._over}", sent=sent)
 
-    async def _read_both(self, own: ApiKey, management: ApiKey | InvalidKeyError | None) -> KeyStatus:
-        read = self._options.read
-        wallets = own if management is None else management
-        said: Credits | OpenRouterError | None = None
-        info: KeyInfo | OpenRouterError | None = None
-        if isinstance(wallets, InvalidKeyError):
-            said = wallets
-            info = await self._once("/key", KeyInfo, own) if "key" in read else None
-        elif "key" not in read:
-            said = await self._once("/credits", Credits, wallets)
-        elif "credits" not in read:
-            info = await self._once("/key", KeyInfo, own)
-        else:
-            said, info = await together(
-                self._once("/credits", Credits, wallets), self._once("/key", KeyInfo, own)
-            )
-            if wallets != own and isinstance(said, Credits) and said.is_zero:
-                return assess(
-                    said, info, reader=await self._once("/key", KeyInfo, wallets), now=datetime.now(UTC)
-                )
-        return assess(said, info, reader=info, now=datetime.now(UTC))
-
-    async def _once(self, path: str, into: type[T], key: ApiKey) -> T | OpenRouterError:
-        """Read something, or wait for whoever is reading it already; a fault is a value."""
+    async def _read(self, path: str, into: type[T], key: ApiKey) -> T | OpenRouterError:
+        """Read something, or wait for another key's read of the same; a fault is a value."""
         running: asyncio.Future[T | OpenRouterError] | None = self._shared.get((path, key))
         if running is not None:
             outcome = await asyncio.shield(running)
         else:
             running = self._shared[path, key] = self._loop.create_future()
             try:
-                outcome = await self._fetch(path, into, key, self._flow)
+                outcome = await self._caller.get(path, into, key, gate=partial(self._turn, key))
             except OpenRouterError as error:
                 outcome = error.with_traceback(None)
             except BaseException:
                 running.cancel()
                 raise
             running.set_result(outcome)
-            if not self._keeps_all and key not in self._wallet_ids:
+            if not self._keeps_all and not self._accounts.is_known(key):
                 del self._shared[path, key]
         if isinstance(outcome, ClientClosedError):
             raise copy(outcome)
         return outcome
 
-    def _watch(self) -> None:
-        """End the batch if the host has owed an answer for too long; else look again when it could."""
-        since, now = self._flow.silent_since, self._loop.time()
-        if since is not None and now >= since + self._patience:
-            self._end(f"the host gave no answer for {self._patience:g} s")
-        else:
-            self._timers["watch"] = self._loop.call_at(
-                (now if since is None else since) + self._patience, self._watch
-            )
+    async def _turn(self, key: ApiKey, is_retry: bool) -> Turn:  # noqa: FBT001 - the signature of a gate
+        turn = self._gates.take(key, is_retry=is_retry)
+        if turn is None:
+            turn = await self._caller.unless_closed(partial(self._gates.wait, key, is_retry=is_retry))
+        return turn
 
-    def _end(self, why: str) -> None:
+    def _watch(self) -> None:
+        """End the batch if the host has owed an answer for too long; else look again when it could have."""
+        patience = self._caller.policy.deadline
+        silent_since, now = self._gates.silent_since, self._loop.time()
+        if silent_since is not None and now >= silent_since + patience:
+            self._finish(f"the host gave no answer for {patience:g} s")
+        else:
+            next_at = (now if silent_since is None else silent_since) + patience
+            self._timers["watch"] = self._loop.call_at(next_at, self._watch)
+
+    def _finish(self, why: str) -> None:
+        """End what is under way, and give each key that is known the reason for its outcome."""
         self._over = why
-        self._source.end()
+        self._source.finish()
         self._deadlines.call_all()

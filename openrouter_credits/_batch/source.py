@@ -1,20 +1,19 @@
-"""Where the keys of a batch come from: a mapping, a list, an iterator, an asynchronous source."""
+"""The keys of a batch: a mapping, a list, an iterator, or an asynchronous source."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping, Sized
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sized
+from typing import Any
 
 from attrs import evolve
 
-from openrouter_credits._batch.report import KeySource, KeySpec
+from openrouter_credits._batch.spec import KeySource, KeySpec
 from openrouter_credits._secrets import ApiKey
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
 END = object()
+
+UnlessClosed = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
 
 
 class Source:
@@ -28,30 +27,30 @@ class Source:
         if isinstance(keys, str | bytes | bytearray | ApiKey | KeySpec):
             raise TypeError(f"keys come in a list or a mapping; this is one {type(keys).__name__}")
         self.size = len(keys) if isinstance(keys, Sized) else None
+        """The number of keys; `None` if it is not known."""
         self.fault: Exception | None = None
-        """What the source raised; the caller gets it after what is finished."""
+        """The exception that ended the source; the caller gets it after the finished outcomes."""
         self._items: Iterator[Any] | AsyncIterator[Any]
         if isinstance(keys, Mapping):
             self._items = iter(_named(name, key) for name, key in keys.items())
         else:
             self._items = aiter(keys) if isinstance(keys, AsyncIterable) else iter(keys)
         self._is_over = False
+        # for an asynchronous source alone
+        self._wanted = asyncio.Semaphore(0)
+        self._given: asyncio.Queue[Any] = asyncio.Queue()
         self._feeder: asyncio.Task[None] | None = None
 
-    def open(
-        self, workers: int, unless_closed: Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
-    ) -> None:
-        """Get ready for so many workers; `unless_closed` awaits something until the client is closed."""
+    def open(self, workers: int, unless_closed: UnlessClosed) -> None:
+        """Begin to read for some workers; `unless_closed` awaits something until the client is closed."""
         if not isinstance(self._items, Iterator):
-            self._wanted = asyncio.Semaphore(0)
-            self._given: asyncio.Queue[Any] = asyncio.Queue()
-            # One task alone reads: an asynchronous generator may have a timeout around its loop, which must not end a worker.
-            self._feeder = asyncio.get_running_loop().create_task(
-                self._feed(self._items, workers, unless_closed)
-            )
+            # One task alone reads: an asynchronous generator may have a timeout around its loop, which must
+            # not end a worker.
+            feeding = self._feed(self._items, workers, unless_closed)
+            self._feeder = asyncio.get_running_loop().create_task(feeding)
 
     async def take(self) -> Any:
-        """Give the next item; `END` if there is none."""
+        """Return the next item; `END` if there is none."""
         if self._is_over:
             return END
         if self._feeder is not None:
@@ -60,22 +59,21 @@ class Source:
         try:
             return next(self._items, END)  # type: ignore[arg-type]  # without a feeder it is an Iterator
         except Exception as error:  # noqa: BLE001 - whatever the source raises reaches the caller
-            self.stop(error)
+            self.fail(error)
             return END
 
-    def stop(self, fault: Exception | None = None) -> None:
-        """Give no more items; whoever waits for one gets `END`."""
-        self._is_over = True
+    def fail(self, fault: Exception) -> None:
+        """Give no more items, and keep the first fault for the caller."""
         self.fault = self.fault or fault
-        self._interrupt()
+        self._stop()
 
-    def end(self) -> None:
-        """Read no further, but for the rest of a list: those keys are known."""
+    def finish(self) -> None:
+        """Read no further, but give the rest of a list: its keys are known, and each has an outcome."""
         if self.size is None or self._feeder is not None:
-            self.stop()
+            self._stop()
 
     async def close(self) -> None:
-        """End what is under way, and close the source if it can be closed."""
+        """End the reading that is under way, and close the source if it can be closed."""
         self._interrupt()
         if self._feeder is not None:
             await asyncio.gather(self._feeder, return_exceptions=True)
@@ -83,18 +81,16 @@ class Source:
         if aclose is not None:
             await aclose()
 
+    def _stop(self) -> None:
+        self._is_over = True
+        self._interrupt()
+
     def _interrupt(self) -> None:
-        if (
-            self._feeder is not None and not self._feeder.cancelling()
-        ):  # once: a second time would cut the source's own clean-up short
+        # only once: a second time would cut the source's own clean-up short
+        if self._feeder is not None and not self._feeder.cancelling():
             self._feeder.cancel()
 
-    async def _feed(
-        self,
-        items: AsyncIterator[Any],
-        workers: int,
-        unless_closed: Callable[[Callable[[], Awaitable[None]]], Awaitable[None]],
-    ) -> None:
+    async def _feed(self, items: AsyncIterator[Any], workers: int, unless_closed: UnlessClosed) -> None:
         async def read() -> None:
             while True:
                 await self._wanted.acquire()
@@ -105,7 +101,7 @@ class Source:
 
         try:
             await unless_closed(read)
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - whatever the source raises reaches the caller
             self.fault = self.fault or error
         finally:
             self._is_over = True

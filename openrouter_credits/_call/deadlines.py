@@ -1,35 +1,37 @@
 """Deadlines of many calls at once, on one timer.
 
-`asyncio.timeout()` makes and cancels a timer for each use: a tenth of the time that a call to a near server takes. Deadlines of one client
-are nearly all equally far away, so that the earliest one seldom changes, and one timer can serve them all.
+`asyncio.timeout()` makes and cancels a timer for each use: a tenth of the time that a call to a near server
+takes. The deadlines of one client are nearly all equally far away, so that the earliest one seldom changes,
+and one timer can serve them all.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING, Self
-
-if TYPE_CHECKING:
-    from types import TracebackType
+from types import TracebackType
+from typing import Self
 
 
 class Deadline:
-    """A block that is left with `TimeoutError` at a moment of the event loop's clock, or as soon as all deadlines are called."""
+    """A block that ends with `TimeoutError` at a moment of the loop's clock, or when all of them are called.
+
+    Make it in the task that enters it.
+    """
 
     __slots__ = ("_cancelling", "_deadlines", "_is_due", "_task", "_when")
 
     def __init__(self, deadlines: Deadlines, when: float) -> None:
-        self._deadlines = deadlines
-        self._when = when
-        self._is_due = False
-
-    def __enter__(self) -> Self:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("call this from a task: with asyncio.run(), or in an async test")
         self._task = task
         self._cancelling = task.cancelling()
+        self._deadlines = deadlines
+        self._when = when
+        self._is_due = False
+
+    def __enter__(self) -> Self:
         self._deadlines.add(self)
         return self
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
 
 from attrs import frozen
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 _SECONDS = re.compile(r"[0-9]{1,10}(\.[0-9]{1,3})?")
 _HTTP_DATE = re.compile(r"[A-Z][a-z]{2,8},? [0-9A-Za-z:+ -]{8,40}")
@@ -34,19 +31,14 @@ def server_hint(
 ) -> Hint | None:
     """Read the hint of a reply that refuses; the first source with a valid value wins.
 
-    The sources: the reply's own headers, then those that OpenRouter repeats in `error.metadata.headers`. Moments are measured from
-    the reply's own `Date`, so that a wrong local clock does no harm.
+    The sources: the reply's own headers, then those that OpenRouter repeats in `error.metadata.headers`.
+    Moments are measured from the reply's own `Date`, so that a wrong local clock does no harm.
     """
     own = _lower(headers)
     now = next(filter(None, map(parse_http_date, own.get("date", ()))), wall_clock)
-    quoted = metadata.get("headers")
-    repeated = (
-        _lower((name, str(value)) for name, value in quoted.items()) if isinstance(quoted, dict) else {}
-    )
-    for source in (own, repeated):
-        if waits := [
-            hint for value in source.get("retry-after", ()) if (hint := parse_retry_after(value, now))
-        ]:
+    for source in (own, _repeated(metadata)):
+        waits = [hint for value in source.get("retry-after", ()) if (hint := parse_retry_after(value, now))]
+        if waits:
             return max(waits, key=lambda hint: hint.seconds)
         if status == 429:
             for value in source.get("x-ratelimit-reset", ()):
@@ -55,8 +47,16 @@ def server_hint(
     return None
 
 
+def _repeated(metadata: Mapping[str, object]) -> dict[str, list[str]]:
+    """Return the headers that OpenRouter repeats in a body."""
+    headers = metadata.get("headers")
+    if not isinstance(headers, dict):
+        return {}
+    return _lower((name, str(value)) for name, value in headers.items())
+
+
 def parse_retry_after(value: str, now: datetime) -> Hint | None:
-    """Read seconds (at most ten digits, and three after the point) or an HTTP date that is ahead of `now`; else `None`."""
+    """Read seconds (ten digits, three after the point) or an HTTP date ahead of `now`; else `None`."""
     value = value.strip(" \t")
     if _SECONDS.fullmatch(value):
         seconds = float(value)
@@ -65,7 +65,7 @@ def parse_retry_after(value: str, now: datetime) -> Hint | None:
 
 
 def parse_rate_limit_reset(value: str, now: datetime) -> Hint | None:
-    """Read an epoch in milliseconds (as OpenRouter sends it) or in seconds that is ahead of `now`; else `None`."""
+    """Read an epoch ahead of `now`, in milliseconds (as OpenRouter sends it) or in seconds; else `None`."""
     value = value.strip(" \t")
     if _EPOCH_MILLISECONDS.fullmatch(value):
         return _ahead(_EPOCH + timedelta(milliseconds=int(value)), now)
@@ -75,18 +75,13 @@ def parse_rate_limit_reset(value: str, now: datetime) -> Hint | None:
 
 
 def parse_http_date(value: str) -> datetime | None:
-    """Read one of HTTP's three date formats, as UTC; `None` if it is none of them."""
+    """Read one of HTTP's three date formats, as UTC; `None` for any other text."""
     if not _HTTP_DATE.fullmatch(value):
         return None
     try:
         moment = parsedate_to_datetime(value)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (
-        ValueError,
-        TypeError,
-        IndexError,
-        OverflowError,
-    ):  # what the standard library raises for a date that is none
+    except (ValueError, TypeError, IndexError, OverflowError):  # the standard library's ways to refuse a date
         return None
 
 

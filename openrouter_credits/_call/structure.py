@@ -1,7 +1,7 @@
 """The one cattrs converter: what parsed JSON becomes.
 
-cattrs alone turns null into "None", "false" into True and 10.5 into 10. Here a scalar is what it says or an error; numbers with
-a point arrive as `Decimal` and stay exact.
+cattrs alone turns null into "None", "false" into True and 10.5 into 10. Here a scalar is accepted as it is,
+or refused; numbers with a point arrive as `Decimal` and stay exact.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from cattrs import BaseValidationError, Converter, transform_error
 from cattrs.cols import homogenous_tuple_structure_factory, list_structure_factory
 from cattrs.gen import make_dict_structure_fn, override
 
-from openrouter_credits._models.key import EXACT, Budget, Credits, FreeModelQuota, KeyInfo, plain
+from openrouter_credits._models import is_model
+from openrouter_credits._models.amounts import EXACT, plain
 
 Structure = Callable[[Any, Any], Any]
 
@@ -29,20 +30,18 @@ _LARGE = 10**15
 
 
 class WrongAmountError(ValueError):
-    """A figure that is none: it is never passed over, not even in an optional field."""
+    """An amount that cannot be read: an error even in a field where other wrong values become `None`."""
 
 
 def to_amount(value: object, _: object = None) -> Decimal:
-    """Read dollars: a JSON number or a plain decimal text, normalised, and bounded so that it always prints as a number."""
-    # nearly always it is a whole number, or short and normal already
+    """Read an amount of dollars: a JSON number or a plain decimal text.
+
+    It is normalised, and bounded so that it always prints as a number: 30 digits, and exponents within 30.
+    """
+    # The fast way: nearly always it is a small whole number, or short and normal already.
     if type(value) is int and -_LARGE < value < _LARGE:
         return Decimal(value)
-    if (
-        type(value) is Decimal
-        and len(text := str(value)) <= _MOST_DIGITS
-        and text[-1] in _LAST_DIGITS
-        and "E" not in text
-    ):
+    if type(value) is Decimal and _is_normal(str(value)):
         return value
     if type(value) is str and not _AMOUNT_TEXT.fullmatch(value):
         raise WrongAmountError("an amount is needed, not a text")
@@ -61,22 +60,26 @@ def to_amount(value: object, _: object = None) -> Decimal:
     return amount
 
 
+def _is_normal(text: str) -> bool:
+    return len(text) <= _MOST_DIGITS and text[-1] in _LAST_DIGITS and "E" not in text
+
+
 def to_bool(value: object, _: object) -> bool:
-    """Take true and false, and nothing that is like them."""
+    """Accept JSON true and false only, not 0, 1 or "true"."""
     if isinstance(value, bool):
         return value
     raise TypeError(f"true or false is needed, not {_kind(value)}")
 
 
 def to_str(value: object, _: object) -> str:
-    """Take a text, and nothing that could be shown as one."""
+    """Accept a text only, not a number that could be shown as one."""
     if isinstance(value, str):
         return value
     raise TypeError(f"a text is needed, not {_kind(value)}")
 
 
 def to_int(value: object, _: object) -> int:
-    """Take a whole number, also one that was sent as `10.0`."""
+    """Accept a whole number, also one that was sent as `10.0`."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, Decimal) and value.adjusted() <= _MOST_EXPONENT and value == (whole := int(value)):
@@ -85,14 +88,14 @@ def to_int(value: object, _: object) -> int:
 
 
 def to_float(value: object, _: object) -> float:
-    """Take a number, for those who ask for the nearest float."""
+    """Accept a number, and return the nearest float."""
     if isinstance(value, int | Decimal) and not isinstance(value, bool) and isfinite(number := float(value)):
         return number
     raise TypeError(f"a number is needed, not {_kind(value)}")
 
 
 def to_datetime(value: object, _: object) -> datetime:
-    """Read ISO 8601; a time without a zone is UTC, as all of OpenRouter's are."""
+    """Read ISO 8601; a time without a zone is UTC, as all times of OpenRouter are."""
     moment = datetime.fromisoformat(to_str(value, str))
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -119,7 +122,7 @@ def _kind(value: object) -> str:
 
 
 def _list_factory(wanted: Any, converter: Converter) -> Structure:
-    """Take lists only: cattrs alone takes a text apart into its characters."""
+    """Accept lists only: cattrs alone takes a text apart into its characters."""
     factory = list_structure_factory if get_origin(wanted) is list else homogenous_tuple_structure_factory
     structure = factory(wanted, converter)
 
@@ -132,7 +135,7 @@ def _list_factory(wanted: Any, converter: Converter) -> Structure:
 
 
 def _for_subclasses_too(scalar: type, structure: Structure) -> Structure:
-    """Make a caller's own kind of scalar, such as a StrEnum, of what is a scalar of that kind."""
+    """Support a caller's own subclass of a scalar, such as a StrEnum."""
 
     def hook(value: object, into: Any) -> Any:
         made = structure(value, into)
@@ -146,7 +149,7 @@ def _is_list_or_tuple(wanted: Any) -> bool:
 
 
 def _tolerant(structure: Structure) -> Structure:
-    """Make `None` of a value that is not as documented, unless it is an amount that is wrong."""
+    """Return `None` for a value that is not as documented; but a wrong amount is an error."""
 
     def hook(value: object, into: Any) -> Any:
         try:
@@ -162,15 +165,18 @@ def _tolerant(structure: Structure) -> Structure:
 
 
 def _model_factory(model: Any, converter: Converter) -> Structure:
-    """Structure a model of ours: tolerant in what is optional, strict in what is required or an amount, and nothing is lost."""
-    attrs.resolve_types(model)
+    """Structure one of our own models.
+
+    A required field or an amount that is wrong is an error. Any other wrong field becomes `None`, and its
+    value is kept in `extra`, as unknown fields are.
+    """
     fields = [a for a in attrs.fields(model) if a.name != "extra"]
     optional = frozenset(a.name for a in fields if a.default is not attrs.NOTHING)
     required = frozenset(a.name for a in fields) - optional
     overrides: dict[str, Any] = {}
     for a in fields:
         if a.name in optional:
-            kind, _ = get_args(a.type)  # or None, which is left out below
+            kind, _ = get_args(a.type)  # its second half is None, which is left out below
             hook_of_kind = _SCALARS.get(kind) or converter.get_structure_hook(kind)
             overrides[a.name] = override(
                 struct_hook=to_amount if kind is Decimal else _tolerant(hook_of_kind)
@@ -188,14 +194,11 @@ def _model_factory(model: Any, converter: Converter) -> Structure:
             if name in required or (item is not None and name in optional)
         }
         made = structure(known, model)
-        made.extra.update(
-            {
-                name: item
-                for name, item in value.items()
-                if name not in required
-                and (name not in optional or (item is not None and getattr(made, name) is None))
-            }
-        )
+        for name, item in value.items():
+            if name in required:
+                continue
+            if name not in optional or (item is not None and getattr(made, name) is None):
+                made.extra[name] = item
         return made
 
     return hook
@@ -206,9 +209,7 @@ def _make_converter() -> Converter:
     for scalar, hook in _SCALARS.items():
         made.register_structure_hook(scalar, _for_subclasses_too(scalar, hook))
     made.register_structure_hook_factory(_is_list_or_tuple, _list_factory)
-    made.register_structure_hook_factory(
-        lambda wanted: wanted in (Credits, KeyInfo, Budget, FreeModelQuota), _model_factory
-    )
+    made.register_structure_hook_factory(is_model, _model_factory)
     return made
 
 
@@ -216,10 +217,10 @@ converter = _make_converter()
 
 
 def describe(error: Exception, path: str) -> str:
-    """Say where a reply is not as documented: `$.data.total_usage: an amount is needed, not null`."""
+    """Name where and why a reply is not as documented: `$.data.usage: an amount is needed, not null`."""
 
     def words(problem: BaseException, _: object) -> str:
         return "required, but missing" if isinstance(problem, KeyError) else str(problem)
 
-    told = [problem.rpartition(" @ ") for problem in transform_error(error, path, words)]
-    return "; ".join(f"{where}: {what}" for what, _, where in told)
+    problems = [problem.rpartition(" @ ") for problem in transform_error(error, path, words)]
+    return "; ".join(f"{where}: {what}" for what, _, where in problems)

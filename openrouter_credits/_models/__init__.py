@@ -1,1 +1,19 @@
-"""Values that OpenRouter's API answers with."""
+"""Values that OpenRouter's API answers with: frozen, under the API's own names. They know nothing of JSON.
+
+All amounts are US dollars (1 credit = 1 USD) as exact `Decimal`. A value that the server did not give is
+`None`, never 0. All times are aware datetimes in UTC. `extra` holds fields that this version does not know;
+it takes no part in `==` and `repr`.
+"""
+
+import attrs
+
+from openrouter_credits._models.credits import Credits
+from openrouter_credits._models.key import Budget, FreeModelQuota, KeyInfo
+
+__all__ = ["Budget", "Credits", "FreeModelQuota", "KeyInfo", "is_model"]
+
+
+def is_model(wanted: object) -> bool:
+    """Tell whether a type is one of these values, and not a class of a caller."""
+    is_ours = globals().get(getattr(wanted, "__name__", "")) is wanted
+    return is_ours and isinstance(wanted, type) and attrs.has(wanted) and "extra" in attrs.fields_dict(wanted)

@@ -1,24 +1,145 @@
-"""Two requests at once."""
+"""One look at a key: read it and its wallet, doubt a 0/0, and put together what can be spent."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Collection, Coroutine
+from copy import copy
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine
+from openrouter_credits._errors import InvalidKeyError, OpenRouterError, UnconfirmedCreditsError, detached
+from openrouter_credits._models import Credits, KeyInfo
+from openrouter_credits._secrets import ApiKey
+from openrouter_credits._status.spendable import spendable
+from openrouter_credits._status.status import KeyStatus
 
 T = TypeVar("T")
-U = TypeVar("U")
 
 
-async def together(first: Coroutine[Any, Any, T], second: Awaitable[U]) -> tuple[T, U]:
-    """Await two things at the same time; when one raises, the other is ended before that goes on."""
-    task = asyncio.get_running_loop().create_task(first)
-    try:
-        value = await second
-        return await task, value
-    except BaseException:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        raise
+class Read(Protocol):
+    """Reads what a path answers to a key; a fault is a value."""
+
+    def __call__(self, path: str, into: type[T], key: ApiKey) -> Coroutine[Any, Any, T | OpenRouterError]: ...
+
+
+async def look(
+    read: Read, own: ApiKey, manager: ApiKey | InvalidKeyError | None, wanted: Collection[str]
+) -> KeyStatus:
+    """Read a key and its wallet at once, and tell what the key can spend.
+
+    Args:
+        read: makes one request.
+        own: the key.
+        manager: reads the wallet; without it the key does. An error in its place is why the wallet cannot be
+            read.
+        wanted: `"credits"`, `"key"` or both.
+
+    Raises:
+        OpenRouterError: nothing could be read; the key's error, if there is one, with the wallet's in its
+            `problems`.
+    """
+    reader = own if manager is None else manager
+    credits: Credits | OpenRouterError | None = None
+    key: KeyInfo | OpenRouterError | None = None
+    if isinstance(reader, InvalidKeyError):
+        credits = reader
+        if "key" in wanted:
+            key = await read("/key", KeyInfo, own)
+    elif "key" not in wanted:
+        credits = await read("/credits", Credits, reader)
+    elif "credits" not in wanted:
+        key = await read("/key", KeyInfo, own)
+    else:
+        wallet = asyncio.get_running_loop().create_task(read("/credits", Credits, reader))
+        try:
+            key = await read("/key", KeyInfo, own)
+            credits = await wallet
+        except BaseException:
+            wallet.cancel()
+            await asyncio.gather(wallet, return_exceptions=True)  # it ends before the exception goes on
+            raise
+        if reader != own and isinstance(credits, Credits) and credits.is_zero:
+            return assess(credits, key, reader=await read("/key", KeyInfo, reader), now=datetime.now(UTC))
+    return assess(credits, key, reader=key, now=datetime.now(UTC))
+
+
+async def confirm(read: Read, credits: Credits, reader: ApiKey) -> Credits:
+    """Return a wallet if it is plausible; a 0/0 takes one more request.
+
+    Raises:
+        UnconfirmedCreditsError: it is 0/0, and what `/key` says of its reader does not confirm that.
+    """
+    if credits.is_zero and (doubt := unconfirmed(credits, await read("/key", KeyInfo, reader))):
+        raise doubt
+    return credits
+
+
+def assess(
+    credits: Credits | OpenRouterError | None,
+    key: KeyInfo | OpenRouterError | None,
+    *,
+    reader: KeyInfo | OpenRouterError | None,
+    now: datetime,
+) -> KeyStatus:
+    """Put together what was read of a wallet and a key.
+
+    Args:
+        credits: the wallet; the error that hid it; or `None` if it was not asked for.
+        key: the same of the key.
+        reader: the answer of `/key` to the key that read the wallet; it decides if the wallet is 0/0.
+        now: the time (aware).
+
+    Raises:
+        OpenRouterError: nothing was readable; the key's error, if there is one, with the wallet's in its
+            `problems`.
+    """
+    problems: tuple[OpenRouterError, ...] = ()
+    info, wallet = None, None
+    if isinstance(key, OpenRouterError):
+        problems = (key,)
+    else:
+        info = key
+    if isinstance(credits, OpenRouterError):
+        problems += (credits,)
+    elif credits is not None:
+        if doubt := unconfirmed(credits, reader):
+            problems += (doubt,)
+        else:
+            wallet = credits
+    if wallet is None and info is None:
+        first, *others = map(copy, problems)  # they may be other keys' outcomes too
+        first.problems += tuple(others)
+        raise first
+    return KeyStatus(info, wallet, spendable(wallet, info, now), problems, now)
+
+
+def unconfirmed(
+    credits: Credits,
+    reader: KeyInfo | OpenRouterError | None,
+) -> UnconfirmedCreditsError | None:
+    """Doubt a 0/0, unless what `/key` says of the key that read it makes it plausible.
+
+    `/credits` answers 0/0 to some keys that may not read it (seen in 2026-09). It is true of a management
+    key, and of an account that has never paid and never used anything. A key's `usage` of 0 alone proves
+    nothing: a fresh key in a funded account has it too.
+    """
+    if not credits.is_zero:
+        return None
+    if reader is None:
+        return UnconfirmedCreditsError(credits)
+    if isinstance(reader, OpenRouterError):
+        return UnconfirmedCreditsError(credits, problems=[detached(reader)])
+    counters = (
+        reader.usage,
+        reader.usage_daily,
+        reader.usage_weekly,
+        reader.usage_monthly,
+        reader.byok_usage,
+        reader.byok_usage_daily,
+        reader.byok_usage_weekly,
+        reader.byok_usage_monthly,
+    )
+    if reader.is_management_key or (reader.is_free_tier and not any(counters)):
+        return None
+    return UnconfirmedCreditsError(credits)

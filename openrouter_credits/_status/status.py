@@ -1,66 +1,106 @@
-"""A key's status in one plain sentence."""
+"""The status of a key: its level, and the whole of it in one sentence."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from enum import StrEnum
 
-from openrouter_credits._models.key import format_usd, utc
+from attrs import frozen
 
-if TYPE_CHECKING:
-    from datetime import datetime
+from openrouter_credits._arguments import Dollars, require_dollars
+from openrouter_credits._errors import AuthenticationError, OpenRouterError
+from openrouter_credits._models import Credits, KeyInfo
+from openrouter_credits._public import public
+from openrouter_credits._status.spendable import Spendable
+from openrouter_credits._words import format_usd, limit_in_sentence, moment
 
-    from openrouter_credits._status.spendable import KeyStatus
-
-# not strftime's: those follow the locale
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = "January February March April May June July August September October November December".split()  # noqa: SIM905 - twelve words
-
-_A_WEEK = timedelta(days=7)
-
-
-def explain(status: KeyStatus) -> str:
-    """Say what is left, until when, and what binds."""
-    if status.is_invalid:
-        return _why_invalid(status)
-    amount, now = status.spendable.amount, status.checked_at
-    if amount is None:
-        return f"Unknown: {_what_is_missing(status)}{_expiry(status)}."
-    left = f"{format_usd(amount)} left" if amount > 0 else f"Nothing left ({format_usd(amount)})"
-    if status.spendable.certainty == "at_most" and amount > 0:
-        left = f"At most {left}"
-    resets_at = status.spendable.resets_at
-    until = f" until {moment(resets_at, now)}" if resets_at is not None and resets_at > now else ""
-    return f"{left}{until}: {binder(status.spendable.bound_by)} binds{_the_other(status)}{_expiry(status)}."
+_SOON = timedelta(days=7)
+"""An expiry that is nearer than this is told in the sentence."""
 
 
-def moment(when: datetime, now: datetime) -> str:
-    """Name a moment in UTC: by its weekday within a week of `now`, else by its date."""
-    when, now = utc(when), utc(now)
-    if timedelta(0) <= when - now < _A_WEEK:
-        day = _WEEKDAYS[when.weekday()]
-    else:
-        day = f"{when.day} {_MONTHS[when.month - 1]}{'' if when.year == now.year else f' {when.year}'}"
-    return f"{day} {when:%H:%M} UTC"
+class Level(StrEnum):
+    """How urgent a key's state is, for alerts and exit codes."""
+
+    OK = "OK"
+    """At or above the warning threshold."""
+    LOW = "LOW"
+    """Below the warning threshold."""
+    CRITICAL = "CRITICAL"
+    """Below the critical threshold."""
+    DEPLETED = "DEPLETED"
+    """Nothing is left."""
+    INVALID = "INVALID"
+    """The key is unknown, disabled or expired."""
+    UNKNOWN = "UNKNOWN"
+    """It could not be told; never to be taken for OK."""
 
 
-def binder(bound_by: str | None) -> str:
-    """Name what binds; a budget's scope is the server's word, of which only what can be printed is shown."""
-    match bound_by:
-        case "wallet":
-            return "the wallet"
-        case "key_limit":
-            return "the key's limit"
-        case _:
-            words = " ".join(
-                (bound_by or "").replace("_", " ").split()
-            )  # before the rest: line breaks are not printable
-            scope = " ".join("".join(filter(str.isprintable, words))[:40].split())
-            return f"the {scope} budget" if scope else "the budget"
+@frozen
+class KeyStatus:
+    """Everything that one look at a key found."""
+
+    key: KeyInfo | None
+    """The answer of `/key`, or `None` if it was not read."""
+    credits: Credits | None
+    """The answer of `/credits`, or `None` if it was not read or is not believed."""
+    spendable: Spendable
+    """How much the key can spend, as both together say."""
+    problems: tuple[OpenRouterError, ...]
+    """Why something is missing; empty if everything was read that was asked for."""
+    checked_at: datetime
+    """When the look was taken (UTC)."""
+
+    def level(self, warn: Dollars = 10, critical: Dollars = 5) -> Level:
+        """Judge the amount by two thresholds in US dollars.
+
+        An amount that is only an upper limit can be too low, but not good enough, unless what is missing was
+        not asked for.
+        """
+        warn, critical = require_dollars(warn), require_dollars(critical)
+        if self.is_invalid:
+            return Level.INVALID
+        amount = self.spendable.amount
+        if amount is None:
+            return Level.UNKNOWN
+        if amount <= 0:
+            return Level.DEPLETED
+        if amount < critical:
+            return Level.CRITICAL
+        if amount < warn:
+            return Level.LOW
+        return Level.UNKNOWN if self.problems else Level.OK
+
+    @property
+    def is_invalid(self) -> bool:
+        """Whether the key has expired, or was refused as unknown or disabled."""
+        if self.key is not None:
+            return self.key.is_expired(self.checked_at)
+        return any(isinstance(problem, AuthenticationError) for problem in self.problems)
+
+    def explain(self) -> str:
+        """Describe the status in one plain sentence.
+
+        Such as: `$11.75 left until Monday 00:00 UTC: the workspace budget binds (wallet: $74.75).`
+        """
+        if self.is_invalid:
+            return _why_invalid(self)
+        amount = self.spendable.amount
+        if amount is None:
+            return f"Unknown: {_what_is_missing(self)}{_expiry(self)}."
+        left = f"{format_usd(amount)} left" if amount > 0 else f"Nothing left ({format_usd(amount)})"
+        if self.spendable.certainty == "at_most" and amount > 0:
+            left = f"At most {left}"
+        limit = limit_in_sentence(self.spendable.bound_by or "")
+        return f"{left}{_until(self)}: {limit} binds{_other_limit(self)}{_expiry(self)}."
 
 
-def _the_other(status: KeyStatus) -> str:
-    """Tell of the wallet, where it is the key that binds, and the other way round only what is missing."""
+def _until(status: KeyStatus) -> str:
+    resets_at, now = status.spendable.resets_at, status.checked_at
+    return f" until {moment(resets_at, now)}" if resets_at is not None and resets_at > now else ""
+
+
+def _other_limit(status: KeyStatus) -> str:
+    """Tell of the wallet if the key binds, and the other way round only that the key is unknown."""
     if status.spendable.bound_by == "wallet":
         return " (key: unknown)" if status.key is None and status.problems else ""
     if status.credits is not None:
@@ -70,19 +110,26 @@ def _the_other(status: KeyStatus) -> str:
 
 def _expiry(status: KeyStatus) -> str:
     expires_at = None if status.key is None else status.key.expires_at
-    if expires_at is None or expires_at - status.checked_at >= _A_WEEK:
+    if expires_at is None or expires_at - status.checked_at >= _SOON:
         return ""
     return f"; the key expires {moment(expires_at, status.checked_at)}"
 
 
 def _what_is_missing(status: KeyStatus) -> str:
-    reasons = "; ".join(problem.summary.rstrip(".") for problem in status.problems)
     unread = "the wallet" if status.key is not None else "the key"
-    known = "" if status.key is None or status.key.is_management_key else ", and the key has no limit"
-    return f"{unread} was not read{f' ({reasons})' if reasons else ''}{known}"
+    reasons = f" ({_reasons(status)})" if status.problems else ""
+    has_no_limit = status.key is not None and not status.key.is_management_key
+    return f"{unread} was not read{reasons}{', and the key has no limit' if has_no_limit else ''}"
 
 
 def _why_invalid(status: KeyStatus) -> str:
     if status.key is not None and status.key.expires_at is not None:
         return f"The key has expired: {moment(status.key.expires_at, status.checked_at)}."
-    return f"The key is not valid: {'; '.join(problem.summary.rstrip('.') for problem in status.problems)}."
+    return f"The key is not valid: {_reasons(status)}."
+
+
+def _reasons(status: KeyStatus) -> str:
+    return "; ".join(problem.summary.rstrip(".") for problem in status.problems)
+
+
+public(Level, KeyStatus)

@@ -1,4 +1,4 @@
-"""The command `openrouter-credits`: it shows what the public API says, and decides nothing by itself."""
+"""The command `openrouter-credits`: it shows results of the public API and has no rules of its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code; without `argv`, the arguments are the process's own."""
+    """Run the command and return its exit code; `argv` defaults to the arguments of the process."""
     open_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             with reader_may_leave():
                 sys.stdout.write(text)
             return 0
-        from openrouter_credits.cli._app import run  # noqa: PLC0415 - what is above needs neither cyclopts nor rich
+        from openrouter_credits.cli._app import run  # noqa: PLC0415 - imports cyclopts, which is slow
 
         return run(arguments)
     except KeyboardInterrupt:
@@ -43,14 +43,17 @@ def _has_extra() -> bool:
 
 
 def _quick_answer(arguments: list[str]) -> str | None:
-    """Answer `--help` and `--version` without the parser: importing it, and what it formats help with, takes 0.4 s."""
+    """Return the text for `--help` or `--version`, else `None`.
+
+    Do this without the parser: importing cyclopts, and the libraries it formats help with, takes 0.4 s.
+    """
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     if "--help" in options or "-h" in options:
-        from openrouter_credits.cli._help import HELP  # noqa: PLC0415 - as above
+        from openrouter_credits.cli._help import HELP  # noqa: PLC0415 - only `--help` needs it
 
         return next((HELP[word] for word in options if word in HELP), HELP[""])
     if "--version" in options:
-        from openrouter_credits import __version__  # noqa: PLC0415 - as above
+        from openrouter_credits import __version__  # noqa: PLC0415 - only `--version` needs it
 
         return f"openrouter-credits {__version__}\n"
     return None

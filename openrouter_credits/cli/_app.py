@@ -1,4 +1,4 @@
-"""The commands and their options, as cyclopts reads them; and what becomes of every fault."""
+"""The commands and their options for cyclopts, and the exit code for each error."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Dollars = Annotated[Decimal, Parameter(converter=_dollars)]
 
 app = App(
     name="openrouter-credits",
-    # both are answered before the parser is imported
+    # `cli.main` answers both options before it imports the parser
     help_flags=[],
     version_flags=[],
     default_parameter=Parameter(negative=()),
@@ -46,7 +46,7 @@ def status(
     critical: Dollars = Decimal(5),
 ) -> int:
     """Show one key."""
-    from openrouter_credits.cli._status import show_status  # noqa: PLC0415 - a wrong option is told without rich and aiohttp
+    from openrouter_credits.cli._status import show_status  # noqa: PLC0415 - usage errors need no rich
 
     if json and oneline:
         raise CommandError("--json and --oneline exclude each other.")
@@ -67,8 +67,8 @@ def check(
     deadline: float | None = None,
 ) -> int:
     """Check many keys."""
-    from openrouter_credits.cli._check import Format, show_check  # noqa: PLC0415 - as above
-    from openrouter_credits.cli._keyfile import read_keys  # noqa: PLC0415 - as above
+    from openrouter_credits.cli._check import Format, show_check  # noqa: PLC0415 - usage errors need no rich
+    from openrouter_credits.cli._keyfile import read_keys  # noqa: PLC0415 - only `check` needs it
 
     if json and jsonl:
         raise CommandError("--json and --jsonl exclude each other.")
@@ -78,15 +78,15 @@ def check(
 
 @app.command
 def demo() -> int:
-    """Show both against a server on this machine."""
-    from openrouter_credits.cli._demo import show_demo  # noqa: PLC0415 - as above
+    """Show both commands against a server on this machine."""
+    from openrouter_credits.cli._demo import show_demo  # noqa: PLC0415 - only `demo` needs it
 
     return show_demo()
 
 
 def run(arguments: list[str]) -> int:
-    """Run a command; every fault becomes one line on standard error and an exit code."""
-    if "-" in arguments and "--" not in arguments:  # the parser would take it for an option
+    """Run a command and return its exit code; each error becomes one line on standard error."""
+    if "-" in arguments and "--" not in arguments:  # the parser would read `-` as an option
         arguments = [*(word for word in arguments if word != "-"), "--", "-"]
     code: int = NO_VERDICT
     try:
@@ -98,26 +98,24 @@ def run(arguments: list[str]) -> int:
         return fail(str(error), NO_VERDICT)
     except MissingKeyError:
         names = "OPENROUTER_API_KEY (or OPENROUTER_KEY, or OPENROUTER_MANAGEMENT_KEY)"
-        return fail(
-            f"There is no API key. Set {names}, or run openrouter-credits demo, which needs none.", NO_VERDICT
-        )
+        text = f"There is no API key. Set {names}, or run openrouter-credits demo, which needs none."
+        return fail(text, NO_VERDICT)
     except OpenRouterError as error:
-        from openrouter_credits.cli._judge import exit_code  # noqa: PLC0415 - as above
+        from openrouter_credits.cli._judge import exit_code  # noqa: PLC0415 - only API errors need it
 
         return fail(str(error), exit_code(error))
     except OSError as error:
-        return fail(
-            f"Input or output failed: {error.strerror or type(error).__name__}. Check what the command reads and writes.",
-            NO_VERDICT,
-        )
-    except Exception as error:  # noqa: BLE001 - a fault of ours is one line too
+        reason = error.strerror or type(error).__name__
+        text = f"Input or output failed: {reason}. Check what the command reads and writes."
+        return fail(text, NO_VERDICT)
+    except Exception as error:  # noqa: BLE001 - a bug becomes one line too
         return fail(f"{type(error).__name__}: {error}. {OpenRouterError.remedy}", NO_VERDICT)
     return code
 
 
 def _usage_error(error: CycloptsError) -> str:
     if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
-        # it may be a key, which has no business here, and even less in a log
+        # show only its beginning: the argument may be a key, which must not get into a log
         return f"There is no command or option for the argument {error.unused_tokens[0][:12]!r}."
     return str(error)
 

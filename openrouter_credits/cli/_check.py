@@ -1,4 +1,4 @@
-"""`openrouter-credits check`: many keys, sorted by what needs attention, and each wallet once."""
+"""`openrouter-credits check`: many keys, the most urgent first, and each wallet once."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import asyncio
 import sys
 from collections import Counter
 from contextlib import aclosing
-from decimal import Context, Decimal
-from functools import reduce
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -15,17 +14,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from openrouter_credits import CheckReport, CreditsClient
+from openrouter_credits._words import one_line
 from openrouter_credits.cli._exits import (
     ATTENTION,
     INTERRUPTED,
     CommandError,
-    clean,
     fail,
     reader_may_leave,
     worst,
 )
 from openrouter_credits.cli._json import check_document, report_document, to_text
-from openrouter_credits.cli._judge import UNKNOWN, binder, day, left, usd
+from openrouter_credits.cli._judge import UNKNOWN, day, left, limit, usd
 from openrouter_credits.cli._screen import coloured, make_console, make_table, show
 
 if TYPE_CHECKING:
@@ -33,16 +32,15 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-    from openrouter_credits import KeyCheck, KeySpec, Level, Wallet
+    from openrouter_credits import KeyCheck, KeySpec, Level, OpenRouterError
 
-_EXACT = Context(prec=100)
 _NAMED = 3
-"""How many keys are named beside what to do about them."""
+"""Number of keys named beside each remedy."""
 
 
 @frozen
 class Format:
-    """How the outcome is judged and shown."""
+    """The thresholds of the levels, in US dollars, and the output format."""
 
     warn: Decimal
     critical: Decimal
@@ -50,24 +48,27 @@ class Format:
     jsonl: bool = False
 
     def level(self, check: KeyCheck) -> Level:
-        """Judge a key."""
+        """Return the level of a key."""
         return check.level(self.warn, self.critical)
 
 
 def show_check(
     specs: Sequence[KeySpec], form: Format, *, concurrency: int, rate: float | None, deadline: float | None
 ) -> int:
-    """Check the keys, show the outcome, and return the exit code of the worst; Ctrl-C shows what is known so far.
+    """Check the keys, show the outcomes, and return the exit code of the most urgent key.
+
+    After Ctrl-C, show the keys that were checked until then.
 
     Raises:
         CommandError: an option is out of range.
     """
     checks: list[KeyCheck] = []
 
-    async def run(taken: Callable[[KeyCheck], None]) -> None:
-        # The client's own key is not used; one that is given keeps the environment's out, which may be no key at all.
+    async def run(handle: Callable[[KeyCheck], None]) -> None:
+        # The client's own key is not used. Without one, the client would read the key of the environment,
+        # which may be invalid.
         async with CreditsClient("unused") as client:
-            await collect(client, specs, taken, concurrency=concurrency, rate=rate, deadline=deadline)
+            await collect(client, specs, handle, concurrency=concurrency, rate=rate, deadline=deadline)
 
     def take(check: KeyCheck) -> None:
         checks.append(check)
@@ -84,13 +85,8 @@ def show_check(
             fail(f"Interrupted: {len(checks)} of {len(specs)} keys were checked.", INTERRUPTED)
         report = CheckReport(tuple(sorted(checks, key=lambda check: check.index)))
         if form.json:
-            print(
-                to_text(
-                    report_document(
-                        report, [form.level(check) for check in report.checks], is_complete=not is_interrupted
-                    )
-                )
-            )
+            levels = [form.level(check) for check in report.checks]
+            print(to_text(report_document(report, levels, is_complete=not is_interrupted)))
         elif checks and not form.jsonl:
             draw_report(make_console(), report, form)
     return INTERRUPTED if is_interrupted else worst(map(form.level, checks))
@@ -105,7 +101,7 @@ async def collect(
     rate: float | None = None,
     deadline: float | None = None,
 ) -> None:
-    """Check keys, and hand each outcome over as it is there.
+    """Check keys, and pass each outcome to `take` as soon as it is known.
 
     Raises:
         CommandError: an option is out of range.
@@ -120,18 +116,17 @@ async def collect(
 
 
 def make_progress(total: int, *, is_wanted: bool = True) -> Progress:
-    """Make a bar on standard error, if that is a terminal; it goes away at the end."""
+    """Make a progress bar on standard error, if that is a terminal; the bar disappears at the end."""
     console = make_console(stderr=True)
     columns = (TextColumn("Checking"), BarColumn(None), MofNCompleteColumn(), TimeElapsedColumn())
-    progress = Progress(
-        *columns, console=console, transient=True, disable=not (is_wanted and console.is_terminal)
-    )
+    is_shown = is_wanted and console.is_terminal
+    progress = Progress(*columns, console=console, transient=True, disable=not is_shown)
     progress.add_task("", total=total)
     return progress
 
 
 def counting(take: Callable[[KeyCheck], None], progress: Progress) -> Callable[[KeyCheck], None]:
-    """Move the bar with each outcome."""
+    """Return a function that calls `take` and advances the progress bar."""
 
     def take_and_count(check: KeyCheck) -> None:
         take(check)
@@ -141,7 +136,7 @@ def counting(take: Callable[[KeyCheck], None], progress: Progress) -> Callable[[
 
 
 def draw_report(console: Console, report: CheckReport, form: Format) -> None:
-    """Draw the counts, the keys, what to do about those that were not read, and the wallets."""
+    """Draw the counts, the keys, the remedies for unread keys, and the wallets."""
     show(console, _counts(report, form), "")
     keys = make_table("Level", "Key", "Account", ">Left", "Why")
     for check in sorted(report.checks, key=lambda check: _attention(check, form)):
@@ -149,28 +144,29 @@ def draw_report(console: Console, report: CheckReport, form: Format) -> None:
         amount = UNKNOWN if check.status is None else left(check.status.spendable, level)
         keys.add_row(
             coloured(level, level),
-            clean(_name(check)),
-            clean(check.account or UNKNOWN),
+            one_line(_name(check)),
+            one_line(check.account or UNKNOWN),
             amount,
             _why(check, level),
         )
-    show(console, keys, "", *_remedies(report), *_wallets(report.wallets()))
+    show(console, keys, "", *_remedies(report), *_wallets(report))
 
 
 def _counts(report: CheckReport, form: Format) -> Text:
     counts = Counter(map(form.level, report.checks))
-    told_counts = [
-        coloured(f"{counts[level]} {level}", level) for level in sorted(counts, key=ATTENTION.__getitem__)
-    ]
+    levels = sorted(counts, key=ATTENTION.__getitem__)
+    parts = [coloured(f"{counts[level]} {level}", level) for level in levels]
     number = len(report.checks)
-    return Text(f"{number} {'key' if number == 1 else 'keys'}: ") + Text(", ").join(told_counts)
+    return Text(f"{number} {'key' if number == 1 else 'keys'}: ") + Text(", ").join(parts)
 
 
 def _attention(check: KeyCheck, form: Format) -> tuple[int, Decimal, int]:
-    """Sort by level, then by what is left."""
+    """Return the sort key of an outcome: its level, then the amount left, then its place in the source."""
     level = form.level(check)
     amount = None if check.status is None or level == "INVALID" else check.status.spendable.amount
-    return ATTENTION[level], Decimal("inf") if amount is None else amount, check.index
+    if amount is None:
+        amount = Decimal("inf")
+    return ATTENTION[level], amount, check.index
 
 
 def _name(check: KeyCheck) -> str:
@@ -179,64 +175,55 @@ def _name(check: KeyCheck) -> str:
 
 def _why(check: KeyCheck, level: Level) -> str:
     if check.status is None:
-        return UNKNOWN if check.error is None else clean(check.error.summary)
+        return UNKNOWN if check.error is None else one_line(check.error.summary)
     if level == "INVALID":
-        return clean(check.status.explain())
+        return one_line(check.status.explain())
     spendable = check.status.spendable
     resets = "" if spendable.resets_at is None else f" until {day(spendable.resets_at)}"
-    unread = "".join(f"; {clean(problem.summary)}" for problem in check.status.problems)
-    return f"{binder(spendable.bound_by)}{resets}{unread}"
+    unread = "".join(f"; {one_line(problem.summary)}" for problem in check.status.problems)
+    return f"{limit(spendable.bound_by)}{resets}{unread}"
 
 
 def _remedies(report: CheckReport) -> Iterator[RenderableType]:
-    """Say what to do, each thing once."""
+    """List each remedy once, with the keys that need it."""
     names: dict[str, list[str]] = {}
     for check in report.checks:
-        errors = (
-            [check.error]
-            if check.error is not None
-            else []
-            if check.status is None
-            else check.status.problems
-        )
-        for remedy in {error.remedy: None for error in errors}:
+        for remedy in {error.remedy: None for error in _errors(check)}:
             names.setdefault(remedy, []).append(_name(check))
     if names:
         table = make_table("What to do", "")
         for remedy, keys in names.items():
-            table.add_row(
-                clean(
-                    ", ".join(keys[:_NAMED])
-                    + (f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else "")
-                ),
-                clean(remedy),
-            )
+            more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
+            table.add_row(one_line(", ".join(keys[:_NAMED]) + more), one_line(remedy))
         yield table
         yield ""
 
 
-def _wallets(wallets: Sequence[Wallet]) -> Iterator[RenderableType]:
+def _errors(check: KeyCheck) -> Sequence[OpenRouterError]:
+    if check.error is not None:
+        return [check.error]
+    return () if check.status is None else check.status.problems
+
+
+def _wallets(report: CheckReport) -> Iterator[RenderableType]:
+    wallets = report.wallets()
     shared = [wallet for wallet in wallets if wallet.account is not None]
     if shared:
         table = make_table("Wallet", ">Left", ">Keys")
         for wallet in shared:
-            table.add_row(clean(wallet.account), usd(_remaining(wallet)), str(len(wallet.checks)))
-        known = [amount for wallet in shared if (amount := _remaining(wallet)) is not None]
+            amount = None if wallet.credits is None else wallet.credits.remaining
+            table.add_row(one_line(wallet.account), usd(amount), str(len(wallet.checks)))
         if len(shared) > 1:
-            read = "together" if len(known) == len(shared) else f"{len(known)} of {len(shared)} read"
-            table.add_row(
-                read,
-                usd(reduce(_EXACT.add, known)) if known else UNKNOWN,
-                str(sum(len(wallet.checks) for wallet in shared)),
-            )
+            total = report.total()
+            read = sum(wallet.credits is not None for wallet in shared)
+            title = "together" if read == len(shared) else f"{read} of {len(shared)} read"
+            keys = sum(len(wallet.checks) for wallet in shared)
+            table.add_row(title, usd(total.known) if read else UNKNOWN, str(keys))
+            if total.owed:
+                table.add_row("owed", usd(total.owed.copy_negate()), "")
         yield table
-    if others := len(wallets) - len(shared):
-        yield (
-            "1 key of no known account: its wallet is in no sum."
-            if others == 1
-            else (f"{others} keys of no known account: their wallets are in no sum.")
-        )
-
-
-def _remaining(wallet: Wallet) -> Decimal | None:
-    return None if wallet.credits is None else wallet.credits.remaining
+    others = len(wallets) - len(shared)
+    if others == 1:
+        yield "1 key of no known account: its wallet is in no sum."
+    elif others > 1:
+        yield f"{others} keys of no known account: their wallets are in no sum."

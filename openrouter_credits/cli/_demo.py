@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from openrouter_credits import CheckReport, CreditsClient, KeyStatus, OpenRouterError
+from openrouter_credits._words import one_line
 from openrouter_credits.cli._check import Format, collect, counting, draw_report, make_progress
 from openrouter_credits.cli._demo_keys import make_cases, make_dozen
-from openrouter_credits.cli._exits import clean, reader_may_leave
+from openrouter_credits.cli._exits import reader_may_leave
 from openrouter_credits.cli._judge import level_of
 from openrouter_credits.cli._screen import coloured, make_console, make_table, show
 from openrouter_credits.cli._status import draw_status
@@ -35,7 +36,7 @@ WARN, CRITICAL = Decimal(10), Decimal(5)
 
 
 def show_demo() -> int:
-    """Show what both commands say of keys in every state."""
+    """Show the output of both commands for keys in every state, and return the exit code."""
     with reader_may_leave():
         asyncio.run(_run(make_console()))
     return 0
@@ -45,13 +46,14 @@ async def _run(console: Console) -> None:
     began = time.monotonic()
     show(
         console,
-        "A server on this machine stands in for OpenRouter: the keys are made up; the HTTP, the waits and the retries are real.",
+        "A server on this machine stands in for OpenRouter: "
+        "the keys are made up; the HTTP, the waits and the retries are real.",
         "",
         _prompt("", "seven keys in turn"),
         "",
     )
     now = datetime.now(UTC)
-    async with FakeOpenRouter(now=lambda: now) as fake:  # the day must not end in the middle of the story
+    async with FakeOpenRouter(now=lambda: now) as fake:  # a fixed time: no day ends during the demo
         statuses = await _ask_all(console, fake)
         capped = next(status for status in statuses if status.spendable.bound_by == "workspace")
         show(console, "", _prompt("", "all it says of the key 'capped'"), "")
@@ -76,7 +78,7 @@ async def _ask_all(console: Console, fake: FakeOpenRouter) -> list[KeyStatus]:
             sentence = " ".join([outcome.explain(), *(f"{problem.summary}." for problem in outcome.problems)])
         else:
             level, sentence = level_of(outcome), str(outcome)
-        table.add_row(case.name, coloured(level, level), str(len(fake.requests) - before), clean(sentence))
+        table.add_row(case.name, coloured(level, level), str(len(fake.requests) - before), one_line(sentence))
     show(console, table)
     return statuses
 
@@ -91,7 +93,7 @@ async def _ask(fake: FakeOpenRouter, case: Case) -> KeyStatus | OpenRouterError:
 
 
 async def check_dozen(fake: FakeOpenRouter) -> CheckReport:
-    """Check a dozen keys, as `check` does."""
+    """Check a dozen keys, as the command `check` does."""
     specs = make_dozen(fake)
     checks: list[KeyCheck] = []
     async with CreditsClient("unused", base_url=fake.url) as client:
@@ -105,7 +107,10 @@ def _prompt(arguments: str, note: str) -> Text:
 
 
 def _farewell(requests: int, seconds: float) -> Iterator[str]:
-    yield f"The server saw {requests} requests in {seconds:.1f} s. No key was needed, and nothing left this machine."
+    yield (
+        f"The server saw {requests} requests in {seconds:.1f} s. "
+        "No key was needed, and nothing left this machine."
+    )
     if os.environ.get("OPENROUTER_API_KEY", "").strip():
         yield "OPENROUTER_API_KEY is set, so this asks the real service:"
     else:
@@ -115,13 +120,10 @@ def _farewell(requests: int, seconds: float) -> Iterator[str]:
 
 
 def _command() -> str:
-    """Tell how to run the program as it was run now, which need not be on the path."""
+    """Return a command line that runs this program again; the program may be missing from `PATH`."""
     program = Path(sys.argv[0])
     if program.name == "__main__.py":
         return "python -m openrouter_credits"
-    # a whole path would be long, and tell of the machine
-    return (
-        "openrouter-credits"
-        if program.is_absolute() or shutil.which("openrouter-credits")
-        else clean(program)
-    )
+    if program.is_absolute() or shutil.which("openrouter-credits"):
+        return "openrouter-credits"  # a full path would be long, and show folders of the machine
+    return one_line(program)

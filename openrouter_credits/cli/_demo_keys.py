@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from openrouter_credits.testing import FakeOpenRouter
 
-_NOBODYS = ApiKey("sk-or-v1-" + "0" * 60 + "dead")
+_UNKNOWN_KEY = ApiKey("sk-or-v1-" + "0" * 60 + "dead")
 
 
 @frozen
 class Case:
-    """A key to ask about, and what the server does wrong meanwhile."""
+    """A key to read, and the faults of the server during its requests."""
 
     name: str
     api_key: ApiKey
@@ -44,7 +44,7 @@ def make_cases(fake: FakeOpenRouter) -> Iterator[Case]:
     yield Case(
         "depleted", fake.add_account(credits=20, usage="22.75").add_key(credits_reply="real", usage="22.75")
     )
-    yield Case("invalid", _NOBODYS)
+    yield Case("invalid", _UNKNOWN_KEY)
     yield Case(
         "false zero", fake.add_account(credits=80).add_key(credits_reply="zeros", usage="3.17", limit=20)
     )
@@ -53,7 +53,7 @@ def make_cases(fake: FakeOpenRouter) -> Iterator[Case]:
 
 
 def make_dozen(fake: FakeOpenRouter) -> list[KeySpec]:
-    """Make a dozen keys: three accounts share most of them, and some are in trouble."""
+    """Make a dozen keys: most belong to three accounts, and some have problems."""
     acme = fake.add_account(credits="100.50", usage="25.75")
     globex = fake.add_account(credits=50, usage="41.60")
     initech = fake.add_account(credits=20, usage="22.75")

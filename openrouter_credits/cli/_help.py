@@ -1,4 +1,4 @@
-"""The texts of `--help`; a test compares them with what the parser knows."""
+"""The texts of `--help`; a test compares them with the parser's options."""
 
 _THRESHOLDS = """\
   --warn USD           below it a key is LOW [default: 10]

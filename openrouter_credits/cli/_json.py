@@ -1,47 +1,51 @@
-"""The documents of `--json` and `--jsonl`: the public values under their own names, amounts as exact texts, `null` for unknown."""
+"""The JSON documents of `--json` and `--jsonl`.
+
+Fields have the names of the public API, amounts are exact texts, and `null` means unknown.
+"""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from datetime import datetime
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import attrs
-
-from openrouter_credits import APIStatusError, Level, OpenRouterError
-from openrouter_credits.cli._exits import scrub
-
-if TYPE_CHECKING:
-    from openrouter_credits import CheckReport, Credits, KeyCheck, KeyInfo, KeyStatus, Wallet
+from openrouter_credits import (
+    CheckReport,
+    Credits,
+    KeyCheck,
+    KeyInfo,
+    KeyStatus,
+    Level,
+    OpenRouterError,
+    Wallet,
+)
+from openrouter_credits._documents import document, to_json
+from openrouter_credits._words import scrub
 
 SCHEMA_VERSION = 1
-"""Rises when a field changes its meaning or goes; new fields may come without."""
+"""Increases if a field changes its meaning or is removed; new fields do not increase it."""
 
 
-def to_text(document: dict[str, Any], *, indent: int | None = 2) -> str:
-    """Write a document; nothing in it can steer a terminal."""
-    text = json.dumps({"schema_version": SCHEMA_VERSION, **document}, indent=indent)
-    return scrub(text).replace("\x7f", "\\u007f")  # JSON lets this one control character pass
+def to_text(content: dict[str, Any], *, indent: int | None = 2) -> str:
+    """Write a document as JSON that is safe to show in a terminal."""
+    return to_json({"schema_version": SCHEMA_VERSION, **content}, clean=scrub, indent=indent)
 
 
 def status_document(status: KeyStatus | None, error: OpenRouterError | None, level: Level) -> dict[str, Any]:
-    """Describe one key; without a status, `error` says why."""
+    """Describe one key; if `status` is `None`, `error` is the reason."""
     return {
         "level": level.value,
         "sentence": None if status is None else status.explain(),
-        "spendable": None if status is None else _plain(status.spendable),
+        "spendable": None if status is None else document(status.spendable),
         "wallet": None if status is None else _wallet_figures(status.credits),
         "key": None if status is None or status.key is None else _key(status.key, status),
-        "problems": [] if status is None else _plain(status.problems),
-        "error": _plain(error),
-        "checked_at": None if status is None else _plain(status.checked_at),
+        "problems": [] if status is None else document(status.problems),
+        "error": document(error),
+        "checked_at": None if status is None else document(status.checked_at),
     }
 
 
 def check_document(check: KeyCheck, level: Level) -> dict[str, Any]:
-    """Describe one key of many."""
+    """Describe one key of a batch."""
     return {
         "index": check.index,
         "name": check.name,
@@ -53,7 +57,7 @@ def check_document(check: KeyCheck, level: Level) -> dict[str, Any]:
 
 
 def report_document(report: CheckReport, levels: list[Level], *, is_complete: bool) -> dict[str, Any]:
-    """Describe a whole batch; `levels` are those of its checks."""
+    """Describe a batch; `levels` has one level for each of its checks."""
     counts = Counter(levels)
     return {
         "complete": is_complete,
@@ -67,41 +71,18 @@ def _wallet(wallet: Wallet) -> dict[str, Any]:
     return {
         "account": wallet.account,
         "wallet": _wallet_figures(wallet.credits),
-        "error": _plain(wallet.error),
+        "error": document(wallet.error),
         "checks": [check.index for check in wallet.checks],
     }
 
 
-def _wallet_figures(said: Credits | None) -> dict[str, Any] | None:
-    return None if said is None else {**_plain(said), "remaining": _plain(said.remaining)}
+def _wallet_figures(credits: Credits | None) -> dict[str, Any] | None:
+    return None if credits is None else {**document(credits), "remaining": document(credits.remaining)}
 
 
 def _key(key: KeyInfo, status: KeyStatus) -> dict[str, Any]:
-    more = {
-        "used_in_window": _plain(key.used_in_window),
-        "next_reset": _plain(key.next_reset(status.checked_at)),
+    derived = {
+        "used_in_window": document(key.used_in_window),
+        "next_reset": document(key.next_reset(status.checked_at)),
     }
-    return {**_plain(key), **more}
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case Decimal():
-            return str(value)
-        case datetime():
-            return value.isoformat().replace("+00:00", "Z")
-        case tuple():
-            return [_plain(item) for item in value]
-        case OpenRouterError():
-            status = value.status if isinstance(value, APIStatusError) else None
-            return {
-                "type": type(value).__name__,
-                "status": status,
-                "message": value.summary,
-                "remedy": value.remedy,
-            }
-        case _ if attrs.has(type(value)):
-            names = [field.name for field in attrs.fields(type(value)) if field.name != "extra"]
-            return {name: _plain(getattr(value, name)) for name in names}
-        case _:
-            return value
+    return {**document(key), **derived}

@@ -1,11 +1,12 @@
-"""Words for what the public API says: levels, amounts, what binds, when."""
+"""Short texts for values of the public API: amounts, limits and times; and the levels of errors."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from openrouter_credits import KeyCheck, format_usd
-from openrouter_credits.cli._exits import EXIT_CODES, clean
+from openrouter_credits._words import limit_in_table
+from openrouter_credits.cli._exits import EXIT_CODES
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,51 +18,43 @@ UNKNOWN = "-"
 
 
 def level_of(error: OpenRouterError) -> Level:
-    """Judge a key of which nothing could be read, as a batch does."""
+    """Return the level of a key that could not be read, as a batch does."""
     return KeyCheck(0, None, None, None, None, error, 0.0).level()
 
 
 def exit_code(error: OpenRouterError) -> int:
-    """Choose the exit code for a key of which nothing could be read."""
+    """Return the exit code for a key that could not be read."""
     return EXIT_CODES[level_of(error)]
 
 
 def usd(amount: Decimal | None) -> str:
-    """Show an amount; what is not known is never a number."""
+    """Format an amount in US dollars; an unknown amount is `-`, never a number."""
     return UNKNOWN if amount is None else format_usd(amount)
 
 
 def left(spendable: Spendable, level: Level) -> str:
-    """Show what is left, and whether it may be less; an invalid key has nothing to spend, whatever its wallet holds."""
+    """Format the amount left, with `<=` if the real amount may be smaller.
+
+    An invalid key has no amount, because it cannot spend from its wallet.
+    """
     if spendable.amount is None or level == "INVALID":
         return UNKNOWN
     at_most = spendable.certainty == "at_most" and spendable.amount > 0
     return f"{'<= ' if at_most else ''}{usd(spendable.amount)}"
 
 
-def binder(bound_by: str | None) -> str:
-    """Name what binds."""
-    match bound_by:
-        case None:
-            return UNKNOWN
-        case "wallet" | "key_limit":
-            return bound_by.replace("_", " ")
-        case _:
-            return f"{clean(bound_by).replace('_', ' ')} budget"
+def limit(name: str | None) -> str:
+    """Name a limit: the wallet, the key's limit or a budget."""
+    return UNKNOWN if name is None else limit_in_table(name)
 
 
 def moment(when: datetime | None) -> str:
-    """Show a time in UTC."""
+    """Format a date and time in UTC."""
     return UNKNOWN if when is None else f"{when:%Y-%m-%d %H:%M} UTC"
 
 
 def day(when: datetime | None) -> str:
-    """Show a time in UTC where there is little room: midnight, when almost everything resets, is left out."""
+    """Format a date in UTC; add the time unless it is midnight, when most limits reset."""
     if when is None:
         return UNKNOWN
     return f"{when:%Y-%m-%d}" if (when.hour, when.minute) == (0, 0) else f"{when:%Y-%m-%d %H:%M}"
-
-
-def told(error: OpenRouterError) -> str:
-    """Show an error in one line, with its remedy."""
-    return clean(error)

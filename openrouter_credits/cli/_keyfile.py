@@ -1,4 +1,7 @@
-"""Where many keys come from: a key file, standard input, or the environment. No error shows a key, nor a line that may hold one."""
+"""Reads keys from a key file, standard input or the environment.
+
+No error shows a key, or a line that may contain one.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,9 @@ if TYPE_CHECKING:
 VARIABLE = "OPENROUTER_API_KEYS"
 STANDARD_INPUT = "-"
 
+_NO_FILE = "Name a key file, or - for standard input, or set the variable to a comma list of keys."
 _SHAPE = 'A key file has [keys] and [accounts.NAME.keys] with NAME = "KEY" or NAME = { env = "VARIABLE" }.'
-# tomllib's own words may quote the file: these are known not to, and say more to a person.
+# Beginnings of tomllib's messages, and texts shown instead: tomllib may quote the file, which contains keys.
 _TOML_FAULTS = {
     "Invalid value": "not a value of TOML (a key stands in quotes)",
     "Cannot overwrite a value": "a name for the second time",
@@ -34,10 +38,13 @@ _TOML_FAULTS = {
 
 
 def read_keys(file: str | None) -> list[KeySpec]:
-    """Read the keys that `file` names: a path, `-` for standard input, or `None` for the environment's comma list.
+    """Read the keys.
+
+    Args:
+        file: path of a key file, `-` for standard input, or `None` for the variable `OPENROUTER_API_KEYS`.
 
     Raises:
-        CommandError: there are none, or they cannot be read.
+        CommandError: there are no keys, or they cannot be read.
     """
     if file is None:
         items = os.environ.get(VARIABLE, "").split(",")
@@ -45,19 +52,14 @@ def read_keys(file: str | None) -> list[KeySpec]:
         where = VARIABLE
     elif file == STANDARD_INPUT:
         where = "standard input"
-        text = "" if sys.stdin is None else _decode(sys.stdin.buffer.read(), where)  # `<&-` closes it
+        text = "" if sys.stdin is None else _decode(sys.stdin.buffer.read(), where)  # `None` after `<&-`
         is_toml = any(line.lstrip().startswith("[") for line in text.splitlines())
         specs = list(_from_toml(text, where) if is_toml else _from_items(text.splitlines(), where, "line"))
     else:
         where = file
         specs = list(_from_toml(_decode(_read(file), file), file))
     if not specs:
-        more = (
-            ""
-            if file is not None
-            else "Name a key file, or - for standard input, or set the variable to a comma list of keys."
-        )
-        raise CommandError(f"There are no keys in {where}. {more or _SHAPE}")
+        raise CommandError(f"There are no keys in {where}. {_NO_FILE if file is None else _SHAPE}")
     return specs
 
 
@@ -67,7 +69,8 @@ def _read(file: str) -> bytes:
         raise CommandError("The name of the key file is empty. Name a key file, or - for standard input.")
     if file.startswith("sk-"):
         raise CommandError(
-            "Keys are not taken from the command line: other users of the machine see it. Put them into a file."
+            "Keys are not taken from the command line: other users of the machine see it. "
+            "Put them into a file."
         )
     try:
         if path.is_file() and os.name == "posix" and (mode := stat.S_IMODE(path.stat().st_mode)) & 0o044:
@@ -87,23 +90,26 @@ def _decode(content: bytes, where: str) -> str:
 
 
 def _malformed(where: str, line: int | None, reason: str, remedy: str = _SHAPE) -> CommandError:
-    return CommandError(f"{where}{'' if line is None else f', line {line}'}: {reason}. {remedy}")
+    return CommandError(f"{_place(where, line)}: {reason}. {remedy}")
+
+
+def _place(where: str, line: int | None) -> str:
+    return where if line is None else f"{where}, line {line}"
 
 
 def _from_items(items: Iterable[str], where: str, unit: str) -> Iterator[KeySpec]:
-    """Read one `KEY` or `NAME=KEY` each; blanks and comments (`#`) are passed over."""
+    """Read one `KEY` or `NAME=KEY` from each item; skip blank items and comments (`#`)."""
     for number, item in enumerate(items, 1):
         text = item.strip()
         if not text or text.startswith("#"):
             continue
         name, is_named, key = text.partition("=")
         name = name.strip()
-        if not is_named or name.startswith("sk-"):  # a key may have a = in it
+        if not is_named or name.startswith("sk-"):  # a key may contain `=`
             yield _spec(text, None, f"{where}, {unit} {number}")
         elif not name:
-            raise _malformed(
-                where, number if unit == "line" else None, "no name before the =", "Each is KEY or NAME=KEY."
-            )
+            line = number if unit == "line" else None
+            raise _malformed(where, line, "no name before the =", "Each is KEY or NAME=KEY.")
         else:
             yield _spec(key, name, f"{where}, {unit} {number}")
 
@@ -112,26 +118,21 @@ def _spec(
     key: str, name: str | None, place: str, account: str | None = None, management_key: Any = None
 ) -> KeySpec:
     spec = KeySpec(key, name, account, management_key)
-    return (
-        spec
-        if not isinstance(spec.api_key, InvalidKeyError)
-        else KeySpec(_placed(spec.api_key, place), name, account, management_key)
-    )
-
-
-def _placed(fault: InvalidKeyError, place: str) -> InvalidKeyError:
-    return InvalidKeyError(f"{place}: {fault.summary}")
+    if isinstance(spec.api_key, InvalidKeyError):
+        error = InvalidKeyError(f"{place}: {spec.api_key.summary}")
+        return KeySpec(error, name, account, management_key)
+    return spec
 
 
 def _from_toml(text: str, where: str) -> Iterator[KeySpec]:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        at = re.search(r"\(at line (\d+)", str(error))
-        reason = next(
-            (words for said, words in _TOML_FAULTS.items() if str(error).startswith(said)), "not TOML"
-        )
-        raise _malformed(where, int(at[1]) if at else text.count("\n") + 1, reason) from None
+        message = str(error)
+        at = re.search(r"\(at line (\d+)", message)
+        line = int(at[1]) if at else text.count("\n") + 1
+        reasons = (reason for prefix, reason in _TOML_FAULTS.items() if message.startswith(prefix))
+        raise _malformed(where, line, next(reasons, "not TOML")) from None
     file = _File(text, where)
     for title in document:
         if title not in ("keys", "accounts"):
@@ -143,21 +144,21 @@ def _from_toml(text: str, where: str) -> Iterator[KeySpec]:
 
 
 class _File:
-    """A key file, and where in it a name stands: tomllib does not tell."""
+    """A key file with the lines of its names, which tomllib does not report."""
 
     def __init__(self, text: str, where: str) -> None:
         self._lines = text.splitlines()
         self._where = where
 
     def table(self, parent: dict[str, Any], name: str, title: str) -> Iterable[tuple[str, Any]]:
-        """Take a table out of another; one that is not there is empty."""
+        """Return the items of a table in `parent`; a missing table is empty."""
         table = parent.get(name, {})
         if not isinstance(table, dict):
             raise self.malformed(title, None, f"{name} is not a table")
         return table.items()
 
     def account(self, account: str, settings: Any) -> Iterator[KeySpec]:
-        """Read an account; its management key is checked for itself if there is no other key."""
+        """Read the keys of an account; without other keys, its management key is the key to check."""
         title = f"accounts.{account}"
         if not isinstance(settings, dict):
             raise self.malformed("accounts", account, "an account is a table")
@@ -175,11 +176,14 @@ class _File:
     def spec(
         self, value: Any, title: str, name: str, account: str | None = None, management_key: Any = None
     ) -> KeySpec:
-        """Read a key: its text, or the variable that holds it; an unset one is that key's outcome."""
+        """Read a key, which is a text or the name of an environment variable.
+
+        An unset variable is not an error of the file: it becomes the outcome of this key.
+        """
         if name.startswith("sk-"):
             raise self.malformed(title, name, "a key in the place of its name")
         line = self._line(title, name)
-        place = f"{self._where}{'' if line is None else f', line {line}'}"
+        place = _place(self._where, line)
         match value:
             case str():
                 return _spec(value, name, place, account, management_key)
@@ -193,25 +197,25 @@ class _File:
                 raise self.malformed(title, name, "neither a text nor { env = ... }")
 
     def malformed(self, title: str, name: str | None, reason: str) -> CommandError:
-        """Name file, line and reason."""
+        """Build the error for a name, with file, line and reason."""
         return _malformed(self._where, self._line(title, name), reason)
 
     def _line(self, title: str, name: str | None) -> int | None:
-        """Find a table's first line, or that of a name in it, as far as a look at the lines can tell."""
-        current, title = "", _bare(title)
+        """Find the line of a name in a table, or the first line of the table; `None` if it is not found."""
+        title = _bare(title)
+        current = ""
+        wanted = ("", title) if name is None else (title, _bare(name))
         for number, line in enumerate(self._lines, 1):
             words = line.strip()
             if words.startswith("["):
                 current = _bare(words.lstrip("[").partition("]")[0])
                 if name is None and (current == title or current.startswith(f"{title}.")):
                     return number
-            elif (name is None and not current and _bare(words.partition("=")[0]) == title) or (
-                name is not None and current == title and _bare(words.partition("=")[0]) == _bare(name)
-            ):
+            elif (current, _bare(words.partition("=")[0])) == wanted:
                 return number
         return None
 
 
 def _bare(words: str) -> str:
-    """Leave out the quotes and blanks that TOML allows in a name."""
+    """Remove the quotes and blanks that TOML allows in a name."""
     return re.sub("[\"' \t]", "", words)

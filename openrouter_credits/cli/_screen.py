@@ -1,4 +1,4 @@
-"""What a person looks at: rich, held so that it shows texts as they are, and plain in a pipe."""
+"""Output for people: rich without markup in a terminal, plain text in a pipe."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ STYLES = {
     "UNKNOWN": "cyan",
 }
 PLAIN_WIDTH = 1000
-"""Columns of a pipe that says nothing of its own: lines are left whole, for grep."""
+"""Width of a pipe if `COLUMNS` is not set: lines stay whole, for `grep`."""
 
 NARROW = 60
 SPARED = ("Account", "Limit", "Used")
-"""Columns that a terminal of less than 60 has no room for."""
+"""Columns that tables leave out on terminals narrower than `NARROW`."""
 
 
 def make_console(*, stderr: bool = False) -> Console:
-    """Make a console that reads neither markup nor emoji in what it is given."""
+    """Make a console that prints markup and emoji codes as plain text."""
     console = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PLAIN_WIDTH
@@ -43,7 +43,7 @@ def make_console(*, stderr: bool = False) -> Console:
 
 
 def show(console: Console, *parts: RenderableType) -> None:
-    """Print, without the blanks that fill up a table's lines if they go into a pipe."""
+    """Print the parts; in a pipe, without the blanks at the ends of a table's lines."""
     if console.is_terminal or console.record:
         _print(console, parts)
         return
@@ -59,22 +59,21 @@ def _print(console: Console, parts: Iterable[RenderableType]) -> None:
                 kept = [column for column in part.columns if column.header not in SPARED]
                 part.columns = [replace(column, _index=index) for index, column in enumerate(kept)]
             for column in part.columns:
-                if (
-                    column.no_wrap
-                ):  # no part of an amount is cut off: the line rather leaves a narrow terminal
+                # An amount is never cut off: on a narrow terminal the line gets too long instead.
+                if column.no_wrap:
                     column.min_width = max(len(str(cell)) for cell in (column.header, *column.cells))
         console.print(part, crop=False)
 
 
 def coloured(text: str, level: Level) -> Text:
-    """Colour a text by a level."""
+    """Give a text the colour of a level."""
     return Text(text, style=STYLES[level])
 
 
 def make_table(*columns: str) -> Table:
-    """Make a table of nothing but columns; those that hold amounts (`>` before the name) are aligned to the right.
+    """Make a table without lines between its columns.
 
-    These and levels are never folded.
+    A column whose name begins with `>` is aligned to the right, for amounts. Amounts and levels never fold.
     """
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim", show_header=any(columns))
     for column in columns:

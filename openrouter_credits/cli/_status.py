@@ -1,4 +1,4 @@
-"""`openrouter-credits status`: a sentence, and the table behind it."""
+"""`openrouter-credits status`: one sentence, and tables with the details."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from openrouter_credits import CreditsClient, OpenRouterError
-from openrouter_credits.cli._exits import EXIT_CODES, clean, reader_may_leave
+from openrouter_credits._words import one_line
+from openrouter_credits.cli._exits import EXIT_CODES, reader_may_leave
 from openrouter_credits.cli._json import status_document, to_text
-from openrouter_credits.cli._judge import UNKNOWN, binder, day, left, level_of, moment, told, usd
+from openrouter_credits.cli._judge import UNKNOWN, day, left, level_of, limit, moment, usd
 from openrouter_credits.cli._screen import STYLES, coloured, make_console, make_table, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
     from decimal import Decimal
 
     from rich.console import Console, RenderableType
 
-    from openrouter_credits import KeyInfo, KeyStatus, Level
+    from openrouter_credits import Bound, KeyInfo, KeyStatus, Level
 
 _WIDEST_NAME = len("> Workspace budget")
-"""The first columns of both tables are at least as wide as this."""
+"""Minimum width of the first column in both tables."""
 
 
 def show_status(warn: Decimal, critical: Decimal, *, json: bool, oneline: bool) -> int:
     """Read the key of the environment, show its status, and return the exit code.
 
     Raises:
-        OpenRouterError: nothing could be read; what programs read says so too.
+        OpenRouterError: the key could not be read; `json` and `oneline` print the level first.
     """
     try:
         status = asyncio.run(_read())
@@ -46,7 +46,7 @@ def show_status(warn: Decimal, critical: Decimal, *, json: bool, oneline: bool) 
             print(to_text(status_document(status, None, level)))
         elif oneline:
             amount = left(status.spendable, level)
-            bound = "" if amount == UNKNOWN else f" ({binder(status.spendable.bound_by)})"
+            bound = "" if amount == UNKNOWN else f" ({limit(status.spendable.bound_by)})"
             _show_line(f"{level} {amount}{bound}", level)
         else:
             draw_status(make_console(), status, level, warn, critical)
@@ -54,7 +54,7 @@ def show_status(warn: Decimal, critical: Decimal, *, json: bool, oneline: bool) 
 
 
 def _show_line(text: str, level: Level) -> None:
-    """Show one line, however narrow the terminal is."""
+    """Show one line, without folding it on a narrow terminal."""
     console = make_console()
     console.width = max(console.width, len(text))
     show(console, coloured(text, level))
@@ -66,77 +66,69 @@ async def _read() -> KeyStatus:
 
 
 def draw_status(console: Console, status: KeyStatus, level: Level, warn: Decimal, critical: Decimal) -> None:
-    """Draw the sentence, the bounds with the one that binds, what else is known of the key, and what could not be read."""
-    show(console, coloured(clean(status.explain()), level), "", *_tables(status, level, warn, critical))
+    """Draw the sentence, the limits (`>` marks the one that binds), facts about the key, and problems."""
+    show(console, coloured(one_line(status.explain()), level), "", *_tables(status, level, warn, critical))
     if status.problems:
-        show(console, "", *(f"Not read: {told(problem)}" for problem in status.problems))
+        show(console, "", *(f"Not read: {one_line(problem)}" for problem in status.problems))
 
 
 def _tables(status: KeyStatus, level: Level, warn: Decimal, critical: Decimal) -> Iterator[RenderableType]:
-    bounds = make_table("", ">Left", ">Limit", ">Used", "Resets (UTC)")
-    bounds.columns[0].min_width = _WIDEST_NAME
-    wanted: str | None = status.spendable.bound_by
-    for bound_by, amount, limit, used, resets in _bounds(status):
-        binds = bound_by == wanted and amount == status.spendable.amount
-        name = binder(bound_by)
-        bounds.add_row(
-            f"{'>' if binds else ' '} {name[:1].upper()}{name[1:]}",
-            usd(amount),
-            limit,
-            usd(used),
-            resets,
-            style=STYLES[level] if binds else "",
-        )
-        wanted = None if binds else wanted
-    yield bounds
+    limits = make_table("", ">Left", ">Limit", ">Used", "Resets (UTC)")
+    limits.columns[0].min_width = _WIDEST_NAME
+    for name, cells, binds in _limits(status):
+        mark, style = (">", STYLES[level]) if binds else (" ", "")
+        limits.add_row(f"{mark} {name[:1].upper()}{name[1:]}", *cells, style=style)
+    yield limits
     yield ""
     facts = make_table("", "")
     facts.columns[0].min_width = _WIDEST_NAME
-    facts.add_row(
-        "  Level", coloured(f"{level} (LOW below {usd(warn)}, CRITICAL below {usd(critical)})", level)
-    )
+    thresholds = f"LOW below {usd(warn)}, CRITICAL below {usd(critical)}"
+    facts.add_row("  Level", coloured(f"{level} ({thresholds})", level))
     facts.add_row("  Key", _key(status.key))
     facts.add_row("  Expires", moment(None if status.key is None else status.key.expires_at))
     facts.add_row("  Free models", _quota(status.key))
     yield facts
 
 
-def _bounds(status: KeyStatus) -> Iterator[tuple[str, Decimal | None, str, Decimal | None, str]]:
-    """List each bound: its name, what is left, the limit, what is used, and when it is renewed."""
-    wallet, key = status.credits, status.key
-    if wallet is None:
-        yield "wallet", None, UNKNOWN, None, UNKNOWN
-    else:
-        yield "wallet", wallet.remaining, usd(wallet.total_credits), wallet.total_usage, "never"
-    if key is None:
-        yield "key_limit", None, UNKNOWN, None, UNKNOWN
-        return
-    limit = "none" if key.limit is None else usd(key.limit)
-    resets = _resets(key.limit, key.limit_reset, key.next_reset(status.checked_at))
-    yield "key_limit", key.limit_remaining, limit, key.used_in_window, resets
-    for budget in (key.effective_budget,) if key.budgets is None else key.budgets:
-        # the key's limit is one of the budgets too
-        if budget is not None and (budget.scope, budget.remaining_usd) != ("key_limit", key.limit_remaining):
-            resets = _resets(budget.limit_usd, budget.reset_interval, budget.resets_at)
-            yield budget.scope, budget.remaining_usd, usd(budget.limit_usd), budget.spend_usd, resets
+def _limits(status: KeyStatus) -> list[tuple[str, tuple[str, str, str, str], bool]]:
+    """List each limit: its name, its cells (left, limit, used, resets), and whether it binds.
+
+    Wallet and key limit are always listed, so that what was not read is seen.
+    """
+    bounds = status.spendable.bounds
+    rows = [(limit(bound.name), _cells(bound), bound.binds) for bound in bounds]
+    names = {bound.name for bound in bounds}
+    if "wallet" not in names:
+        rows.insert(0, (limit("wallet"), (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN), False))
+    if "key_limit" not in names:
+        has_none = status.key is not None and status.key.limit is None
+        rows.insert(
+            1, (limit("key_limit"), (UNKNOWN, "none" if has_none else UNKNOWN, UNKNOWN, UNKNOWN), False)
+        )
+    return rows
 
 
-def _resets(limit: Decimal | None, interval: str | None, when: datetime | None) -> str:
-    """Say when a limit is renewed: the day, or the server's word if this version cannot tell the day; no limit is never renewed."""
-    if when is not None or limit is None:
-        return day(when)
-    return "never" if interval is None else clean(interval)
+def _cells(bound: Bound) -> tuple[str, str, str, str]:
+    return usd(bound.remaining), usd(bound.limit), usd(bound.used), _resets(bound)
+
+
+def _resets(bound: Bound) -> str:
+    """Format the next reset: its date, else the server's interval; `-` if the limit is unknown."""
+    if bound.resets_at is not None or bound.limit is None:
+        return day(bound.resets_at)
+    return "never" if bound.reset is None else one_line(bound.reset)
 
 
 def _key(key: KeyInfo | None) -> str:
     if key is None:
         return UNKNOWN
-    return clean(key.label) + (" (management key)" if key.is_management_key else "")
+    kind = " (management key)" if key.is_management_key else ""
+    return f"{one_line(key.label)}{kind}"
 
 
 def _quota(key: KeyInfo | None) -> str:
     quota = None if key is None else key.free_model_daily_requests
     if quota is None or quota.remaining is None:
         return UNKNOWN
-    of = "" if quota.limit is None else f" of {quota.limit}"
-    return f"{quota.remaining}{of} requests left today"
+    limit = "" if quota.limit is None else f" of {quota.limit}"
+    return f"{quota.remaining}{limit} requests left today"

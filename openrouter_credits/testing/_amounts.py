@@ -1,27 +1,25 @@
-"""Exact dollars, and JSON that keeps them exact."""
+"""Exact amounts in US dollars, and JSON that keeps them exact."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
 
 Amount: TypeAlias = str | int | Decimal
-"""Dollars: a text such as `"3.17"`, whole dollars, or a `Decimal`; never a float."""
+"""An amount in US dollars: a text such as `"3.17"`, an `int` or a `Decimal`; never a float."""
 
-# A context of our own: figures must not depend on the one of the process.
+# A decimal context of its own: the context of the process must not change the figures.
 _EXACT = Context(prec=100, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
 
 
 def to_amount(value: Amount) -> Decimal:
-    """Read an amount.
+    """Convert a value to an exact amount.
 
     Raises:
-        TypeError: a float, a bool, or anything else that is not exact.
-        ValueError: a text that is no number, or a number that is not finite.
+        TypeError: the value is a float, a bool or of another type that is not exact.
+        ValueError: the text is not a number, or the number is not finite.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise TypeError(
@@ -47,11 +45,11 @@ def subtract(minuend: Decimal, subtrahend: Decimal) -> Decimal:
 
 
 def to_json(value: object) -> str:
-    """Write JSON in which a `Decimal` is the number it is, without an exponent or trailing zeros.
+    """Write a value as JSON; a `Decimal` becomes an exact number without an exponent or trailing zeros.
 
     Raises:
-        TypeError: JSON has no such value.
-        ValueError: NaN or an infinity, which JSON does not have.
+        TypeError: JSON does not have values of this type.
+        ValueError: a number is NaN or infinite, which JSON does not allow.
     """
     write = _WRITERS.get(type(value))
     return json.dumps(value, allow_nan=False) if write is None else write(value)

@@ -1,33 +1,32 @@
-"""What OpenRouter's account API answers, without I/O."""
+"""The replies of OpenRouter's account API, without I/O."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 from urllib.parse import parse_qs
 
 from attrs import evolve, frozen
 
 from openrouter_credits import ApiKey
+from openrouter_credits.testing._accounts import Directory, Key
 from openrouter_credits.testing._bodies import key_info, managed_key
 from openrouter_credits.testing._faults import Reply, error_body
-from openrouter_credits.testing._keys import Key, KeySettings
+from openrouter_credits.testing._settings import KeySettings
 from openrouter_credits.testing._spending import Spending
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from openrouter_credits.testing._accounts import Directory
-
 _PAGE = 100
+"""Number of entries on a page of `/keys`."""
+
 _SETTINGS = ("name", "limit", "limit_reset", "expires_at", "disabled", "include_byok_in_limit")
 
 
 @frozen
 class Call:
-    """One request; `path` is below the base URL, `token` what the `Authorization` header holds."""
+    """One request: `path` is relative to the base URL, `token` is the bearer token or `None`."""
 
     method: str
     path: str
@@ -37,7 +36,7 @@ class Call:
 
 
 def answer(call: Call, directory: Directory) -> Reply:
-    """Carry out a request."""
+    """Carry out a request and return the reply."""
     if (call.method, call.path) == ("POST", "/credits/coinbase"):
         return Reply(410)
     is_one_key = call.path.startswith("/keys/")
@@ -123,7 +122,7 @@ def _one_key(call: Call, manager: Key, directory: Directory, now: datetime) -> R
 
 
 def _read_settings(body: bytes) -> dict[str, Any]:
-    """Read the settings in a body; what the server does not know is passed over."""
+    """Read the settings in a body; ignore names that the server does not know."""
     content = json.loads(body, parse_float=Decimal)
     if not isinstance(content, dict):
         raise TypeError("the body is an object")

@@ -1,15 +1,12 @@
-"""What the server says of a key: the shapes of `/key` that were seen so far, and an entry of `/keys`."""
+"""Response bodies about a key: the known shapes of `/key`, and an entry of `/keys`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
 
+from openrouter_credits.testing._accounts import Key
+from openrouter_credits.testing._settings import FakeBudget
 from openrouter_credits.testing._spending import iso, window
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from openrouter_credits.testing._keys import FakeBudget, Key
 
 _BUDGET_ID = "00000000-0000-4000-9000-000000000001"
 _GUARDRAIL_ID = "00000000-0000-4000-a000-000000000001"
@@ -17,7 +14,7 @@ _GUARDRAIL_SCOPES = frozenset({"workspace_default_member", "workspace_default_ke
 
 
 def key_info(key: Key, now: datetime) -> dict[str, object]:
-    """Write the `data` of `/key`, in the key's shape."""
+    """Build the `data` of `/key` in the key's shape."""
     if key.shape == "2025":
         return _info_of_2025(key, now)
     info = {
@@ -47,7 +44,7 @@ def key_info(key: Key, now: datetime) -> dict[str, object]:
 
 
 def managed_key(key: Key, now: datetime) -> dict[str, object]:
-    """Write one entry of `/keys`."""
+    """Build one entry of `/keys`."""
     return {
         "hash": key.hash,
         "name": key.settings.name,

@@ -1,4 +1,4 @@
-"""Answers that a test can ask for: plain values, which say what to do and do nothing. All times are in seconds."""
+"""Answers that a test can script: plain values without behaviour. All times are in seconds."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import TypeAlias, cast
 from attrs import field, frozen
 from attrs.validators import ge, gt, instance_of, le, optional
 
+from openrouter_credits._public import public
 from openrouter_credits.testing._amounts import to_json
 
 Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
 
-# The wording of OpenRouter's documentation where it has one.
+# OpenRouter's documented message for a status, where there is one.
 _MESSAGES = {
     400: "Invalid request parameters",
     401: "User not found.",
@@ -33,7 +34,7 @@ _MESSAGES = {
 def error_body(
     status: int, message: str | None = None, metadata: Mapping[str, object] | None = None
 ) -> dict[str, object]:
-    """Write OpenRouter's error object; without a message, the documented one for the status."""
+    """Build OpenRouter's error object; by default with the documented message for the status."""
     error: dict[str, object] = {"code": status, "message": message or _MESSAGES.get(status, "Error")}
     if metadata:
         error["metadata"] = metadata
@@ -56,21 +57,21 @@ def _to_pairs(headers: Headers) -> tuple[tuple[str, str], ...]:
 class Reply:
     """Answer with this status, body and headers.
 
-    The body is bytes or text, sent as they are, or else anything that JSON can say, in which a `Decimal` is written exactly.
-    Without a body, a status from 400 on has OpenRouter's error object, and any other an empty one. The headers are a mapping, or pairs
-    if a name occurs twice; `Content-Type` is `application/json` unless they say otherwise.
+    A body of bytes or text is sent unchanged; any other value is sent as JSON, with a `Decimal` as an exact
+    number. Without a body, a status of 400 or more sends OpenRouter's error object, a lower status nothing.
+    Headers are a mapping, or pairs if a name occurs twice. `Content-Type` is `application/json` by default.
     """
 
     status: int = field(default=200, validator=[instance_of(int), ge(200), le(599)])
-    """From 200 to 599."""
+    """HTTP status, from 200 to 599."""
     body: bytes | None = field(default=None, converter=_to_bytes)
-    """The body as bytes; `None` for the one that belongs to the status."""
+    """Body as bytes; `None` for the default body of the status."""
     headers: tuple[tuple[str, str], ...] = field(default=(), converter=_to_pairs)
-    """Names and values, in the order they are sent."""
+    """Names and values of the headers, in the order in which they are sent."""
 
     @property
     def content(self) -> bytes:
-        """The body as it is sent."""
+        """The body that is sent."""
         if self.body is not None:
             return self.body
         return to_json(error_body(self.status)).encode() if self.status >= 400 else b""
@@ -78,28 +79,34 @@ class Reply:
 
 @frozen
 class Disconnect:
-    """Close the connection without an answer; the request is not carried out."""
+    """Close the connection without an answer, and do not carry out the request."""
 
 
 @frozen
 class CutBody:
-    """Send the beginning of the true answer, promise all of it, and close the connection."""
+    """Send the beginning of the real answer, and close the connection before the body is complete."""
 
     sent: int | None = field(default=None, validator=optional([instance_of(int), ge(0)]))
-    """How many bytes of the body are sent, if it is longer; by default half of them."""
+    """Number of body bytes to send, at least 0, at most the whole body; `None` for half of the body."""
 
 
 @frozen
 class Drip:
-    """Send the true answer one byte at a time: the headers at once, and then a byte of the body every `interval` seconds."""
+    """Send the headers of the real answer at once, then one byte of the body every `interval` seconds."""
 
     interval: float = field(default=0.1, validator=gt(0))
-    """Seconds between two bytes."""
+    """Seconds before each byte; more than 0."""
 
 
 @frozen
 class Hang:
-    """Never answer: the connection stays open until the client goes away or the server stops; the request is not carried out."""
+    """Never answer, and do not carry out the request.
+
+    The connection stays open until the client closes it or the server stops.
+    """
 
 
 Answer: TypeAlias = Reply | Disconnect | CutBody | Drip | Hang
+
+
+public(CutBody, Disconnect, Drip, Hang, Reply, door="openrouter_credits.testing")

@@ -1,20 +1,18 @@
-"""A limit on the requests of all clients together."""
+"""A rate limit on the requests of all clients together."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from openrouter_credits.testing._faults import Reply, error_body
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 _RETRY_AFTER = 1
+"""Seconds after which a refused client should try again."""
 
 
 class TokenBucket:
-    """Lets `rate` requests per second pass, half a second's worth of them (but at least one) at once."""
+    """Accepts `rate` requests per second, in bursts of at most `rate / 2` requests (at least one)."""
 
     def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate = rate
@@ -24,7 +22,10 @@ class TokenBucket:
         self._filled_at = clock()
 
     def check(self) -> Reply | None:
-        """Let a request pass, or refuse it as OpenRouter does: the limit is in the headers, and in the body once more."""
+        """Return `None` to accept a request, or OpenRouter's 429 reply to refuse it.
+
+        The reply states the limit in its headers and again in its body.
+        """
         now = self._clock()
         self._tokens = min(self._capacity, self._tokens + (now - self._filled_at) * self._rate)
         self._filled_at = now
@@ -34,7 +35,7 @@ class TokenBucket:
         headers = {
             "X-RateLimit-Limit": f"{self._rate:g}",
             "X-RateLimit-Remaining": "0",
-            # measured by the clock of the Date header
+            # Unix time in milliseconds, by the same clock as the Date header
             "X-RateLimit-Reset": str(round((time.time() + _RETRY_AFTER) * 1000)),
         }
         body = error_body(429, metadata={"error_type": "rate_limit_exceeded", "headers": headers})

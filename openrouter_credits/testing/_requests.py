@@ -1,4 +1,4 @@
-"""What arrived, without the keys that came along."""
+"""Received requests, with masked keys."""
 
 from __future__ import annotations
 
@@ -7,30 +7,33 @@ import re
 from attrs import frozen
 
 from openrouter_credits import ApiKey, InvalidKeyError
+from openrouter_credits._public import public
 
 _KEY_TEXT = re.compile(r"sk-or-[\w-]+")
 
 
 @frozen
 class ReceivedRequest:
-    """A request that arrived."""
+    """A request that the server received."""
 
     method: str
-    """Such as `GET`."""
+    """HTTP method, such as `GET`."""
     path: str
-    """Below the base URL, without the query: `/credits`; a path outside of the base URL is given whole."""
+    """Path without the query, relative to the base URL (`/credits`), or the full path if it is outside."""
     key: str | None
-    """The key, masked; `None` if there was none."""
+    """API key, masked; `None` if the request had none."""
 
 
 def parse_bearer(header: str | None) -> str | None:
-    """Read the token of an `Authorization` header; `None` if it is of another scheme, or empty."""
+    """Read the bearer token of an `Authorization` header; `None` for another scheme or an empty token."""
     scheme, _, token = (header or "").partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
+    if scheme.lower() != "bearer":
+        return None
+    return token.strip() or None
 
 
 def record(method: str, path: str, token: str | None) -> ReceivedRequest:
-    """Keep a request, with a mask for each key."""
+    """Build the record of a request, with all keys masked."""
     if "sk-or-" in path:
         path = _KEY_TEXT.sub(lambda found: _mask(found.group()), path)
     return ReceivedRequest(method, path, None if token is None else _mask(token))
@@ -41,3 +44,6 @@ def _mask(token: str) -> str:
         return str(ApiKey(token))
     except InvalidKeyError:
         return "***"
+
+
+public(ReceivedRequest, door="openrouter_credits.testing")

@@ -1,30 +1,27 @@
-"""Sending an answer over aiohttp, whole or broken."""
+"""Sends answers with aiohttp: complete, cut, slow or none."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from multidict import CIMultiDict
 
 from openrouter_credits.testing._faults import Answer, CutBody, Disconnect, Drip, Reply
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
 
 async def send(
     answer: Answer, request: web.BaseRequest, carry_out: Callable[[], Awaitable[Reply]]
 ) -> web.StreamResponse:
-    """Send the answer; the true one, from `carry_out`, is asked for only by what sends a part of it."""
+    """Send an answer; only `CutBody` and `Drip` call `carry_out`, for the real reply."""
     match answer:
         case Reply():
             return web.Response(status=answer.status, body=answer.content, headers=_headers(answer))
         case Disconnect():
             return _close(request)
         case CutBody(sent):
-            content, response = await _begin(await carry_out(), request, promised_too_much=1)
+            content, response = await _begin(await carry_out(), request, missing_bytes=1)
             await response.write(content[: len(content) // 2 if sent is None else sent])
             return _close(request)
         case Drip(interval):
@@ -39,11 +36,11 @@ async def send(
 
 
 async def _begin(
-    reply: Reply, request: web.BaseRequest, *, promised_too_much: int = 0
+    reply: Reply, request: web.BaseRequest, *, missing_bytes: int = 0
 ) -> tuple[bytes, web.StreamResponse]:
     content = reply.content
     response = web.StreamResponse(status=reply.status, headers=_headers(reply))
-    response.content_length = len(content) + promised_too_much
+    response.content_length = len(content) + missing_bytes
     await response.prepare(request)
     return content, response
 
@@ -55,6 +52,6 @@ def _headers(reply: Reply) -> CIMultiDict[str]:
 
 
 def _close(request: web.BaseRequest) -> web.Response:
-    """Close the connection, after what is written; aiohttp notices, and drops the response."""
+    """Close the connection after the data already written; aiohttp then drops the returned response."""
     request.protocol.force_close()
     return web.Response()

@@ -1,4 +1,4 @@
-"""The server: aiohttp in front of the API, with scripted faults between them."""
+"""The HTTP server: it sends scripted answers first, then the replies of the API."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import uuid
 from collections import defaultdict, deque
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self
+from types import TracebackType
+from typing import Self
 
 from aiohttp import web
 
 from openrouter_credits import ApiKey
+from openrouter_credits._public import public
 from openrouter_credits.testing._accounts import Directory, FakeAccount
 from openrouter_credits.testing._amounts import Amount, add, to_amount
 from openrouter_credits.testing._api import Call, answer
@@ -19,15 +21,12 @@ from openrouter_credits.testing._faults import Answer, Reply
 from openrouter_credits.testing._limit import TokenBucket
 from openrouter_credits.testing._requests import ReceivedRequest, parse_bearer, record
 from openrouter_credits.testing._sending import send
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from openrouter_credits.testing._spending import Clock
+from openrouter_credits.testing._spending import Clock
 
 _BASE = "/api/v1"
 _BACKLOG = 4096
 _GRACE = 1.0
+"""Seconds that running handlers get to end when the server stops."""
 
 
 def _utc_now() -> datetime:
@@ -37,16 +36,17 @@ def _utc_now() -> datetime:
 class FakeOpenRouter:
     """Behaves like OpenRouter's account API, on a free port of this machine. All times are in seconds.
 
-    It serves while it is entered, as `async with FakeOpenRouter() as fake`, and may be entered again: the accounts stay, the port
-    changes. Accounts, keys and scripted answers can be added at any time, before it serves too.
+    The server runs inside `async with FakeOpenRouter() as fake`. It can be entered again: the accounts stay,
+    the port changes. Accounts, keys and scripted answers can be added at any time, also before it runs.
 
     Args:
-        latency: passes before each answer.
-        rate_limit: requests per second over the whole server, half a second's worth of them at once; the rest are answered 429.
-        now: the server's clock, for resets and expiry; returns an aware datetime.
+        latency: the delay before each answer; at least 0.
+        rate_limit: requests per second for the whole server; more than 0, or `None` for no limit. Bursts of
+            half that number (at least one) pass; further requests get 429.
+        now: the server's clock for resets and expiry; returns an aware datetime.
 
     Raises:
-        ValueError: a negative latency, a rate limit that is not positive, or a clock without a time zone.
+        ValueError: `latency` or `rate_limit` is out of range, or the time from `now` has no time zone.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class FakeOpenRouter:
         if now().tzinfo is None:
             raise ValueError("now() needs a time zone, as datetime.now(UTC) has")
         self.requests: list[ReceivedRequest] = []
-        """What arrived, in order; may be cleared."""
+        """Received requests, oldest first; a test may clear the list."""
         self._latency = latency
         self._bucket = None if rate_limit is None else TokenBucket(rate_limit)
         self._directory = Directory(now)
@@ -77,13 +77,19 @@ class FakeOpenRouter:
         _, listener = self._running
         return f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}{_BASE}"
 
-    def add_account(self, *, credits: Amount = 0, usage: Amount = 0, free_tier: bool = False) -> FakeAccount:  # noqa: A002 - the API's own name
-        """Open an account. Amounts are US dollars.
+    def add_account(
+        self,
+        *,
+        credits: Amount = 0,
+        usage: Amount = 0,
+        free_tier: bool = False,
+    ) -> FakeAccount:
+        """Add an account and return it. Amounts are in US dollars.
 
         Args:
-            credits: everything ever bought.
-            usage: everything ever spent.
-            free_tier: the account has never paid for credits.
+            credits: the total bought so far.
+            usage: the total spent so far.
+            free_tier: whether the account has never paid for credits.
         """
         self._accounts += 1
         return FakeAccount(
@@ -95,12 +101,12 @@ class FakeOpenRouter:
         )
 
     def spend(self, key: ApiKey | str, amount: Amount) -> None:
-        """Spend with a key: its account's wallet, its usage, limit and budgets move.
+        """Spend an amount in US dollars: the account's wallet and the key's usage, limit and budgets change.
 
-        Nothing stops it: as on OpenRouter, where requests in flight end below zero.
+        No limit stops the spending: on OpenRouter, too, running requests can take a balance below zero.
 
         Raises:
-            LookupError: the server has no such key.
+            LookupError: the server does not have the key.
         """
         key = ApiKey(key)
         holder = self._directory.find(key.reveal())
@@ -111,14 +117,18 @@ class FakeOpenRouter:
         holder.account.usage = add(holder.account.usage, dollars)
 
     def script(self, path: str, *answers: Answer) -> None:
-        """Queue the next answers for a path: one for each request, whatever its method and key; afterwards the server is itself again.
+        """Queue one answer for each of the next requests to a path, with any method and any key.
 
-        They come after those that are queued already. They are not limited by `rate_limit`, and may be for paths that the
-        server does not know.
+        New answers come after those already queued; when the queue is empty, the server answers normally.
+        Scripted answers ignore `rate_limit`. The path may be one that the server does not know.
 
         Args:
-            path: below the base URL, without a query: `/credits`.
+            path: the path relative to the base URL, without a query, such as `/credits`.
             answers: `Reply`, `Disconnect`, `CutBody`, `Drip` or `Hang`.
+
+        Raises:
+            ValueError: the path does not begin with `/`, or has a query.
+            TypeError: an answer has another type.
         """
         if not path.startswith("/") or "?" in path:
             raise ValueError("a path is below the base URL and without a query, such as '/credits'")
@@ -132,7 +142,7 @@ class FakeOpenRouter:
     async def __aenter__(self) -> Self:
         if self._running is not None:
             raise RuntimeError("the server is running already")
-        # With cancellation, a request ends when its client goes away: nothing hangs on.
+        # Cancel a handler when its client disconnects, so that `Hang` leaves no task behind.
         server = web.Server(self._handle, handler_cancellation=True, access_log=None)
         listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0, backlog=_BACKLOG)
         self._running = server, listener
@@ -147,7 +157,7 @@ class FakeOpenRouter:
         self._running = None
         await _stop_listening(listener)
         for transport in [connection.transport for connection in server.connections if connection.transport]:
-            transport.abort()  # requests under way are cancelled by it
+            transport.abort()  # this cancels the requests under way
         await server.shutdown(_GRACE)
         await listener.wait_closed()
 
@@ -157,11 +167,15 @@ class FakeOpenRouter:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         path, _, query = request.raw_path.partition("?")
         is_below = path.startswith(_BASE + "/")
-        path = path.removeprefix(_BASE) if is_below else path
+        if is_below:
+            path = path.removeprefix(_BASE)
         token = parse_bearer(request.headers.get("Authorization"))
         self.requests.append(record(request.method, path, token))
         script = self._scripts.get(path) if is_below else None
-        due = script.popleft() if script else self._bucket and self._bucket.check()
+        if script:
+            due: Answer | None = script.popleft()
+        else:
+            due = None if self._bucket is None else self._bucket.check()
         if self._latency:
             await asyncio.sleep(self._latency)
 
@@ -172,15 +186,21 @@ class FakeOpenRouter:
 
         try:
             return await send(due or await carry_out(), request, carry_out)
-        except ConnectionError:  # the client has gone, or the server stops: there is nobody to tell
+        except ConnectionError:  # the client has disconnected, or the server is stopping
             return web.Response()
 
 
 async def _stop_listening(listener: asyncio.Server) -> None:
-    """Close the listener between two connections: asyncio fails on one that it is about to accept (cpython issue 109564, still open)."""
-    with suppress(NotImplementedError):  # Windows' loop, which accepts at one go
+    """Close the listener while no connection is being accepted.
+
+    Otherwise asyncio fails for that connection (https://github.com/python/cpython/issues/109564, still open).
+    """
+    with suppress(NotImplementedError):  # the Windows loop, which accepts a connection in one step
         asyncio.get_running_loop().remove_reader(listener.sockets[0])
-    await asyncio.sleep(0)  # a connection that is accepted gets its transport
+    await asyncio.sleep(0)  # an accepted connection gets its transport
     listener.close()
-    await asyncio.sleep(0)  # and the transport its protocol, with uvloop a tick later
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # the transport gets its protocol,
+    await asyncio.sleep(0)  # with uvloop one iteration later
+
+
+public(FakeOpenRouter, door="openrouter_credits.testing")

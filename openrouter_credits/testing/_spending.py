@@ -1,23 +1,21 @@
-"""What was spent, in the windows that OpenRouter counts: UTC days, weeks from Monday, months."""
+"""Amounts spent in OpenRouter's windows: days, weeks from Monday, and months, all in UTC."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from openrouter_credits.testing._amounts import add
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-Clock: TypeAlias = "Callable[[], datetime]"
+Clock: TypeAlias = Callable[[], datetime]
 Interval: TypeAlias = Literal["daily", "weekly", "monthly"]
 INTERVALS: tuple[Interval, ...] = ("daily", "weekly", "monthly")
 
 
 def window(interval: Interval, now: datetime) -> tuple[datetime, datetime]:
-    """Find the start and the end of the window that `now` lies in."""
+    """Return the start and the end of the window that contains `now`."""
     today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     if interval == "daily":
         return today, today + timedelta(days=1)
@@ -29,12 +27,12 @@ def window(interval: Interval, now: datetime) -> tuple[datetime, datetime]:
 
 
 def iso(moment: datetime) -> str:
-    """Write a time as OpenRouter does."""
+    """Format a time as OpenRouter does, such as `2026-10-01T00:00:00Z`."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 class Spending:
-    """Counts dollars, all-time and in each current window."""
+    """Counts US dollars: in total, and in the current window of each interval."""
 
     def __init__(self, amount: Decimal, now: datetime) -> None:
         self.total = Decimal(0)
@@ -42,7 +40,7 @@ class Spending:
         self.add(amount, now)
 
     def add(self, amount: Decimal, now: datetime) -> None:
-        """Count what is spent at `now`."""
+        """Count an amount spent at `now`."""
         self._windows = {
             interval: (*window(interval, now), add(self.within(interval, now), amount))
             for interval in INTERVALS
@@ -50,7 +48,7 @@ class Spending:
         self.total = add(self.total, amount)
 
     def within(self, interval: Interval | None, now: datetime) -> Decimal:
-        """Tell what the window that `now` lies in has seen; without an interval, everything."""
+        """Return the amount spent in the window that contains `now`; without an interval, the total."""
         if interval is None:
             return self.total
         start, end, amount = self._windows.get(interval, (now, now, Decimal(0)))

@@ -1,1 +1,1 @@
-"""Tests of `openrouter_credits._batch.run`."""
+"""Tests of `openrouter_credits._batch`."""

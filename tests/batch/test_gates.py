@@ -1,4 +1,4 @@
-"""The retry budget, the gates and the pace that the requests of a batch share; the tests set the clock."""
+"""The gates that the requests of a batch share; the tests set the clock."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import asyncio
 import itertools
 import logging
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any
 
 import pytest
-from attrs import define, field
+from attrs import Factory, define, field
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -23,618 +23,585 @@ from openrouter_credits import (
     InvalidResponseError,
     LocalResourceError,
     OpenRouterError,
-    RateLimitError,
     RetryPolicy,
     ServerError,
     TLSError,
 )
-from openrouter_credits._batch.gates import CAPACITY, FAILURES_TO_CLOSE, PER_ANSWER, START, Flow, Ticket
-from openrouter_credits._batch.pace import LONGEST_PAUSE, NO_WAVE, Wave, is_own_limit
+from openrouter_credits._batch.breaker import CAPACITY, FAILURES_TO_OPEN, PER_ANSWER, START
+from openrouter_credits._batch.gates import Gates, Turn
+from openrouter_credits._batch.pace import NO_SLOW_START, SlowStart
+from openrouter_credits._call.retry import retry
+from tests.batch._errors import down, limited
 from tests.kit.clock import VirtualLoop, lap, now, timers, virtual
 from tests.kit.values import made_up_keys
 
-
-def down() -> APIConnectionError:
-    """Make the error of a host that is down."""
-    return APIConnectionError("Could not connect", sent=False)
-
-
-def limited(
-    retry_after: float | None = 1.0,
-    message: str = "Rate limit exceeded",
-    code: int | None = 429,
-    **metadata: Any,
-) -> RateLimitError:
-    """Make the error of a 429; one whose code is None was not made by OpenRouter itself."""
-    return RateLimitError(message, status=429, code=code, retry_after=retry_after, metadata=metadata)
+HELD_BACK = "requests of this batch are held back: "
 
 
 @define(eq=False)
 class Desk:
-    """A flow whose clock is set by the test."""
+    """Gates whose clock is set by the test."""
 
     rate: float | None = None
-    wave: Wave = NO_WAVE
+    slow_start: SlowStart = NO_SLOW_START
     now: float = 1000.0
-    flow: Flow = field(init=False)
+    gates: Gates = field(
+        init=False,
+        default=Factory(
+            lambda self: Gates(self.rate, self.slow_start, clock=lambda: self.now, draw=lambda: 0.5),
+            takes_self=True,
+        ),
+    )
 
-    def __attrs_post_init__(self) -> None:
-        self.flow = Flow(rate=self.rate, wave=self.wave, clock=lambda: self.now, draw=lambda: 0.5)
-
-    def go(self, *, is_retry: bool = False) -> Ticket:
-        """Return the ticket of a request, which must be allowed to go now."""
-        ticket = self.flow.take(is_retry=is_retry)
-        assert ticket is not None
-        return ticket
+    def go(self, key: Hashable = "a", *, is_retry: bool = False) -> Turn:
+        """Return the turn of a request, which must be allowed to go now."""
+        turn = self.gates.take(key, is_retry=is_retry)
+        assert turn is not None
+        return turn
 
     def is_free(self) -> bool:
         """Return whether a request could go now, without sending it."""
-        return self.flow._delay(self.now) <= 0
+        return self.gates._delay(self.now) <= 0
 
-    def is_probe(self, ticket: Ticket) -> bool:
+    def is_shut(self) -> bool:
+        """Return whether neither a first try nor a retry may go now; if one may, it is sent."""
+        return all(self.gates.take("a", is_retry=is_retry) is None for is_retry in (False, True))
+
+    def is_probe(self, turn: Turn) -> bool:
         """Return whether a request in flight is the probe."""
-        return self.flow._probe is ticket
+        return self.gates.breaker._probe is turn
 
     def silent_since(self) -> float | None:
         """Return the start of the host's current silence, or None if no request waits for an answer."""
-        return self.flow.silent_since
+        return self.gates.silent_since
 
     def answer(self, times: int = 1) -> None:
         """Send requests that are answered."""
         for _ in range(times):
-            self.flow.answered(self.go())
+            self.gates.answered(self.go())
 
     def fail(self, times: int = 1, error: Callable[[], OpenRouterError] = down, key: str = "a") -> list[bool]:
-        """Send requests that fail; return for each whether it closed a gate."""
-        return [self.flow.failed(self.go(), error(), key) for _ in range(times)]
+        """Send requests that fail; return for each whether that is news, so that others are held back."""
+        return [self.gates.failed(self.go(key), error()) for _ in range(times)]
 
     def lose_host(self) -> None:
-        """Let requests fail until the outage gate closes."""
-        assert self.fail(FAILURES_TO_CLOSE)[-1]
+        """Let requests fail until the breaker opens."""
+        assert self.fail(FAILURES_TO_OPEN)[-1]
 
     def meet_limit(self, **options: Any) -> bool:
-        """Let two keys meet a 429 at the same time; return whether that closed a gate."""
-        first, second = self.go(), self.go()
-        return any(
-            [
-                self.flow.failed(first, limited(**options), "a"),
-                self.flow.failed(second, limited(**options), "b"),
-            ]
-        )
+        """Let two keys meet a 429 at the same time; return whether that is news."""
+        turns = self.go("a"), self.go("b")
+        news = [self.gates.failed(turn, limited(**options)) for turn in turns]
+        return any(news)
 
 
-# Whose limit a 429 reports, and how a batch begins.
+def gate(gates: Gates, key: Hashable) -> Callable[[bool], Awaitable[Turn]]:
+    """Make the gate of a key's calls, as a batch does."""
+
+    async def turn(is_retry: bool) -> Turn:
+        return gates.take(key, is_retry=is_retry) or await gates.wait(key, is_retry=is_retry)
+
+    return turn
 
 
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (limited(), False),
-        (limited(retry_after=None), False),
-        (limited(retry_after=60), False),
-        (limited(retry_after=60.5), True),
-        (limited(message="Rate limit exceeded: free-models-per-min"), True),
-        (limited(message="Daily limit reached"), True),
-        (limited(message="This key has a limit of 10 requests a minute"), True),
-        (limited(message="Too many requests from the monkey house"), False),
-        (limited(limit_source="openrouter_key_limit"), True),
-        (limited(limit_source="openrouter_credits"), False),
-    ],
-)
-def test_a_limit_of_the_key_itself_is_told_by_its_length_or_its_words(
-    error: RateLimitError, expected: bool
-) -> None:
-    """A 429 is about the key alone if its hint is over 60 s or it names a key, daily or free-tier limit."""
-    assert is_own_limit(error) is expected
+# Turns.
 
 
-@pytest.mark.parametrize(
-    ("size", "expected"), [(0, math.inf), (100, math.inf), (101, 8), (5_000, 88), (None, 8)]
-)
-def test_the_first_wave_costs_two_keys_in_a_hundred_at_most(size: int | None, expected: float) -> None:
-    """A batch of over 100 keys, or of unknown size, begins with a wave: 2 % of the keys less 12, or 8."""
-    assert Wave.of(size).size == expected
-
-
-def test_nothing_is_held_back_for_long_before_the_host_has_spoken() -> None:
-    """Until the host has answered once, 64 requests may be in flight; then there is no such bound."""
+def test_a_turn_knows_its_key_and_when_it_came() -> None:
+    """A turn holds the key that asked for it and the time at which its request may go."""
     desk = Desk()
-    tickets = [desk.go() for _ in range(64)]
 
-    assert desk.flow.take(is_retry=False) is None
-    desk.flow.answered(tickets.pop())
-    assert [desk.go() for _ in range(200)]
+    turn = desk.go("key")
 
-
-def test_a_wave_grows_with_the_answers() -> None:
-    """The number of requests that may be under way at first (the wave) grows after 150 answers."""
-    desk = Desk(wave=Wave(2, 0.5))
-
-    desk.answer(150)
-    tickets = [desk.go(), desk.go()]
-    assert desk.flow.take(is_retry=False) is None
-    desk.flow.answered(tickets.pop())
-    desk.go()
-    desk.go()
-    assert desk.flow.take(is_retry=False) is None
+    assert ("key", 1000.0) == (turn.key, turn.sent_at)
+    assert not turn.is_shared
+    assert desk.gates.in_flight == 1
 
 
-def test_a_wave_is_over_when_a_limit_is_met() -> None:
-    """After a limit is met, the pace alone holds requests back: the wave no longer counts."""
-    desk = Desk(wave=Wave(2, 0.5))
+def test_a_try_without_an_error_is_an_answer() -> None:
+    """A try that ends without an error counts as an answer and is over."""
+    desk = Desk()
 
-    assert desk.meet_limit()
-    desk.now += 1.5
-    for _ in range(20):
-        desk.go()
-        desk.now += 0.1
+    with desk.go():
+        assert desk.gates.in_flight == 1
+
+    assert desk.gates.in_flight == 0
+    assert pytest.approx(START + PER_ANSWER) == desk.gates.budget.tokens
+
+
+def test_the_error_of_a_try_counts_and_passes(caplog: pytest.LogCaptureFixture) -> None:
+    """The error of a try passes unchanged, counts as the try's failure, and is no warning by itself."""
+    desk = Desk()
+    error = down()
+
+    with pytest.raises(APIConnectionError) as caught, desk.go():
+        raise error
+
+    assert caught.value is error
+    assert desk.gates.in_flight == 0
+    assert desk.gates.breaker._failures == 1
+    assert caplog.record_tuples == []
+
+
+@pytest.mark.parametrize(
+    ("errors", "summary"),
+    [
+        ([down()] * FAILURES_TO_OPEN, "Could not connect"),
+        ([limited(code=None)], "429 Rate limit exceeded"),
+    ],
+    ids=["outage", "limit"],
+)
+def test_an_error_that_holds_others_back_is_a_warning(
+    errors: list[OpenRouterError], summary: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The one error that opens the breaker or begins a pause is logged as a warning, without its remedy."""
+    desk = Desk()
+
+    for turn, error in [(desk.go(), error) for error in [*errors, down()]]:
+        with pytest.raises(OpenRouterError), turn:
+            raise error
+
+    assert [("openrouter_credits", logging.WARNING, HELD_BACK + summary)] == caplog.record_tuples
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("a bug"), asyncio.CancelledError(), KeyboardInterrupt()], ids=repr
+)
+def test_a_try_that_is_given_up_is_over_and_tells_nothing(error: BaseException) -> None:
+    """A try that ends by cancellation or by a bug is over, and is neither an answer nor a failure."""
+    desk = Desk()
+    desk.fail(5)
+
+    with pytest.raises(type(error)) as caught, desk.go():
+        raise error
+
+    assert caught.value is error
+    assert desk.gates.in_flight == 0
+    assert (START, 5) == (desk.gates.budget.tokens, desk.gates.breaker._failures)
 
 
 # The retry budget.
 
 
-def test_a_retry_costs_a_token_and_an_answer_earns_a_fifth() -> None:
-    """A retry costs one token and an answer earns a fifth; there are 50 at first, 100 at most, 0 at least."""
+def test_a_retry_is_paid_and_an_answer_earns() -> None:
+    """A retry costs one token, and waits if there is none until answers have earned one."""
     desk = Desk()
-    assert desk.flow.tokens == START == 50
 
     for _ in range(50):
-        desk.flow.end(desk.go(is_retry=True))
-    assert desk.flow.tokens == 0
-    assert desk.flow.take(is_retry=True) is None
+        desk.gates.end(desk.go(is_retry=True))
+    assert desk.gates.budget.tokens == 0
+    assert desk.gates.take("a", is_retry=True) is None
 
     desk.answer(5)
-    assert desk.flow.tokens == pytest.approx(1)
-    desk.flow.end(desk.go(is_retry=True))
-
-    desk.answer(1000)
-    assert desk.flow.tokens == CAPACITY == 100
+    assert pytest.approx(1) == desk.gates.budget.tokens
+    desk.gates.end(desk.go(is_retry=True))
+    assert pytest.approx(0) == desk.gates.budget.tokens
 
 
 def test_a_first_try_costs_nothing() -> None:
     """The first try of a key goes although the retry budget is empty, and costs no token."""
     desk = Desk()
-    desk.flow.tokens = 0.0
+    desk.gates.budget.tokens = 0.0
 
     desk.answer(3)
 
-    assert desk.flow.tokens == pytest.approx(3 * PER_ANSWER)
+    assert pytest.approx(3 * PER_ANSWER) == desk.gates.budget.tokens
 
 
-@pytest.mark.parametrize(
-    ("error", "is_answer"),
-    [
-        (AuthenticationError("No", status=401), True),
-        (InvalidResponseError("Odd"), True),
-        (APIStatusError("Timed out", status=408), False),
-        (ServerError("Down", status=503), False),
-        (limited(), False),
-        (down(), False),
-        (TLSError("Expired", sent=False), False),
-        (ClientClosedError("Closed"), False),
-    ],
-    ids=repr,
-)
+NOT_OPENROUTERS = limited(code=None)
+ERRORS = [
+    (AuthenticationError("No", status=401), True),
+    (InvalidResponseError("Odd"), True),
+    (APIStatusError("Timed out", status=408), False),
+    (ServerError("Down", status=503), False),
+    (limited(), False),
+    (NOT_OPENROUTERS, False),
+    (limited(message="free-models-per-day"), False),
+    (limited(retry_after=90), False),
+    (down(), False),
+    (TLSError("Expired", sent=False), False),
+    (LocalResourceError("Too many open files", sent=False), False),
+    (ClientClosedError("Closed"), False),
+]
+"""Errors, and whether they say that the host has answered."""
+
+
+@pytest.mark.parametrize(("error", "is_answer"), ERRORS, ids=repr)
 def test_any_reply_but_408_429_and_5xx_is_an_answer(error: OpenRouterError, is_answer: bool) -> None:
     """Every reply but 408, 429 and 5xx earns a fifth of a token and ends a row of failures."""
     desk = Desk()
     desk.fail(5)
 
-    closed = desk.flow.failed(desk.go(), error, "a")
+    desk.gates.failed(desk.go(), error)
 
-    assert not closed
-    assert desk.flow.tokens == pytest.approx(START + (PER_ANSWER if is_answer else 0))
-    assert (desk.flow._failures == 0) is is_answer
+    assert desk.gates.in_flight == 0
+    assert pytest.approx(START + (PER_ANSWER if is_answer else 0)) == desk.gates.budget.tokens
+    assert is_answer is (desk.gates.breaker._failures == 0)
+
+
+@pytest.mark.parametrize("error", [error for error, _ in ERRORS if error is not NOT_OPENROUTERS], ids=repr)
+def test_a_single_error_holds_nobody_back(error: OpenRouterError) -> None:
+    """One error, unless it is a 429 without OpenRouter's code, is no news and holds no other request back."""
+    desk = Desk()
+
+    assert [False] == desk.fail(1, lambda: error)
+
+    assert desk.is_free()
+
+
+@pytest.mark.parametrize("error", [error for error, _ in ERRORS], ids=repr)
+def test_gates_do_not_change_an_error(error: OpenRouterError) -> None:
+    """Gates leave all attributes of an error as they are, such as `is_retryable`."""
+    names = ("args", "is_retryable", "retry_after", "attempts", "problems", "remedy")
+
+    def facts() -> dict[str, Any]:
+        return {**vars(error), **{name: getattr(error, name) for name in names}}
+
+    desk = Desk()
+    before = facts()
+
+    desk.gates.failed(desk.go(), error)
+    desk.now += 61
+    with pytest.raises(OpenRouterError), desk.go():
+        raise error
+
+    assert before == facts()
 
 
 # Outages.
 
 
-def test_twenty_failures_in_a_row_close_the_host() -> None:
-    """Twenty failures in a row close the outage gate; nineteen do not, and an answer ends the row."""
+def test_twenty_failures_in_a_row_hold_back_all() -> None:
+    """Twenty failures in a row hold back first tries and retries; nineteen do not; an answer ends the row."""
     desk = Desk()
 
     assert not any(desk.fail(19))
     desk.answer()
     assert not any(desk.fail(19))
-    assert desk.fail() == [True]
+    assert [True] == desk.fail()
 
-    assert desk.flow.take(is_retry=False) is None
-    assert desk.flow.take(is_retry=True) is None
+    assert desk.is_shut()
 
 
 @pytest.mark.parametrize(
     "error", [ServerError("Down", status=503), APIStatusError("Timed out", status=408)], ids=repr
 )
 def test_a_host_that_answers_5xx_or_408_is_as_good_as_dead(error: OpenRouterError) -> None:
-    """Twenty answers of 5xx or 408 in a row close the outage gate like lost connections."""
-    assert Desk().fail(FAILURES_TO_CLOSE, lambda: error)[-1]
+    """Twenty answers of 5xx or 408 in a row open the breaker like lost connections."""
+    desk = Desk()
+
+    assert [False] * 19 + [True] == desk.fail(20, lambda: error)
+
+    assert desk.is_shut()
 
 
 @pytest.mark.parametrize(
     "error", [TLSError("Expired"), LocalResourceError("Too many open files"), ClientClosedError("Closed")]
 )
-def test_what_is_not_the_hosts_fault_closes_no_gate(error: OpenRouterError) -> None:
-    """A wrong certificate, too many open files or a closed client never closes a gate."""
+def test_errors_that_are_not_the_hosts_fault_hold_nobody_back(error: OpenRouterError) -> None:
+    """A wrong certificate, too many open files or a closed client never holds other requests back."""
     desk = Desk()
 
     assert not any(desk.fail(100, lambda: error))
+
     assert desk.is_free()
 
 
 def test_one_probe_at_a_time_goes_to_a_dead_host() -> None:
-    """A dead host gets one probe at a time; waits double from 0.5 s to 8 s, and up to half is taken off."""
+    """In an outage one request goes after the wait and is the probe; all others wait until it has failed."""
     desk = Desk()
     desk.lose_host()
-    waited = []
 
-    for _ in range(7):
-        before = desk.now
-        while not desk.is_free():
-            desk.now += 1 / 64
-        waited.append(desk.now - before)
+    for wait in [0.375, 0.75, 1.5]:
+        desk.now += wait - 0.001
+        assert desk.is_shut()
+        desk.now += 0.002
         probe = desk.go()
         assert desk.is_probe(probe)
         desk.now += 60
-        assert desk.flow.take(is_retry=False) is None
-        assert not desk.flow.failed(probe, down(), "a")
-
-    assert waited == pytest.approx([0.375, 0.75, 1.5, 3, 6, 6, 6], abs=1 / 32)
+        assert desk.is_shut()
+        assert not desk.gates.failed(probe, down())
 
 
 @pytest.mark.parametrize("is_probe", [True, False])
-def test_the_first_answer_reopens_the_host(is_probe: bool) -> None:
-    """The answer to a probe or to an older request ends an outage; the next outage waits 0.5 s again."""
+def test_the_first_answer_lets_all_go(is_probe: bool) -> None:
+    """The answer to a probe or to an older request ends an outage: other requests go at once."""
     desk = Desk()
     from_before = desk.go()
     desk.lose_host()
     desk.now += 0.5
     probe = desk.go()
+    assert desk.is_probe(probe)
 
-    desk.flow.answered(probe if is_probe else from_before)
+    desk.gates.answered(probe if is_probe else from_before)
 
-    assert [desk.is_probe(desk.go()) for _ in range(5)] == [False] * 5
-    desk.lose_host()
-    desk.now += 0.374
-    assert not desk.is_free()
-    desk.now += 0.002
-    assert desk.is_probe(desk.go())
+    assert [False] * 5 == [desk.is_probe(desk.go()) for _ in range(5)]
 
 
-def test_a_probe_that_ends_without_a_word_makes_room_for_the_next() -> None:
-    """After a probe that is cancelled, the host stays closed and the next request is the next probe."""
+def test_a_probe_that_is_cancelled_makes_room_for_the_next() -> None:
+    """After a probe that is cancelled, the next request is the next probe."""
     desk = Desk()
     desk.lose_host()
     desk.now += 0.5
-    probe = desk.go()
 
-    desk.flow.end(probe)
+    with pytest.raises(asyncio.CancelledError), desk.go():
+        raise asyncio.CancelledError
 
     assert desk.is_probe(desk.go())
-
-
-def test_a_probe_from_an_earlier_outage_does_not_make_room_for_a_second_one() -> None:
-    """A probe that outlives its outage does not let a second probe go in the next outage when it ends."""
-    desk = Desk()
-    from_before = desk.go()
-    desk.lose_host()
-    desk.now += 1
-    old_probe = desk.go()
-    desk.flow.answered(from_before)
-    desk.lose_host()
-    desk.now += 10
-    assert desk.is_probe(desk.go())
-
-    desk.flow.end(old_probe)
-
-    assert desk.flow.take(is_retry=False) is None
-
-
-def test_a_probe_that_fails_after_the_host_is_back_closes_nothing() -> None:
-    """A probe that fails after the host has answered again counts as one failure and closes no gate."""
-    desk = Desk()
-    from_before = desk.go()
-    desk.lose_host()
-    desk.now += 1
-    probe = desk.go()
-    desk.flow.answered(from_before)
-
-    assert not desk.flow.failed(probe, down(), "a")
-
-    assert desk.is_free()
-
-
-# Rate limits.
-
-
-def test_a_keys_own_limit_is_final_and_slows_nobody() -> None:
-    """A 429 about the key's own limit is not retried, and does not slow down the other keys."""
-    desk = Desk()
-    errors = [limited(retry_after=3, message="free-models-per-day") for _ in range(50)]
-
-    closed = [desk.flow.failed(desk.go(), error, f"key {number}") for number, error in enumerate(errors)]
-
-    assert not any(closed)
-    assert not any(error.is_retryable for error in errors)
-    assert desk.is_free()
-    assert desk.flow.pace.per_second is None
-
-
-def test_one_keys_short_429_holds_back_that_key_alone() -> None:
-    """Short 429s of one key, however many, close no gate for the other keys."""
-    desk = Desk()
-
-    assert desk.fail(5, limited, "a") == [False] * 5
-
-    assert desk.is_free()
-
-
-def test_two_keys_with_a_short_429_within_a_second_hold_back_all() -> None:
-    """Short 429s of two keys pause the whole batch for the hint only if they are at most a second apart."""
-    apart, together = Desk(), Desk()
-
-    assert apart.fail(1, limited, "a") == [False]
-    apart.now += 1.01
-    assert apart.fail(1, limited, "b") == [False]
-    assert together.fail(1, limited, "a") == [False]
-    together.now += 0.99
-    assert together.fail(1, limited, "b") == [True]
-
-    assert apart.is_free()
-    together.now += 0.99
-    assert not together.is_free()
-    together.now += 0.02
-    assert together.is_free()
-
-
-def test_a_429_that_is_not_openrouters_holds_back_all_at_once() -> None:
-    """One 429 without OpenRouter's code pauses the whole batch: a proxy limits this machine, not a key."""
-    desk = Desk()
-
-    assert desk.fail(1, lambda: limited(code=None, retry_after=5)) == [True]
-
-    desk.now += 4.9
-    assert not desk.is_free()
-    desk.now += 0.2
-    assert desk.is_free()
-
-
-@pytest.mark.parametrize(("hint", "pause"), [(None, 1.0), (0.25, 0.25), (LONGEST_PAUSE, 60.0)])
-def test_a_pause_lasts_as_long_as_the_hint(hint: float | None, pause: float) -> None:
-    """A pause lasts as long as the hint, which is 60 s at most, and one second if there is no hint."""
-    desk = Desk()
-
-    assert desk.meet_limit(retry_after=hint)
-
-    desk.now += pause - 0.01
-    assert not desk.is_free()
-    desk.now += 0.02
-    assert desk.is_free()
-
-
-@pytest.mark.parametrize(("late", "next_at"), [(0.004, 0.2), (0.006, 0.206)])
-def test_an_event_loop_that_is_a_little_late_loses_no_pace(late: float, next_at: float) -> None:
-    """Up to 5 ms by which a timer is late are made up for; a longer delay shifts the requests that follow."""
-    desk = Desk(rate=10.0, now=0.0)
-    desk.go()
-    desk.now = 0.1 + late
-    desk.go()
-
-    desk.now = next_at - 0.001
-    assert not desk.is_free()
-    desk.now = next_at + 0.001
-    assert desk.is_free()
-
-
-def test_refusals_of_requests_from_before_the_pause_are_no_news() -> None:
-    """Later 429s to requests sent before the pause can lengthen it, but do not lower the pace again."""
-    desk = Desk()
-    late = [desk.go() for _ in range(3)]
-    assert desk.meet_limit(retry_after=1)
-    pace = desk.flow.pace.per_second
-
-    assert not any(
-        desk.flow.failed(ticket, limited(retry_after=2), f"late {number}")
-        for number, ticket in enumerate(late)
-    )
-
-    assert desk.flow.pace.per_second == pace
-    desk.now += 1.9
-    assert not desk.is_free()
-
-
-def test_after_a_pause_requests_go_slower_and_speed_up_again() -> None:
-    """The pace drops after a pause and rises with answers; after a second pause it hardly rises any more."""
-    desk = Desk()
-    desk.answer(100)
-    assert desk.meet_limit()
-    resumed = desk.flow.pace.per_second
-    assert resumed == pytest.approx(85)  # of the 100 in the last second
-
-    for _ in range(100):
-        desk.now += 1.1
-        desk.answer()
-    faster = desk.flow.pace.per_second
-    assert faster is not None
-    assert resumed is not None
-    assert faster > 1.2 * resumed
-
-    desk.now += 1.1
-    first = desk.go()
-    desk.now += 0.5
-    second = desk.go()
-    assert [desk.flow.failed(first, limited(), "a"), desk.flow.failed(second, limited(), "b")] == [
-        False,
-        True,
-    ]
-    slower = desk.flow.pace.per_second
-    assert slower is not None
-    assert slower < faster
-
-    desk.now += 2
-    desk.answer()
-    crept = desk.flow.pace.per_second
-    assert crept is not None
-    assert slower < crept < slower + 0.1
-
-
-@pytest.mark.parametrize("rate", [5.0, 200.0])
-def test_after_a_pause_a_given_rate_goes_down_too(rate: float) -> None:
-    """After a pause the pace is below the caller's rate, and never rises above it again."""
-    desk = Desk(rate=rate)
-    for _ in range(20):
-        desk.now += 2 / rate
-        desk.answer()
-    desk.now += 2 / rate
-    first = desk.go()
-    desk.now += 1 / rate
-    second = desk.go()
-
-    closed = [desk.flow.failed(first, limited(), "a"), desk.flow.failed(second, limited(), "b")]
-
-    assert closed == [False, True]
-    assert desk.flow.pace.per_second is not None
-    assert desk.flow.pace.per_second < rate
-    for _ in range(2000):
-        desk.now += 5
-        desk.answer()
-    assert desk.flow.pace.per_second <= rate
-
-
-def test_a_pause_takes_at_most_two_fifths_of_the_pace() -> None:
-    """After a pause the pace is still three fifths of what it was, even if no request was answered before."""
-    desk = Desk(rate=5.0)
-    assert desk.fail(1, lambda: limited(code=None)) == [True]
-
-    assert desk.flow.pace.per_second == pytest.approx(3)
+    assert desk.is_shut()
 
 
 def test_an_outage_does_not_cut_a_pause_short() -> None:
     """If an outage begins during a pause, the first probe waits for the end of the pause."""
     desk = Desk()
-    from_before = [desk.go() for _ in range(FAILURES_TO_CLOSE)]
-    assert desk.fail(1, lambda: limited(code=None, retry_after=30)) == [True]
-    for ticket in from_before:
-        desk.flow.failed(ticket, down(), "a")
+    from_before = [desk.go() for _ in range(FAILURES_TO_OPEN)]
+    assert [True] == desk.fail(1, lambda: limited(code=None, retry_after=30))
+    for turn in from_before:
+        desk.gates.failed(turn, down())
 
     desk.now += 29
-    assert desk.flow.take(is_retry=False) is None
+    assert desk.is_shut()
 
     desk.now += 2
     assert desk.is_probe(desk.go())
 
 
-# Silence: how long the host has owed an answer.
+# Rate limits.
 
 
-def test_a_host_that_is_asked_nothing_owes_nothing() -> None:
+def test_a_window_holds_requests_back_until_one_is_over() -> None:
+    """While the window is full of requests in flight, another one waits until one of these is over."""
+    desk = Desk(slow_start=SlowStart(2, 0))
+    desk.go()
+    turn = desk.go()
+
+    assert desk.is_shut()
+
+    desk.gates.end(turn)
+    desk.go()
+    assert desk.is_shut()
+
+
+def test_a_rate_spaces_requests_out() -> None:
+    """At a rate of 10 a second, the next request may go a tenth of a second after the last one."""
+    desk = Desk(rate=10.0)
+    desk.answer()
+
+    desk.now += 0.099
+    assert desk.is_shut()
+    desk.now += 0.002
+    assert desk.is_free()
+
+
+def test_a_keys_own_limit_slows_nobody() -> None:
+    """A 429 about the key's own limit does not slow down the other keys, however many of them meet one."""
+    desk = Desk()
+    errors = [limited(retry_after=3, message="free-models-per-day") for _ in range(50)]
+
+    is_news = [desk.gates.failed(desk.go(f"key {number}"), error) for number, error in enumerate(errors)]
+
+    assert not any(is_news)
+    assert desk.is_free()
+    assert desk.gates.pace.per_second is None
+
+
+def test_two_keys_with_a_short_429_hold_back_all() -> None:
+    """Short 429s of two keys pause the whole batch; five of one key do not."""
+    one, two = Desk(), Desk()
+
+    assert [False] * 5 == one.fail(5, limited, "a")
+    assert [False, True] == two.fail(1, limited, "a") + two.fail(1, limited, "b")
+
+    assert one.is_free()
+    two.now += 0.99
+    assert two.is_shut()
+    two.now += 0.02
+    assert two.is_free()
+
+
+def test_refusals_of_requests_from_before_the_pause_are_no_news() -> None:
+    """Later 429s to requests sent before the pause can lengthen it, but do not lower the pace again."""
+    desk = Desk()
+    late = [desk.go(f"late {number}") for number in range(3)]
+    desk.now += 0.1
+    assert desk.meet_limit(retry_after=1)
+    pace = desk.gates.pace.per_second
+
+    assert not any(desk.gates.failed(turn, limited(retry_after=2)) for turn in late)
+
+    assert pace == desk.gates.pace.per_second
+    desk.now += 1.9
+    assert desk.is_shut()
+
+
+# Silence: how long no request has been answered.
+
+
+def test_a_silence_begins_with_a_request_and_ends_with_an_answer() -> None:
     """A silence begins with the first request after an answer; failures do not end it, an answer does."""
     desk = Desk()
-    desk.flow._calls = 3  # as from three calls of `retry()`
     assert desk.silent_since() is None
 
     first, since = desk.go(), desk.now
-    assert desk.silent_since() == since
+    assert since == desk.silent_since()
     desk.now += 5
     desk.fail(3)
-    assert desk.silent_since() == since
+    assert since == desk.silent_since()
 
-    desk.flow.answered(first)
+    desk.gates.answered(first)
+    assert desk.silent_since() is None
+
+
+def test_a_silence_begins_anew_with_an_answer_while_others_wait_for_theirs() -> None:
+    """An answer while other requests are in flight begins a new silence: these wait for an answer still."""
+    desk = Desk()
+    desk.go()
+    answered = desk.go()
+    desk.now += 5
+
+    desk.gates.answered(answered)
+
+    assert desk.now == desk.silent_since()
+
+
+def test_a_silence_ends_when_no_key_is_under_way() -> None:
+    """After failures the silence goes on until no key is under way."""
+    desk = Desk()
+    since = desk.now
+    desk.fail(3)
+    assert since == desk.silent_since()
+
+    desk.gates.rest()
+
     assert desk.silent_since() is None
 
 
 def test_a_pause_is_no_silence() -> None:
     """During a pause no silence begins, even if requests from before the pause are answered or refused."""
     desk = Desk()
-    desk.flow._calls = 32
-    from_before = [desk.go() for _ in range(3)]
+    from_before = [desk.go("capped") for _ in range(3)]
     assert desk.meet_limit(retry_after=60)
     pause_ends = desk.now + 60
 
     desk.now += 0.1
-    desk.flow.failed(from_before.pop(), limited(message="free-models-per-day"), "capped")
-    assert desk.silent_since() == pause_ends
+    desk.gates.failed(from_before.pop(), limited(message="free-models-per-day"))
+    assert pause_ends == desk.silent_since()
 
-    desk.flow.answered(from_before.pop())
-    assert desk.silent_since() == pause_ends
+    desk.gates.answered(from_before.pop())
+    assert pause_ends == desk.silent_since()
 
 
 def test_waiting_for_the_pace_is_no_silence() -> None:
-    """A host is not silent while no request is in flight, however many calls wait for the pace."""
+    """A host is not silent while no request is in flight, even if the next one has to wait for the pace."""
     desk = Desk(rate=0.01)
-    desk.flow._calls = 32
 
     desk.answer()
 
+    assert not desk.is_free()
     assert desk.silent_since() is None
 
 
-# Turns.
+# Waiting.
 
 
 @virtual
-async def test_who_waits_goes_in_order() -> None:
+async def test_waiting_requests_go_in_order() -> None:
     """Waiting requests go in their order, one each second at a rate of 1; a cancelled one leaves no gap."""
-    flow = Flow(rate=1.0, clock=now)
-    first = flow.take(is_retry=False)
+    gates = Gates(rate=1.0, clock=now)
+    first = gates.take("first", is_retry=False)
     assert first is not None
     order: list[tuple[str, float]] = []
-    began = now()
+    began_at = now()
 
     async def wait(name: str) -> None:
-        flow.end(await flow.turn(is_retry=False))
-        order.append((name, now() - began))
+        turn = await gates.wait(name, is_retry=False)
+        assert name == turn.key
+        gates.end(turn)
+        order.append((name, now() - began_at))
 
     tasks = [asyncio.create_task(wait(name)) for name in "abcde"]
     await asyncio.sleep(0.5)
     tasks[2].cancel()
     await asyncio.wait(tasks)
-    flow.end(first)
+    gates.end(first)
 
     names, times = [name for name, _ in order], [at for _, at in order]
-    assert names == ["a", "b", "d", "e"]
-    assert all(later - earlier == pytest.approx(1) for earlier, later in itertools.pairwise(times))
-    assert flow.in_flight == 0
+    assert ["a", "b", "d", "e"] == names
+    assert all(pytest.approx(1) == later - earlier for earlier, later in itertools.pairwise(times))
+    assert gates.in_flight == 0
+
+
+@pytest.mark.parametrize("is_retry", [False, True])
+@virtual
+async def test_nobody_overtakes_a_waiting_request(is_retry: bool) -> None:
+    """While a request waits for its turn, no other one is let go before it, even if nothing holds it back."""
+    gates = Gates(clock=now)
+    gates.pace.paused_until = now() + 1
+    waiting = asyncio.create_task(gates.wait("waits", is_retry=is_retry))
+    await asyncio.sleep(0.5)
+
+    gates.pace.paused_until = now()
+
+    assert gates._delay(now()) <= 0
+    assert gates.take("late", is_retry=False) is None
+    assert "waits" == (await waiting).key
+    assert gates.take("late", is_retry=False) is not None
 
 
 def cancel_as_the_turn_comes(task: asyncio.Task[Any]) -> None:
     """Cancel a task after its turn has come, but before it runs."""
     (timer,) = timers()
-    asyncio.get_running_loop().call_at(
-        timer.when() + 1e-10, task.cancel
-    )  # both timers fire in one run of the loop
+    # both timers fire in one run of the loop
+    asyncio.get_running_loop().call_at(timer.when() + 1e-10, task.cancel)
 
 
 @virtual
 async def test_a_turn_that_comes_to_a_cancelled_call_is_given_back() -> None:
     """A call that is cancelled just as it may send leaves its turn to the next call."""
-    flow = Flow(rate=1.0, clock=now)
+    gates = Gates(rate=1.0, clock=now)
     for _ in range(2):
-        flow.end(flow.take(is_retry=False) or await flow.turn(is_retry=False))
-    first, second = (asyncio.create_task(flow.turn(is_retry=False)) for _ in range(2))
+        gates.end(await gate(gates, "a")(False))
+    first, second = (asyncio.create_task(gates.wait("a", is_retry=False)) for _ in range(2))
     await asyncio.sleep(0)
-    turn = flow._fresh[0]
+    waiter = gates._fresh[0]
     cancel_as_the_turn_comes(first)
 
     await asyncio.wait([first])
 
     assert first.cancelled()
-    assert turn.result(), "the turn came"
-    assert flow.in_flight == 0
-    flow.end(await asyncio.wait_for(second, 5))
-    assert flow.in_flight == 0
+    assert waiter.turn.result(), "the turn came"
+    assert gates.in_flight == 0
+    gates.end(await asyncio.wait_for(second, 5))
+    assert gates.in_flight == 0
+
+
+@virtual
+async def test_a_cancelled_call_is_passed_over() -> None:
+    """A call whose turn comes just after it was cancelled is passed over, and the next one goes at once."""
+    gates = Gates(slow_start=SlowStart(1, 0), clock=now)
+    under_way = gates.take("a", is_retry=False)
+    assert under_way is not None
+    first, second = (asyncio.create_task(gates.wait(key, is_retry=False)) for key in "bc")
+    await asyncio.sleep(0)
+
+    first.cancel()
+    gates.end(under_way)
+
+    turn = await asyncio.wait_for(second, 0.1)
+    assert first.cancelled()
+    assert ("c", 1) == (turn.key, gates.in_flight)
 
 
 @pytest.mark.parametrize("comes_its_turn", [False, True])
 @virtual
 async def test_a_probe_that_is_given_up_lets_the_next_one_go(comes_its_turn: bool) -> None:
     """If the call next in line is cancelled in an outage, even as its turn comes, the one after it probes."""
-    flow = Flow(clock=now, draw=lambda: 0.5)
-    for _ in range(FAILURES_TO_CLOSE):
-        ticket = flow.take(is_retry=False)
-        assert ticket is not None
-        flow.failed(ticket, down(), "a")
-    first, second = (asyncio.create_task(flow.turn(is_retry=False)) for _ in range(2))
+    gates = Gates(clock=now, draw=lambda: 0.5)
+    for _ in range(FAILURES_TO_OPEN):
+        failing = gates.take("a", is_retry=False)
+        assert failing is not None
+        gates.failed(failing, down())
+    first, second = (asyncio.create_task(gates.wait("a", is_retry=False)) for _ in range(2))
     await asyncio.sleep(0.1)
     if comes_its_turn:
         cancel_as_the_turn_comes(first)
@@ -642,71 +609,66 @@ async def test_a_probe_that_is_given_up_lets_the_next_one_go(comes_its_turn: boo
         first.cancel()
 
     await asyncio.wait([first])
-    ticket = await asyncio.wait_for(second, 5)
+    turn = await asyncio.wait_for(second, 5)
 
     assert first.cancelled()
-    assert flow._probe is ticket
-    flow.answered(ticket)
-    assert flow.in_flight == 0
+    assert gates.breaker._probe is turn
+    gates.answered(turn)
+    assert gates.in_flight == 0
 
 
 @virtual
 async def test_a_parked_retry_goes_when_a_token_is_there() -> None:
     """A retry without a token waits for five answers, and fresh keys go before it."""
-    flow = Flow(clock=now)
-    flow.tokens = 0.0
-    under_way = [flow.take(is_retry=False) for _ in range(7)]
-    parked = asyncio.create_task(flow.turn(is_retry=True))
+    gates = Gates(clock=now)
+    gates.budget.tokens = 0.0
+    under_way = [gates.take("a", is_retry=False) for _ in range(7)]
+    parked = asyncio.create_task(gates.wait("a", is_retry=True))
     await asyncio.sleep(1)
 
-    for ticket in under_way[:4]:
-        assert ticket is not None
-        flow.answered(ticket)
+    for turn in under_way[:4]:
+        assert turn is not None
+        gates.answered(turn)
         await asyncio.sleep(0.1)
         assert not parked.done()
-    fresh = await flow.turn(is_retry=False)
+    fresh = await gates.wait("b", is_retry=False)
     assert not parked.done()
-    flow.answered(fresh)
+    gates.answered(fresh)
 
-    flow.end(await asyncio.wait_for(parked, 0.1))
-    assert flow.tokens == pytest.approx(0)
+    gates.end(await asyncio.wait_for(parked, 0.1))
+    assert pytest.approx(0) == gates.budget.tokens
 
 
 @virtual
 async def test_a_parked_retry_goes_when_nothing_else_is_under_way() -> None:
     """Retries without a token go one at a time if nothing is in flight: no answer could earn a token."""
-    flow = Flow(clock=now)
-    flow.tokens = 0.0
-    last = flow.take(is_retry=False)
+    gates = Gates(clock=now)
+    gates.budget.tokens = 0.0
+    last = gates.take("a", is_retry=False)
     assert last is not None
-    parked = [asyncio.create_task(flow.turn(is_retry=True)) for _ in range(3)]
+    parked = [asyncio.create_task(gates.wait("a", is_retry=True)) for _ in range(3)]
     await asyncio.sleep(1)
     assert not any(task.done() for task in parked)
 
-    flow.failed(last, down(), "a")
+    gates.failed(last, down())
     for number in range(1, 4):
         await asyncio.sleep(1)
-        assert sum(task.done() for task in parked) == number
-        flow.failed(parked[number - 1].result(), down(), "a")
+        assert number == sum(task.done() for task in parked)
+        gates.failed(parked[number - 1].result(), down())
 
-    assert flow.in_flight == 0
+    assert gates.in_flight == 0
 
 
 # Calls.
 
 
-async def plainly(wait: Callable[[], Awaitable[Any]]) -> Any:
-    """Await the result of a function, as an open client does."""
-    return await wait()
-
-
 @virtual
 async def test_waiting_in_a_gate_is_not_charged_to_the_call() -> None:
     """Time spent waiting in a closed gate does not count against the call's deadline."""
-    flow = Flow(clock=now)
-    ticket = flow.take(is_retry=False)
-    assert ticket is not None
-    flow.failed(ticket, limited(code=None, retry_after=60), "a")
+    gates = Gates(clock=now)
+    turn = gates.take("a", is_retry=False)
+    assert turn is not None
+    gates.failed(turn, limited(code=None, retry_after=60))
     left: list[float] = []
 
     async def attempt(seconds: float) -> str:
@@ -717,17 +679,17 @@ async def test_waiting_in_a_gate_is_not_charged_to_the_call() -> None:
         return "value"
 
     with lap() as taken:
-        value = await flow.retry(attempt, RetryPolicy(wait_initial=0, deadline=5), "b", wait=plainly)
+        value = await retry(attempt, RetryPolicy(wait_initial=0, deadline=5), gate=gate(gates, "b"))
 
-    assert value == "value"
-    assert left == pytest.approx([5, 4.5, 4])
-    assert taken.elapsed == pytest.approx(61.5)
+    assert "value" == value
+    assert pytest.approx([5, 4.5, 4]) == left
+    assert pytest.approx(61.5) == taken.elapsed
 
 
 @virtual
 async def test_a_wait_in_the_middle_of_a_call_is_not_charged_either() -> None:
     """The deadline of a call does not count the time in a gate that closes between two of its tries."""
-    flow = Flow(clock=now)
+    gates = Gates(clock=now)
     tries: list[float] = []
 
     async def attempt(seconds: float) -> str:
@@ -738,19 +700,89 @@ async def test_a_wait_in_the_middle_of_a_call_is_not_charged_either() -> None:
         return "value"
 
     def hold_on() -> None:
-        flow.pace.paused_until = now() + 50
+        gates.pace.paused_until = now() + 50
 
     asyncio.get_running_loop().call_later(2, hold_on)
-    value = await flow.retry(attempt, RetryPolicy(deadline=5), "a", wait=plainly)
+    value = await retry(attempt, RetryPolicy(deadline=5), gate=gate(gates, "a"))
 
-    assert value == "value"
+    assert "value" == value
     assert 1 < tries[1] <= 2, "5 s but for the first try of 1 s and the hint of 2 to 2.5 s"
+
+
+@virtual
+async def test_a_call_pays_for_each_try_but_the_first() -> None:
+    """A call of three tries costs two tokens of the retry budget."""
+    gates = Gates(clock=now)
+
+    async def attempt(_: float) -> None:
+        raise down()
+
+    with pytest.raises(APIConnectionError) as caught:
+        await retry(attempt, RetryPolicy(attempts=3), gate=gate(gates, "a"))
+
+    assert 3 == len(caught.value.attempts)
+    assert START - 2 == gates.budget.tokens
+
+
+@pytest.mark.parametrize(
+    ("message", "is_gated", "tries"),
+    [
+        ("free-models-per-day", True, 1),
+        ("free-models-per-day", False, 3),
+        ("Rate limit exceeded", True, 3),
+        ("Rate limit exceeded", False, 3),
+    ],
+)
+@virtual
+async def test_a_limit_of_the_key_is_final_behind_a_gate_alone(
+    message: str, is_gated: bool, tries: int
+) -> None:
+    """With a gate, a 429 about the key's own limit is not tried again; without one it is, like any 429."""
+    error = limited(message=message)
+    own_gate = gate(Gates(clock=now), "a") if is_gated else None
+    sent_at: list[float] = []
+
+    async def attempt(_: float) -> None:
+        sent_at.append(now())
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        await retry(attempt, RetryPolicy(attempts=3), gate=own_gate)
+
+    assert caught.value is error
+    assert tries == len(sent_at) == len(error.attempts)
+    assert error.is_retryable
+
+
+@virtual
+async def test_a_wait_that_all_calls_share_is_the_gates_alone() -> None:
+    """A try whose turn is shared does not count; the gate alone waits, even for longer than the deadline."""
+    gates = Gates(clock=now)
+    left: list[float] = []
+
+    async def turn(is_retry: bool) -> Turn:
+        turn = await gate(gates, "a")(is_retry)
+        turn.is_shared = len(left) < 4
+        return turn
+
+    async def attempt(seconds: float) -> str:
+        left.append(seconds)
+        if len(left) < 5:
+            raise limited(code=None, retry_after=40)
+        return "value"
+
+    with lap() as taken:
+        value = await retry(attempt, RetryPolicy(attempts=1, deadline=5), gate=turn)
+
+    assert "value" == value
+    assert pytest.approx([5] * 5) == left
+    assert pytest.approx(160) == taken.elapsed
 
 
 @virtual
 async def test_a_call_that_is_cancelled_leaves_nothing_under_way() -> None:
     """A call cancelled in a try, in the wait after a try or in a gate leaves no request in flight."""
-    flow = Flow(rate=1.0, clock=now)
+    gates = Gates(rate=1.0, clock=now)
     calls = []
 
     async def attempt(_: float) -> None:
@@ -760,7 +792,7 @@ async def test_a_call_that_is_cancelled_leaves_nothing_under_way() -> None:
         await asyncio.sleep(100)
 
     tasks = [
-        asyncio.create_task(flow.retry(attempt, RetryPolicy(), f"key {number}", wait=plainly))
+        asyncio.create_task(retry(attempt, RetryPolicy(), gate=gate(gates, f"key {number}")))
         for number in range(4)
     ]
     await asyncio.sleep(2.5)
@@ -769,18 +801,20 @@ async def test_a_call_that_is_cancelled_leaves_nothing_under_way() -> None:
         task.cancel()
     await asyncio.wait(tasks)
 
-    assert flow.in_flight == 0
-    assert flow.silent_since is None
+    assert gates.in_flight == 0
+    assert [] == [*gates._fresh, *gates._retries]
+    gates.rest()
+    assert gates.silent_since is None
     assert all(task.cancelled() for task in tasks)
 
 
 @virtual
 async def test_calls_that_are_given_up_leave_no_timer() -> None:
     """Cancelled calls leave no timer on the loop, which would keep the batch in memory for a minute."""
-    flow = Flow(rate=0.1, clock=now)
+    gates = Gates(rate=0.1, clock=now)
     tasks = [
         asyncio.create_task(
-            flow.retry(lambda _: asyncio.sleep(1), RetryPolicy(), f"key {number}", wait=plainly)
+            retry(lambda _: asyncio.sleep(1), RetryPolicy(), gate=gate(gates, f"key {number}"))
         )
         for number in range(4)
     ]
@@ -793,111 +827,111 @@ async def test_calls_that_are_given_up_leave_no_timer() -> None:
 
 
 @virtual
-async def test_a_gate_that_closes_is_a_warning_once(caplog: pytest.LogCaptureFixture) -> None:
-    """A gate that closes logs one warning for the whole batch, which contains no key."""
-    flow = Flow(clock=now)
+async def test_a_pause_is_a_warning_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A pause logs one warning for the whole batch, which contains no key."""
+    gates = Gates(clock=now)
 
     async def attempt(_: float) -> None:
         await asyncio.sleep(0.1)
         raise limited(code=None, retry_after=0.5)
 
-    calls = [flow.retry(attempt, RetryPolicy(attempts=1), key, wait=plainly) for key in made_up_keys(5)]
+    calls = [retry(attempt, RetryPolicy(attempts=1), gate=gate(gates, key)) for key in made_up_keys(5)]
     await asyncio.gather(*calls, return_exceptions=True)
 
-    message = "requests of this batch are held back: 429 Rate limit exceeded"
-    assert caplog.record_tuples == [("openrouter_credits", logging.WARNING, message)]
+    message = f"{HELD_BACK}429 Rate limit exceeded"
+    assert [("openrouter_credits", logging.WARNING, message)] == caplog.record_tuples
 
 
 @virtual
-async def test_what_is_none_of_our_errors_passes_through() -> None:
+async def test_an_exception_of_another_kind_passes_through() -> None:
     """An exception of another kind, such as a bug, passes through unchanged and ends its request."""
-    flow = Flow(clock=now)
+    gates = Gates(clock=now)
 
     async def attempt(_: float) -> None:
         raise KeyError("a bug")
 
     with pytest.raises(KeyError):
-        await flow.retry(attempt, RetryPolicy(), "a", wait=plainly)
+        await retry(attempt, RetryPolicy(), gate=gate(gates, "a"))
 
-    assert flow.in_flight == 0
+    assert gates.in_flight == 0
 
 
 # All of it together.
 
 
-class Watched(Flow):
-    """A flow that calls a function before each grant, after each grant, and before each end."""
+class Watched(Gates):
+    """Gates that call a function before each grant, after each grant, and before each end."""
 
     on_grant: Callable[[bool], None]
-    on_granted: Callable[[Ticket], None]
-    on_end: Callable[[Ticket], None]
+    on_granted: Callable[[Turn], None]
+    on_end: Callable[[Turn], None]
 
-    def _grant(self, now: float, *, is_retry: bool) -> Ticket:
+    def _grant(self, key: Hashable, now: float, *, is_retry: bool) -> Turn:
         self.on_grant(is_retry)
-        ticket = super()._grant(now, is_retry=is_retry)
-        self.on_granted(ticket)
-        return ticket
+        turn = super()._grant(key, now, is_retry=is_retry)
+        self.on_granted(turn)
+        return turn
 
-    def end(self, ticket: Ticket) -> None:
+    def end(self, turn: Turn) -> None:
         """Call `on_end`, then end the request, which may let others go."""
-        self.on_end(ticket)
-        super().end(ticket)
+        self.on_end(turn)
+        super().end(turn)
 
 
-class FlowRules(RuleBasedStateMachine):
-    """The flow obeys its rules and agrees with an independent model for any sequence of events."""
+class GatesRules(RuleBasedStateMachine):
+    """The gates obey their rules and agree with an independent model for any sequence of events."""
 
     @initialize(
         rate=st.sampled_from([None, 2.0, 50.0]),
-        wave=st.sampled_from([NO_WAVE, Wave(3, 0.1)]),
+        slow_start=st.sampled_from([NO_SLOW_START, SlowStart(3, 0.1)]),
         jitter=st.floats(0, 1),
     )
-    def begin(self, rate: float | None, wave: Wave, jitter: float) -> None:
+    def begin(self, rate: float | None, slow_start: SlowStart, jitter: float) -> None:
         """Start a batch."""
         self.loop = VirtualLoop()
-        self.flow = Watched(rate=rate, wave=wave, clock=self.loop.time, draw=lambda: jitter)
-        self.flow.on_grant, self.flow.on_granted, self.flow.on_end = (
+        self.gates = Watched(rate, slow_start, clock=self.loop.time, draw=lambda: jitter)
+        self.gates.on_grant, self.gates.on_granted, self.gates.on_end = (
             self.check_grant,
             self.note_grant,
             self.note_end,
         )
-        self.waiting: list[asyncio.Task[Ticket]] = []
-        self.under_way: list[Ticket] = []
-        self.granted: dict[int, Ticket] = {}
-        """Tickets of requests in flight, by identity."""
+        self.waiting: list[asyncio.Task[Turn]] = []
+        self.under_way: list[Turn] = []
+        self.granted: dict[int, Turn] = {}
+        """Turns of requests in flight, by identity."""
         self.since_outage: set[int] = set()
-        """Identities of the tickets that were granted during the current outage."""
+        """Identities of the turns that were granted during the current outage."""
         self.answers = self.paid = self.failures = 0
         self.paused_until = -math.inf
         self.is_out = False
-        self.last_limit: tuple[int, float] | None = None
+        self.last_limit: tuple[Hashable, float] | None = None
 
     def check_grant(self, is_retry: bool) -> None:
         """Check that the rules allow a grant."""
         assert self.loop.time() >= self.paused_until - 1e-6, "granted in a pause"
         assert not (self.is_out and self.since_outage), "a second probe"
-        if is_retry and self.flow.tokens >= 1:
+        if is_retry and self.gates.budget.tokens >= 1:
             self.paid += 1
         elif is_retry:
             assert not self.granted, "a retry without a token, while something is under way"
-            assert all(turn.done() for turn in self.flow._fresh), (
+            assert all(waiter.turn.done() for waiter in self.gates._fresh), (
                 "a retry without a token, while a fresh key waits"
             )
         assert self.paid <= START + PER_ANSWER * self.answers + 1e-6
 
-    def note_grant(self, ticket: Ticket) -> None:
+    def note_grant(self, turn: Turn) -> None:
         """Count a request as in flight."""
-        self.granted[id(ticket)] = ticket
+        self.granted[id(turn)] = turn
         if self.is_out:
-            self.since_outage.add(id(ticket))
+            self.since_outage.add(id(turn))
 
-    def note_end(self, ticket: Ticket) -> None:
+    def note_end(self, turn: Turn) -> None:
         """Stop counting a request; a second end of one request is a KeyError here."""
-        del self.granted[id(ticket)]
-        self.since_outage.discard(id(ticket))
+        del self.granted[id(turn)]
+        self.since_outage.discard(id(turn))
 
     def step(self, action: Callable[[], object] = lambda: None, seconds: float = 0.0) -> None:
-        """Run an action inside the loop, let some seconds pass, and collect the tickets that were granted."""
+        """Run an action inside the loop, let some seconds pass, and collect the turns that were granted."""
 
         async def act() -> None:
             action()
@@ -916,15 +950,15 @@ class FlowRules(RuleBasedStateMachine):
         self.answers += 1
         self.failures, self.is_out = 0, False
         self.since_outage.clear()
-        self.flow.answered(self.under_way.pop(place % len(self.under_way)))
+        self.gates.answered(self.under_way.pop(place % len(self.under_way)))
 
     def lose_one(self, place: int) -> None:
-        """Let one request fail; check that only the twentieth failure in a row closes the gate."""
+        """Let one request fail; check that only the twentieth failure in a row opens the breaker."""
         self.failures += 1
-        if self.failures == FAILURES_TO_CLOSE:
+        if self.failures == FAILURES_TO_OPEN:
             self.is_out = True
-        is_closed = self.flow.failed(self.under_way.pop(place % len(self.under_way)), down(), "a")
-        assert is_closed == (self.failures == FAILURES_TO_CLOSE)
+        is_news = self.gates.failed(self.under_way.pop(place % len(self.under_way)), down())
+        assert is_news == (self.failures == FAILURES_TO_OPEN)
 
     def times(self, count: int, action: Callable[[int], None], place: int) -> None:
         """Repeat an action with `count` of the requests in flight, or with all if there are fewer."""
@@ -935,17 +969,18 @@ class FlowRules(RuleBasedStateMachine):
 
         self.step(act)
 
-    @rule(is_retry=st.booleans(), count=st.sampled_from([1, 3, 25]))
-    def ask(self, is_retry: bool, count: int) -> None:
-        """Ask for turns, as `retry()` does."""
+    @rule(key=st.integers(0, 2), is_retry=st.booleans(), count=st.sampled_from([1, 3, 25]))
+    def ask(self, key: int, is_retry: bool, count: int) -> None:
+        """Ask for turns for one key after another, as the gate of `retry()` does."""
 
         def act() -> None:
-            for _ in range(count):
-                ticket = self.flow.take(is_retry=is_retry)
-                if ticket is not None:
-                    self.under_way.append(ticket)
+            for number in range(count):
+                whose = (key + number) % 3
+                turn = self.gates.take(whose, is_retry=is_retry)
+                if turn is not None:
+                    self.under_way.append(turn)
                 else:
-                    self.waiting.append(self.loop.create_task(self.flow.turn(is_retry=is_retry)))
+                    self.waiting.append(self.loop.create_task(self.gates.wait(whose, is_retry=is_retry)))
 
         self.step(act)
 
@@ -964,25 +999,24 @@ class FlowRules(RuleBasedStateMachine):
     @precondition(lambda self: self.under_way)
     @rule(
         place=st.integers(0, 50),
-        key=st.integers(0, 2),
         hint=st.sampled_from([None, 0.2, 2.0, 60.0, 90.0]),
         is_edge=st.booleans(),
     )
-    def limit(self, place: int, key: int, hint: float | None, is_edge: bool) -> None:
+    def limit(self, place: int, hint: float | None, is_edge: bool) -> None:
         """Let a request meet a 429."""
         at = self.loop.time()
+        turn = self.under_way.pop(place % len(self.under_way))
         if hint != 90:  # a limit over 60 s is the key's own
-            before, self.last_limit = self.last_limit, (key, at)
-            if is_edge or (before is not None and before[0] != key and at - before[1] <= 1):
+            before, self.last_limit = self.last_limit, (turn.key, at)
+            if is_edge or (before is not None and before[0] != turn.key and at - before[1] <= 1):
                 self.paused_until = max(self.paused_until, at + (hint or 1))
-        ticket = self.under_way.pop(place % len(self.under_way))
-        self.step(lambda: self.flow.failed(ticket, limited(hint, code=None if is_edge else 429), key))
+        self.step(lambda: self.gates.failed(turn, limited(hint, code=None if is_edge else 429)))
 
     @precondition(lambda self: self.under_way)
     @rule(place=st.integers(0, 50))
     def give_up(self, place: int) -> None:
         """Cancel a request in flight."""
-        self.times(1, lambda place: self.flow.end(self.under_way.pop(place % len(self.under_way))), place)
+        self.times(1, lambda place: self.gates.end(self.under_way.pop(place % len(self.under_way))), place)
 
     @precondition(lambda self: self.waiting)
     @rule(place=st.integers(0, 50))
@@ -996,7 +1030,7 @@ class FlowRules(RuleBasedStateMachine):
         """Cancel all waiting requests just as the turn of the first one comes."""
 
         def act() -> None:
-            self.flow.end(self.under_way.pop(place % len(self.under_way)))
+            self.gates.end(self.under_way.pop(place % len(self.under_way)))
             for task in self.waiting:
                 task.cancel()
 
@@ -1009,17 +1043,17 @@ class FlowRules(RuleBasedStateMachine):
 
     @invariant()
     def counts_agree(self) -> None:
-        """Tokens and pace stay within bounds; flow and model count the same requests in flight."""
-        if hasattr(self, "flow"):
-            assert 0 <= self.flow.tokens <= CAPACITY
-            assert len(self.granted) == self.flow.in_flight == len(self.under_way)
-            assert self.flow.pace.per_second is None or 0 < self.flow.pace.per_second <= (
-                self.flow.rate or math.inf
+        """Tokens and pace stay within bounds; gates and model count the same requests in flight."""
+        if hasattr(self, "gates"):
+            assert 0 <= self.gates.budget.tokens <= CAPACITY
+            assert len(self.granted) == self.gates.in_flight == len(self.under_way)
+            assert self.gates.pace.per_second is None or 0 < self.gates.pace.per_second <= (
+                self.gates.rate or math.inf
             )
 
     def teardown(self) -> None:
         """Answer everything, and check that no request waits for ever or stays in flight."""
-        if not hasattr(self, "flow"):
+        if not hasattr(self, "gates"):
             return
         try:
             for _ in range(500):
@@ -1028,11 +1062,11 @@ class FlowRules(RuleBasedStateMachine):
                 self.times(len(self.under_way), self.answer_one, 0)
                 self.step(seconds=10.0)
             assert not self.waiting, "a request waits for ever"
-            assert self.flow.in_flight == 0
+            assert self.gates.in_flight == 0
         finally:
             self.step(lambda: [task.cancel() for task in self.waiting])
             self.loop.close()
 
 
-TestAllTogether = FlowRules.TestCase
+TestAllTogether = GatesRules.TestCase
 TestAllTogether.settings = settings(max_examples=60, stateful_step_count=30)

@@ -1,32 +1,30 @@
-"""The values that a batch takes and gives: specs, outcomes, wallets; no batch is run here."""
+"""What a batch gives: outcomes, wallets and their sum; no batch is run here."""
 
 from __future__ import annotations
 
-import pickle
 from datetime import UTC, datetime
-from typing import Any
+from decimal import Context, Decimal, localcontext
 
 import pytest
 
 from openrouter_credits import (
     APIConnectionError,
-    ApiKey,
     AuthenticationError,
     CheckReport,
     Credits,
     InvalidKeyError,
     KeyCheck,
-    KeySpec,
     KeyStatus,
     Level,
     ManagementKeyRequiredError,
     OpenRouterError,
     Spendable,
+    Total,
 )
-from tests.kit.values import KEY, WALLET
+from tests.kit.values import HARSH, LENIENT, WALLET, wallet
 
 
-def status_of(credits: Credits | None = WALLET, *problems: OpenRouterError) -> KeyStatus:  # noqa: A002 - the API's own name
+def status_of(credits: Credits | None = WALLET, *problems: OpenRouterError) -> KeyStatus:
     """Make a status with these credits and problems."""
     amount = None if credits is None else credits.remaining
     return KeyStatus(
@@ -42,51 +40,14 @@ def status_of(credits: Credits | None = WALLET, *problems: OpenRouterError) -> K
 
 def check_of(
     index: int,
-    *wallet_ids: int,
+    wallet_id: int | None = None,
+    *,
     account: str | None = None,
     status: KeyStatus | None = None,
     error: OpenRouterError | None = None,
 ) -> KeyCheck:
-    """Make the outcome of a key with these wallet numbers."""
-    return KeyCheck(index, None, None, account, status, error, 0.1, wallet_ids=wallet_ids)
-
-
-@pytest.mark.parametrize("text", [KEY, f" {KEY}\n", ApiKey(KEY)])
-def test_a_spec_holds_a_key_however_it_is_written(text: str | ApiKey) -> None:
-    """A KeySpec accepts a key as plain text, as text with blanks around it, and as an ApiKey."""
-    assert KeySpec(text).api_key == ApiKey(KEY)
-
-
-@pytest.mark.parametrize(
-    ("text", "summary"),
-    [
-        (None, "There is no key (None)"),
-        ("", "The API key is blank"),
-        (7, "an API key is a str or an ApiKey, not int"),
-    ],
-)
-def test_what_cannot_be_a_key_is_kept_as_its_error(text: Any, summary: str) -> None:
-    """A KeySpec of a value that cannot be a key holds an InvalidKeyError instead of raising it."""
-    error = KeySpec(text).api_key
-
-    assert isinstance(error, InvalidKeyError)
-    assert error.summary == summary
-
-
-def test_an_error_instead_of_a_key_stays_as_it_is() -> None:
-    """A KeySpec keeps an InvalidKeyError given instead of a key, which explains why there is no key."""
-    error = InvalidKeyError("BOB_KEY is not set")
-
-    assert KeySpec(error).api_key is error
-
-
-def test_a_spec_never_shows_its_keys() -> None:
-    """A KeySpec hides its keys in its repr and refuses to pickle, because a mask must not pass for a key."""
-    spec = KeySpec(KEY, name="bot", account="acme", management_key=KEY)
-
-    assert KEY not in repr(spec)
-    with pytest.raises(TypeError):
-        pickle.dumps(spec)
+    """Make the outcome of a key with this wallet number."""
+    return KeyCheck(index, None, None, account, status, error, 0.1, wallet_id=wallet_id)
 
 
 @pytest.mark.parametrize(
@@ -114,19 +75,21 @@ def test_a_level_is_judged_by_the_callers_thresholds() -> None:
     ]
 
 
-def test_a_wallet_joins_what_an_account_and_a_management_key_have_in_common() -> None:
-    """Keys that an account or management key links, even through a third key, share one named wallet."""
+def test_keys_with_one_wallet_number_share_a_wallet() -> None:
+    """Keys with the same wallet number share a wallet, and its account is the first key's."""
     report = CheckReport(
         (
-            check_of(0, 1, account="sk-...1c96"),
-            check_of(1, 0, account="acme"),
-            check_of(2, 0, 1, account="acme"),
-            check_of(3),
+            check_of(0, 7, account="acme"),
+            check_of(1),
+            check_of(2, 3, account="sk-...1c96"),
+            check_of(3, 7, account="acme"),
+            check_of(4),
         )
     )
 
-    assert [[check.index for check in wallet.checks] for wallet in report.wallets()] == [[0, 1, 2], [3]]
-    assert [wallet.account for wallet in report.wallets()] == ["acme", None]
+    wallets = report.wallets()
+    assert [[check.index for check in wallet.checks] for wallet in wallets] == [[0, 3], [1], [2], [4]]
+    assert [wallet.account for wallet in wallets] == ["acme", None, "sk-...1c96", None]
 
 
 def test_a_wallet_has_its_credits_from_whichever_key_could_read_them() -> None:
@@ -157,8 +120,78 @@ def test_a_wallet_that_nobody_could_read_tells_why() -> None:
     assert [wallet.error for wallet in (*known.wallets(), *unknown.wallets())] == [forbidden, refused]
 
 
-def test_many_names_for_one_management_key_are_one_wallet() -> None:
-    """Ten thousand accounts that share one management key are one wallet."""
-    report = CheckReport(tuple(check_of(number, number + 1, 0) for number in range(10_000)))
+# The sum of all wallets.
 
-    assert len(report.wallets()) == 1
+
+def holding(remaining: str) -> KeyStatus:
+    """Make a status of a wallet in which this amount is left."""
+    return status_of(wallet(remaining))
+
+
+@pytest.mark.parametrize(
+    ("checks", "expected"),
+    [
+        pytest.param([], ("0", "0", 0), id="no keys"),
+        pytest.param(
+            [check_of(0, 0, status=holding("74.75")), check_of(1, 1, status=holding("0.1"))],
+            ("74.85", "0", 0),
+            id="two wallets",
+        ),
+        pytest.param(
+            [check_of(0, 0, status=holding("74.75")), check_of(1, 0, status=holding("74.75"))],
+            ("74.75", "0", 0),
+            id="two keys of one wallet",
+        ),
+        pytest.param(
+            [
+                check_of(0, 0, status=holding("20")),
+                check_of(1, 1, status=holding("-0.25")),
+                check_of(2, 2, status=holding("-3")),
+            ],
+            ("20", "3.25", 0),
+            id="debts are not netted",
+        ),
+        pytest.param([check_of(0, 0, status=holding("0"))], ("0", "0", 0), id="an empty wallet"),
+        pytest.param([check_of(0, status=holding("5"))], ("5", "0", 0), id="the only key, account unknown"),
+        pytest.param([check_of(0, status=holding("-5"))], ("0", "5", 0), id="the only key, and it owes"),
+        pytest.param(
+            [check_of(0, status=holding("5")), check_of(1, status=holding("5"))],
+            ("0", "0", 2),
+            id="two keys, accounts unknown",
+        ),
+        pytest.param(
+            [check_of(0, status=holding("5")), check_of(1, 0, status=holding("7")), check_of(2, 0)],
+            ("7", "0", 1),
+            id="an unknown account beside a known one",
+        ),
+        pytest.param(
+            [
+                check_of(0, 0, error=APIConnectionError("refused")),
+                check_of(1, 1, status=status_of(None)),
+                check_of(2, 2, status=holding("1")),
+                check_of(3, 2, error=APIConnectionError("refused")),
+            ],
+            ("1", "0", 2),
+            id="two wallets that nobody could read",
+        ),
+        pytest.param([check_of(0, error=InvalidKeyError("blank"))], ("0", "0", 1), id="no key at all"),
+    ],
+)
+def test_the_total_counts_each_wallet_once(checks: list[KeyCheck], expected: tuple[str, str, int]) -> None:
+    """`total()` sums up what wallets hold and what they owe, and counts the wallets in neither sum."""
+    known, owed, unread = expected
+
+    assert CheckReport(tuple(checks)).total() == Total(Decimal(known), Decimal(owed), unread)
+
+
+@pytest.mark.parametrize("context", [HARSH, LENIENT])
+def test_the_total_is_exact(context: Context) -> None:
+    """`total()` adds and subtracts without rounding, whatever the decimal context of the program is."""
+    amounts = ["100000000000000000000", "0.000000000000001", "-100000000000000000000", "-0.000000000000001"]
+    checks = [check_of(index, index, status=holding(amount)) for index, amount in enumerate(amounts)]
+
+    with localcontext(context):
+        total = CheckReport(tuple(checks)).total()
+
+    assert (str(total.known), str(total.owed)) == ("100000000000000000000.000000000000001",) * 2
+    assert total.unread == 0

@@ -1,1 +1,1 @@
-"""Measures `openrouter_credits` side by side with what one would use instead: `python -m tests.benchmarks`."""
+"""Measures `openrouter_credits` beside what one would use instead: `python -m tests.benchmarks`."""

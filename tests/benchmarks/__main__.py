@@ -32,8 +32,10 @@ _HEAD = """\
 
 Written by `make bench`; do not edit. {when:%Y-%m-%d}, {system}, {cores} cores, {versions}.
 
-Every client has a process of its own, and so has the local server. Clients take turns in each of {rounds} rounds; figures are medians,
-and ratios are taken round by round before their median is. Absolute figures are this machine's; the ratios travel.
+Every client has a process of its own, and so has the local server. \
+Clients take turns in each of {rounds} rounds; figures are medians,
+and ratios are taken round by round before their median is. \
+Absolute figures are this machine's; the ratios travel.
 """
 
 
@@ -61,9 +63,11 @@ def main() -> None:
 
 
 def _head(sizes: Sizes) -> str:
+    machine = f"{platform.system()} {platform.machine()}"
+    python = f"{platform.python_implementation()} {platform.python_version()}"
     return _HEAD.format(
         when=datetime.now(UTC),
-        system=f"{platform.system()} {platform.machine()}, {platform.python_implementation()} {platform.python_version()}",
+        system=f"{machine}, {python}",
         cores=os.cpu_count(),
         versions=", ".join(f"{name} {found}" for name in _PACKAGES if (found := _version(name))),
         rounds=sizes.rounds,

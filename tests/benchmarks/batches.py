@@ -68,7 +68,7 @@ async def three_tries(
 async def official(
     url: str, number: int, in_flight: int, *, timeout: float = 10.0, at_most: float = 60.0
 ) -> int:
-    """Check with the official SDK in the same pool; one client asks with one key for all of them, which flatters it."""
+    """Check with the official SDK in the same pool; one client uses one key for all, which flatters it."""
     async with CLIENTS[OFFICIAL](url, "credits", in_flight) as call:
         return await _lost(number, in_flight, at_most, lambda _: call(timeout_ms=int(timeout * 1000)))
 

@@ -41,8 +41,8 @@ def _growth(sizes: Sizes) -> Table:
     growth = median(last / first for last, first in zip(seconds[largest], seconds[smallest], strict=False))
     return Table(
         "`check_keys`: does the cost grow with the work?",
-        f"Keys from a generator, one `GET /credits` each, 64 in flight, results consumed as they come; each run in a fresh process, "
-        f"{sizes.batch_rounds} of the largest and {sizes.rounds} of the others.",
+        f"Keys from a generator, one `GET /credits` each, 64 in flight, results consumed as they come; "
+        f"each run in a fresh process, {sizes.batch_rounds} of the largest and {sizes.rounds} of the others.",
         ("keys", "keys/s", "µs a key", "peak memory MB", "over the smallest MB"),
         [
             (
@@ -82,7 +82,8 @@ def _pool(sizes: Sizes, workers: dict[str, Worker]) -> Table:
     }
     return Table(
         f"`check_keys` beside a worker pool: {number:,} keys, 64 in flight",
-        "The same work for both: a session is opened, one `GET /credits` for each key, the session is closed.",
+        "The same work for both: a session is opened, one `GET /credits` for each key, "
+        "the session is closed.",
         ("client", "keys/s", "x bare", "CPU µs a key"),
         [
             (name, f"{median(rates[name]):,.0f}", middle(ratios[name]), f"{median(cpu[name]):,.0f}")
@@ -100,7 +101,8 @@ def _far(sizes: Sizes, only: Worker) -> Table:
         rates = [number / only.do("batch", **task)["seconds"] for _ in range(sizes.batch_rounds)]
     return Table(
         f"`check_keys` over {number:,} keys, {in_flight} in flight, {sizes.latency * 1000:.0f} ms away",
-        f"Keys from a list; the ideal is {ideal:,.0f} keys/s. Connections are opened inside the clock. {sizes.batch_rounds} rounds.",
+        f"Keys from a list; the ideal is {ideal:,.0f} keys/s. Connections are opened inside the clock. "
+        f"{sizes.batch_rounds} rounds.",
         ("client", "keys/s", "of the ideal"),
         [(OURS, f"{median(rates):,.0f}", middle([rate / ideal for rate in rates]))],
         [Target(f"{OURS} to the ideal", median(rates) / ideal, 0.92)],

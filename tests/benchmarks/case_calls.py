@@ -121,7 +121,10 @@ class _Case:
 
 
 def tables(sizes: Sizes) -> Iterator[Table]:
-    """Measure all cases of single calls, each round with processes of its own: how one lies in memory is worth some percent."""
+    """Measure all cases of single calls.
+
+    Each round has processes of its own: how one lies in memory is worth some percent.
+    """
     with server() as near, server(latency=sizes.latency) as far:
         alone, crowd, key = _Case(near, "credits", 1), _Case(near, "credits", 32), _Case(near, "key", 32)
         distant = [_Case(far, "credits", in_flight, each) for in_flight, each in sizes.many]
@@ -148,8 +151,8 @@ def tables(sizes: Sizes) -> Iterator[Table]:
 
 def _limit(case: _Case) -> str:
     return (
-        f"By the processor time it takes, the server could answer {case.asked / case.used:,.0f} requests/s; the raw loop over asyncio's "
-        f"streams shows what the event loop allows."
+        f"By the processor time it takes, the server could answer {case.asked / case.used:,.0f} requests/s; "
+        f"the raw loop over asyncio's streams shows what the event loop allows."
     )
 
 
@@ -180,9 +183,10 @@ def _distant(case: _Case, sizes: Sizes) -> Table:
     ideal = case.in_flight / sizes.latency
     table = Table(
         f"{case.in_flight:,} calls in flight, {sizes.latency * 1000:.0f} ms away",
-        f"The ideal is {ideal:,.0f} calls/s. Every client may open {case.in_flight:,} connections, and has opened them before the clock "
-        f"starts. The SDKs on httpx make {case.in_flight:,} calls in {_SLOW_ROUNDS_FAR} round, the others "
-        f"{case.in_flight * (case.each or 1):,} in each of {sizes.rounds}.",
+        f"The ideal is {ideal:,.0f} calls/s. Every client may open {case.in_flight:,} connections, "
+        f"and has opened them before the clock starts. The SDKs on httpx make {case.in_flight:,} calls in "
+        f"{_SLOW_ROUNDS_FAR} round, the others {case.in_flight * (case.each or 1):,} in each of "
+        f"{sizes.rounds}.",
         (*_COLUMNS, "of the ideal"),
         [(*row, f"{case.median(row[0]) / ideal:.2f}") for row in case.rows()],
     )

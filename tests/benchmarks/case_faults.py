@@ -1,4 +1,4 @@
-"""Many keys while something is wrong: how long it takes, what it costs the host, and how many keys get no answer."""
+"""Many keys while something is wrong: how long it takes, what it costs the host, how many get no answer."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def tables(sizes: Sizes) -> Iterator[Table]:
         )
         yield Table(
             "A limit of 100 requests a second",
-            f"{number:,} keys, 64 in flight; 429 with `Retry-After: 1` above the limit, from which the first 100 requests are free: "
-            f"the ideal is {max(0, number - 100) / 100:g} s. {stopped}",
+            f"{number:,} keys, 64 in flight; 429 with `Retry-After: 1` above the limit, from which the first "
+            f"100 requests are free: the ideal is {max(0, number - 100) / 100:g} s. {stopped}",
             _COLUMNS,
             list(_rows(only, sizes, {"limit": 100}, {"number": number})),
         )
         yield Table(
             "A host that answers nothing",
-            f"{sizes.dead:,} keys, 64 in flight, {timeout:g} s for each try; ours gives up when the host has been silent for "
-            f"{sizes.patience:g} s. {stopped}",
+            f"{sizes.dead:,} keys, 64 in flight, {timeout:g} s for each try; ours gives up when the host has "
+            f"been silent for {sizes.patience:g} s. {stopped}",
             _COLUMNS,
             list(
                 _rows(

@@ -24,7 +24,8 @@ from time import perf_counter
 began = perf_counter()
 {}
 seconds = perf_counter() - began
-lines = open("/proc/self/status").read().splitlines() if __import__("os").path.exists("/proc/self/status") else []
+status = "/proc/self/status"
+lines = open(status).read().splitlines() if __import__("os").path.exists(status) else []
 print(seconds, next((line.split()[1] for line in lines if line.startswith("VmHWM:")), 0))
 """
 
@@ -55,8 +56,8 @@ def _imports(sizes: Sizes) -> Table:
     }
     return Table(
         "Imports",
-        "Each in a fresh interpreter, whose own start is not counted. The package imports its parts when they are asked for: "
-        "the third line is what a program pays.",
+        "Each in a fresh interpreter, whose own start is not counted. The package imports its parts when "
+        "they are asked for: the third line is what a program pays.",
         ("statement", "ms", "x aiohttp", "peak memory MB"),
         [
             (

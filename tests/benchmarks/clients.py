@@ -1,4 +1,4 @@
-"""The clients, each opened in the same way: for so many calls in flight, against a base URL, to read `credits` or `key`."""
+"""The clients, all opened alike: for so many calls in flight, against a base URL, for `credits` or `key`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ API_KEY = "sk-or-v1-" + "a" * 64
 
 @asynccontextmanager
 async def bare_session(in_flight: int, **options: Any) -> AsyncIterator[aiohttp.ClientSession]:
-    """Make a default session; its connector has to be told when more than its 100 connections are asked for."""
+    """Make a default session; its connector must be told when more than its 100 connections are wanted."""
     connector = aiohttp.TCPConnector(limit=in_flight) if in_flight > 100 else None
     async with aiohttp.ClientSession(connector=connector, **options) as session:
         yield session
@@ -49,9 +49,11 @@ async def ours(url: str, path: str, in_flight: int) -> AsyncIterator[Call]:
 
 @asynccontextmanager
 async def streams(url: str, path: str, in_flight: int) -> AsyncIterator[Call]:
-    """Write prebuilt bytes to asyncio's streams and parse the JSON that comes back: the limit, not a client."""
+    """Write prebuilt bytes to asyncio's streams and parse the JSON of the reply: the limit, not a client."""
     parts = urlsplit(url)
-    request = f"GET {parts.path}/{path} HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: Bearer {API_KEY}\r\n\r\n".encode()
+    request = (
+        f"GET {parts.path}/{path} HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: Bearer {API_KEY}\r\n\r\n"
+    ).encode()
     idle = [await asyncio.open_connection(parts.hostname, parts.port) for _ in range(in_flight)]
 
     async def call() -> Any:
@@ -72,7 +74,7 @@ async def streams(url: str, path: str, in_flight: int) -> AsyncIterator[Call]:
 
 
 class Rerouted:
-    """A session that sends here what `python-open-router` sends to openrouter.ai, the one address that it knows."""
+    """A session that sends here what `python-open-router` sends to openrouter.ai, its only address."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self._session = session
@@ -96,7 +98,7 @@ async def python_open_router(url: str, path: str, in_flight: int) -> AsyncIterat
 
 @asynccontextmanager
 async def openai(url: str, path: str, in_flight: int) -> AsyncIterator[Call]:
-    """Read through the general method that the OpenAI SDK has for endpoints it does not know; it allows 1,000 connections."""
+    """Read through the OpenAI SDK's method for endpoints it does not know; at most 1,000 connections."""
     from openai import AsyncOpenAI
 
     assert in_flight <= 1000
@@ -113,11 +115,10 @@ async def openrouter(url: str, path: str, in_flight: int) -> AsyncIterator[Call]
     limits = httpx.Limits(max_connections=in_flight, max_keepalive_connections=in_flight)
     async with httpx.AsyncClient(limits=limits, follow_redirects=True, timeout=60) as http:
         sdk = OpenRouter(api_key=API_KEY, server_url=url, async_client=http)
-        yield (
-            sdk.credits.get_credits_async
-            if path == "credits"
-            else sdk.api_keys.get_current_key_metadata_async
-        )
+        if path == "credits":
+            yield sdk.credits.get_credits_async
+        else:
+            yield sdk.api_keys.get_current_key_metadata_async
 
 
 CLIENTS: dict[str, Open] = {

@@ -32,7 +32,7 @@ class Server:
         self.url = f"{self._origin}/api/v1"
 
     def told(self) -> tuple[int, float]:
-        """Ask how many requests arrived so far, and how many seconds of processor time the server has used."""
+        """Ask how many requests have arrived, and how many seconds of processor time the server has used."""
         with urlopen(f"{self._origin}/told", timeout=10) as reply:
             told = json.load(reply)
         return told["requests"], told["cpu"]

@@ -71,7 +71,8 @@ def as_markdown(table: Table) -> str:
 
 def _sentences(targets: list[Target]) -> list[str]:
     return [
-        f"{target.what}: {target.figure:.3f}{target.unit}, wanted {'<=' if target.at_most else '>='} {target.wanted:g}{target.unit}: "
+        f"{target.what}: {target.figure:.3f}{target.unit}, "
+        f"wanted {'<=' if target.at_most else '>='} {target.wanted:g}{target.unit}: "
         f"{'met' if target.is_met else 'not met'}"
         for target in targets
     ]

@@ -1,4 +1,4 @@
-"""A server that answers faster than any client asks: prebuilt bytes, and no more of HTTP than the clients here need.
+"""A server that answers faster than any client asks: prebuilt bytes, and as little HTTP as they all need.
 
 It runs in a process of its own, prints its port, and serves until its standard input is closed.
 """

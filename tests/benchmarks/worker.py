@@ -1,4 +1,4 @@
-"""A process that carries out measured tasks: a line of JSON on standard input is a task, a line on standard output its outcome."""
+"""A process for measured tasks: each is a line of JSON on standard input, its outcome a line of output."""
 
 from __future__ import annotations
 

@@ -30,47 +30,12 @@ from openrouter_credits import (
     TLSError,
 )
 from openrouter_credits._call.retry import after_write, retry
+from tests.call._attempts import Script, busy, failure, limited
 from tests.kit.clock import FakeTime
 from tests.kit.values import outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-def busy(hint: float | None = None, status: int = 503) -> ServerError:
-    """Make a refusal that is worth another try."""
-    return ServerError("Busy", status=status, retry_after=hint)
-
-
-def limited(hint: float | None = None) -> RateLimitError:
-    """Make a 429."""
-    return RateLimitError("Slow down", status=429, retry_after=hint)
-
-
-class Script:
-    """An attempt that returns or raises the next of its outcomes, and takes `takes` seconds each time."""
-
-    def __init__(self, time: FakeTime, *outcomes: object, takes: float = 0.0) -> None:
-        self._time = time
-        self._outcomes = list(outcomes)
-        self._takes = takes
-        self.left: list[float] = []
-        """The seconds that each attempt was given."""
-
-    async def __call__(self, left: float) -> object:
-        """Return or raise the next outcome."""
-        self.left.append(left)
-        self._time.now += self._takes
-        if isinstance(self._outcomes[0], BaseException):
-            raise self._outcomes.pop(0)  # type: ignore[misc]  # from no local: a traceback would keep it
-        return self._outcomes.pop(0)
-
-
-async def failure(script: Script, time: FakeTime, policy: RetryPolicy, **options: Any) -> OpenRouterError:
-    """Return the error that `retry()` raises in the end."""
-    with pytest.raises(OpenRouterError) as caught:
-        await retry(script, policy, **time.injected(), **options)
-    return caught.value
 
 
 async def test_the_first_answer_is_the_value() -> None:
@@ -216,11 +181,11 @@ async def test_no_sleep_ends_past_the_deadline() -> None:
 
 
 async def test_a_deadline_given_from_outside_counts() -> None:
-    """`ends` replaces the policy's deadline, so that two requests of one call share one deadline."""
+    """`deadline_at` replaces the policy's deadline, so that two requests of one call share one deadline."""
     time = FakeTime(draw=1.0)
     script = Script(time, busy(), "never")
 
-    await failure(script, time, RetryPolicy(), ends=time.now + 0.25)
+    await failure(script, time, RetryPolicy(), deadline_at=time.now + 0.25)
 
     assert script.left == [0.25]
     assert time.slept == []
@@ -302,7 +267,7 @@ async def test_a_wait_that_leaves_no_time_for_a_try_is_not_begun(wait: float, sl
 
 
 async def test_a_sleep_that_ends_late_raises_the_last_real_error() -> None:
-    """If the loop was busy until the deadline, no further try is made: its time-out would hide the last error and its hint."""
+    """If the loop was busy until the deadline, no try follows whose time-out would hide the error's hint."""
     time = FakeTime(draw=0.0)
     error = limited(hint=1.0)
     script = Script(time, error, "value")

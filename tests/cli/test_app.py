@@ -22,7 +22,7 @@ from openrouter_credits.cli._help import HELP
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
 
-    from .conftest import Run
+    from tests.cli.conftest import Run
 
 SECRET = "sk-or-v1-" + "d" * 64
 
@@ -80,7 +80,10 @@ def test_after_two_dashes_nothing_is_an_option(run: Run) -> None:
     """An argument after two dashes is a file name, even if it looks like an option."""
     outcome = run("check", "--", "--help")
 
-    expected = "openrouter-credits: Cannot read --help: No such file or directory. Name a key file, or - for standard input.\n"
+    expected = (
+        "openrouter-credits: Cannot read --help: No such file or directory. "
+        "Name a key file, or - for standard input.\n"
+    )
     assert (3, "", expected) == outcome
 
 
@@ -135,7 +138,10 @@ def test_without_the_extra_one_line_says_how_to_install_it(
     monkeypatch.setattr(sys, "meta_path", [Hidden(name), *sys.meta_path])
     hidden = run(*arguments)
 
-    expected = 'openrouter-credits: The command line is an extra of the package: pip install "openrouter-credits[cli]"\n'
+    expected = (
+        "openrouter-credits: The command line is an extra of the package: "
+        'pip install "openrouter-credits[cli]"\n'
+    )
     assert (3, "", expected) == absent == hidden
 
 
@@ -149,7 +155,10 @@ def test_a_fault_of_ours_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) 
 
     outcome = run("demo")
 
-    expected = "openrouter-credits: LookupError: a fault of ***. Report this to the maintainers of openrouter-credits.\n"
+    expected = (
+        "openrouter-credits: LookupError: a fault of sk-or-***. "
+        "Report this to the maintainers of openrouter-credits.\n"
+    )
     assert (3, "", expected) == outcome
 
 

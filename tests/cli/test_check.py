@@ -17,17 +17,19 @@ from attrs import evolve
 from rich.console import Console
 from rich.progress import Progress
 
-from openrouter_credits import ApiKey, CheckReport, CreditsClient, InvalidKeyError, KeyCheck, Level
+from openrouter_credits import ApiKey, CheckReport, CreditsClient, InvalidKeyError, KeyCheck, KeyStatus, Level
+from openrouter_credits._status.spendable import spendable
 from openrouter_credits.cli import _check, main
 from openrouter_credits.cli._check import Format, draw_report
 from openrouter_credits.cli._exits import worst
 from openrouter_credits.cli._screen import make_console, make_table, show
 from openrouter_credits.testing import FakeAccount, FakeOpenRouter, Hang, Reply
+from tests.kit.values import NOW, wallet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .conftest import Outcome, Run
+    from tests.cli.conftest import Outcome, Run
 
 FORM = Format(Decimal(10), Decimal(5))
 
@@ -48,7 +50,7 @@ def write(
 
 
 def test_what_needs_attention_comes_first(fake: FakeOpenRouter, run: Run, keys: Path) -> None:
-    """Keys are sorted by level, then by amount; each wallet and each remedy is shown once."""
+    """Keys are sorted by level, then by amount; each wallet and each remedy is shown once, debts apart."""
     acme, globex = (
         fake.add_account(credits="100.50", usage="25.75"),
         fake.add_account(credits=10, usage="12.75"),
@@ -89,7 +91,8 @@ lone         Use a management key (https://openrouter.ai/settings/management-key
 Wallet      Left  Keys
 acme      $74.75     5
 globex    -$2.75     2
-together  $72.00     7
+together  $74.75     7
+owed      -$2.75
 2 keys of no known account: their wallets are in no sum.
 """
     assert (2, "") == (outcome.code, outcome.err)
@@ -158,7 +161,8 @@ def test_no_key_is_shown(fake: FakeOpenRouter, run: Run, keys: Path) -> None:
     """No output shows a key, in text or JSON, even if the key stands where a name belongs."""
     key, secret = fake.add_account(credits=9).add_key(), "sk-or-v1-" + "d" * 64
     keys.write_text(
-        f'[accounts.{secret}]\nmanagement_key = "{key.reveal()}"\nkeys.a = "{key.reveal()}"\n"keys".b = {{ env = "{secret}" }}'
+        f'[accounts.{secret}]\nmanagement_key = "{key.reveal()}"\n'
+        f'keys.a = "{key.reveal()}"\n"keys".b = {{ env = "{secret}" }}'
     )
 
     shown = "".join(
@@ -353,14 +357,78 @@ def test_a_wallet_that_was_not_read_is_in_no_sum(capsys: pytest.CaptureFixture[s
     """A wallet that was not read has a dash, and the last line says how many were read."""
     report = CheckReport(
         tuple(
-            check(index, account=account, wallet_ids=(index,))
-            for index, account in enumerate(("acme", "globex"))
+            check(index, account=account, wallet_id=index) for index, account in enumerate(("acme", "globex"))
         )
     )
 
     draw_report(make_console(), report, FORM)
 
     assert re.search(r"\nacme +-     1\nglobex +-     1\n0 of 2 read +-     2\n$", capsys.readouterr().out)
+
+
+def read_check(index: int, remaining: str) -> KeyCheck:
+    """Make the outcome of a key that read the wallet of its account, in which this amount is left."""
+    credits = wallet(remaining)
+    status = KeyStatus(None, credits, spendable(credits, None, NOW), (), NOW)
+    return check(index, account=f"account {index}", wallet_id=index, status=status)
+
+
+def wallets_in(out: str) -> list[str]:
+    """List the rows of the table of wallets, with one space between their cells."""
+    return [" ".join(line.split()) for line in out.partition("\nWallet ")[2].splitlines()[1:]]
+
+
+@pytest.mark.parametrize(
+    ("amounts", "rows"),
+    [
+        (["5.259"], []),
+        (["5.259", "0.10"], ["together $5.35 2"]),
+        (["5.259", "0"], ["together $5.25 2"]),
+        (["5.25", "-0.109", "-2"], ["together $5.25 3", "owed -$2.11"]),
+        (["-1", "-2"], ["together $0.00 2", "owed -$3.00"]),
+    ],
+)
+def test_debts_are_a_row_of_their_own(
+    capsys: pytest.CaptureFixture[str], amounts: list[str], rows: list[str]
+) -> None:
+    """Below two or more wallets stands the sum of those that hold something, and below it their debts."""
+    report = CheckReport(tuple(read_check(index, amount) for index, amount in enumerate(amounts)))
+
+    draw_report(make_console(), report, FORM)
+
+    assert rows == wallets_in(capsys.readouterr().out)[len(amounts) :]
+
+
+def test_a_wallet_has_its_accounts_name(fake: FakeOpenRouter, run: Run, keys: Path) -> None:
+    """A wallet is shown with its account's name, although its management key is the first key of the file."""
+    acme = fake.add_account(credits=50)
+    boss, key = acme.add_key(management=True).reveal(), acme.add_key().reveal()
+    keys.write_text(
+        f'[keys]\nboss = "{boss}"\n[accounts.acme]\nmanagement_key = "{boss}"\nkeys.a = "{key}"\n'
+    )
+
+    text, document = run("check", "keys.toml"), run("check", "keys.toml", "--json")
+
+    assert ["acme $50.00 2"] == wallets_in(text.out)
+    assert [("acme", [0, 1])] == [
+        (wallet["account"], wallet["checks"]) for wallet in json.loads(document.out)["wallets"]
+    ]
+
+
+def test_the_sum_is_of_the_wallets_that_were_read(capsys: pytest.CaptureFixture[str]) -> None:
+    """If a wallet was not read, the row of the sum says how many were, and debts still have their row."""
+    unread = check(2, account="account 2", wallet_id=2)
+    report = CheckReport((read_check(0, "5"), read_check(1, "-2.75"), unread))
+
+    draw_report(make_console(), report, FORM)
+
+    assert [
+        "account 0 $5.00 1",
+        "account 1 -$2.75 1",
+        "account 2 - 1",
+        "2 of 3 read $5.00 3",
+        "owed -$2.75",
+    ] == (wallets_in(capsys.readouterr().out))
 
 
 @pytest.mark.parametrize("columns", [40, 60])

@@ -14,7 +14,7 @@ import pytest
 from openrouter_credits.cli import _demo
 
 if TYPE_CHECKING:
-    from .conftest import Run
+    from tests.cli.conftest import Run
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 PATHS = re.compile(

@@ -14,7 +14,7 @@ from openrouter_credits.cli._exits import CommandError
 from openrouter_credits.cli._keyfile import read_keys
 
 if TYPE_CHECKING:
-    from .conftest import Run
+    from tests.cli.conftest import Run
 
 A, B, C = (ApiKey(f"sk-or-v1-{letter * 64}") for letter in "abc")
 
@@ -63,7 +63,8 @@ def test_an_account_without_keys_is_its_management_key(keys: Path) -> None:
 def test_an_unset_variable_is_that_keys_outcome(keys: Path) -> None:
     """A key whose variable is not set is an InvalidKeyError that names it; the other keys are read."""
     keys.write_text(
-        f'[accounts.acme]\nmanagement_key = {{ env = "ACME" }}\nkeys.bob = {{ env = "BOB_KEY" }}\nkeys.web = "{A.reveal()}"'
+        '[accounts.acme]\nmanagement_key = { env = "ACME" }\nkeys.bob = { env = "BOB_KEY" }\n'
+        f'keys.web = "{A.reveal()}"'
     )
 
     bob, web = read_keys("keys.toml")
@@ -84,7 +85,8 @@ def test_a_text_that_cannot_be_a_key_is_named_by_its_line(
     """A text that cannot be a key is an InvalidKeyError with file, line and reason; others are read."""
     monkeypatch.setenv("BOB_KEY", "sk or")
     keys.write_text(
-        f'[keys]\nalice = "{A.reveal()}"\n"b o" = "sk-or v1"\nbob = {{ env = "BOB_KEY" }}\n[ accounts . "a b" . keys ]\nweb = ""\n'
+        f'[keys]\nalice = "{A.reveal()}"\n"b o" = "sk-or v1"\nbob = {{ env = "BOB_KEY" }}\n'
+        '[ accounts . "a b" . keys ]\nweb = ""\n'
     )
 
     summaries = [
@@ -160,9 +162,9 @@ def test_a_file_that_cannot_be_read_is_one_line(run: Run) -> None:
 
     assert (3, "") == (outcome.code, outcome.out)
     assert (
-        "openrouter-credits: Cannot read nowhere.toml: No such file or directory. Name a key file, or - for standard input.\n"
-        == outcome.err
-    )
+        "openrouter-credits: Cannot read nowhere.toml: No such file or directory. "
+        "Name a key file, or - for standard input.\n"
+    ) == outcome.err
 
 
 def test_a_key_on_the_command_line_is_refused(run: Run) -> None:

@@ -80,7 +80,10 @@ def test_head_is_no_error(fake: FakeOpenRouter, tmp_path: Path, monkeypatch: pyt
     acme = fake.add_account(credits=400)
     path = tmp_path / "keys.txt"
     path.write_text("".join(f"{acme.add_key(credits_reply='real').reveal()}\n" for _ in range(200)))
-    script = f'{shlex.quote(sys.executable)} -m openrouter_credits check --jsonl - < "$1" | head -n 1; echo "${{PIPESTATUS[0]}}"'
+    script = (
+        f'{shlex.quote(sys.executable)} -m openrouter_credits check --jsonl - < "$1" | head -n 1; '
+        'echo "${PIPESTATUS[0]}"'
+    )
 
     done = subprocess.run(
         ["bash", "-c", script, "bash", str(path)], capture_output=True, text=True, timeout=30, check=True
@@ -103,20 +106,19 @@ def test_a_full_disk_is_one_line(fake: FakeOpenRouter, monkeypatch: pytest.Monke
             COMMAND, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False
         )
 
-    assert (
-        3,
-        "openrouter-credits: Input or output failed: No space left on device. Check what the command reads and writes.\n",
-    ) == (
-        done.returncode,
-        done.stderr,
+    expected = (
+        "openrouter-credits: Input or output failed: No space left on device. "
+        "Check what the command reads and writes.\n"
     )
+    assert (3, expected) == (done.returncode, done.stderr)
 
 
 def test_help_and_version_load_neither_parser_nor_client() -> None:
     """--help and --version load neither the parser nor the client, so that they are quick."""
     code = (
         "import sys; from openrouter_credits.cli import main; main(sys.argv[1:]);"
-        "print(sorted({'aiohttp', 'attrs', 'cattrs', 'cyclopts', 'rich'} & set(sys.modules)), file=sys.stderr)"
+        "names = {'aiohttp', 'attrs', 'cattrs', 'cyclopts', 'rich'} & set(sys.modules);"
+        "print(sorted(names), file=sys.stderr)"
     )
 
     loaded = {

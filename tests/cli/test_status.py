@@ -15,20 +15,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from openrouter_credits import ApiKey, Budget, KeyInfo, KeyStatus, Level, Spendable
+from openrouter_credits import ApiKey, Budget, Credits, KeyInfo, KeyStatus, Level
+from openrouter_credits._status.spendable import spendable
 from openrouter_credits.cli._screen import make_console
 from openrouter_credits.cli._status import draw_status
 from openrouter_credits.testing import FakeBudget, FakeOpenRouter, Hang, Reply
+from tests.kit.values import WALLET
 
 if TYPE_CHECKING:
-    from .conftest import Run
+    from tests.cli.conftest import Run
 
 Use = Callable[[ApiKey], None]
 NOW = datetime(2026, 11, 24, 15, 30, tzinfo=UTC)
 
 
-def draw(status: KeyStatus) -> None:
-    """Draw a status that comes from no server."""
+def draw(key: KeyInfo | None, wallet: Credits | None = None) -> None:
+    """Draw the status of a key and a wallet that come from no server."""
+    status = KeyStatus(key, wallet, spendable(wallet, key, NOW), (), NOW)
     draw_status(make_console(), status, status.level(), Decimal(10), Decimal(5))
 
 
@@ -58,9 +61,8 @@ def test_the_sentence_comes_first_and_then_the_bounds(capsys: pytest.CaptureFixt
     key = key_info(
         limit_reset="monthly", budgets=(budget, Budget("key_limit", remaining_usd=Decimal("11.75")))
     )
-    spendable = Spendable(Decimal("9.95"), "workspace", budget.resets_at, "at_most")
 
-    draw(KeyStatus(key, None, spendable, (), NOW))
+    draw(key)
 
     expected = """\
 At most $9.95 left until Monday 00:00 UTC: the workspace budget binds.
@@ -125,7 +127,8 @@ def test_a_wallet_that_may_not_be_read_is_a_dash(fake: FakeOpenRouter, run: Run,
     assert re.search(r"^  Wallet +-        -      -  -$", outcome.out, re.MULTILINE)
     assert outcome.out.endswith(
         "\nNot read: 403 Only management keys can perform this operation. "
-        "Create a management key at https://openrouter.ai/settings/management-keys; the key's own limit (/key) can be read without one.\n"
+        "Create a management key at https://openrouter.ai/settings/management-keys; "
+        "the key's own limit (/key) can be read without one.\n"
     )
 
 
@@ -193,6 +196,37 @@ def test_json_holds_exact_texts(fake: FakeOpenRouter, run: Run, use: Use) -> Non
     assert "extra" not in json.dumps(document)
 
 
+def test_json_lists_all_bounds(fake: FakeOpenRouter, run: Run, use: Use) -> None:
+    """In JSON, `bounds` lists the wallet, the key's own limit once, and the budgets; one of them binds."""
+    budget = FakeBudget("workspace", 50, "38.25")
+    account = fake.add_account(credits="100.3", usage="56.671895005")
+    use(account.add_key(credits_reply="real", limit="60", usage="3.17", budgets=[budget]))
+
+    spendable = json.loads(run("--json").out)["spendable"]
+
+    never = {"reset": None, "resets_at": None}
+    figures = [
+        ("wallet", "43.628104995", "100.3", "56.671895005", False),
+        ("key_limit", "56.83", "60", "3.17", False),
+        ("workspace", "11.75", "50", "38.25", True),
+    ]
+    names = ("name", "remaining", "limit", "used", "binds")
+    assert [{**dict(zip(names, row, strict=True)), **never} for row in figures] == spendable["bounds"]
+
+
+def test_json_says_when_a_bound_is_renewed(fake: FakeOpenRouter, run: Run, use: Use) -> None:
+    """In JSON, a bound has its interval in `reset`, and its next renewal in `resets_at`, in UTC."""
+    budget = FakeBudget("workspace", 50, reset_interval="weekly")
+    use(fake.add_account(credits=9).add_key(credits_reply="real", limit=60, budgets=[budget]))
+
+    bounds = json.loads(run("--json").out)["spendable"]["bounds"]
+
+    assert [("wallet", None), ("key_limit", None), ("workspace", "weekly")] == [
+        (bound["name"], bound["reset"]) for bound in bounds
+    ]
+    assert bounds[2]["resets_at"].endswith("T00:00:00Z")
+
+
 def test_a_refused_key_is_one_line_and_a_verdict(fake: FakeOpenRouter, run: Run, use: Use) -> None:
     """A key refused with 401 is INVALID and 2 in every format; standard error has reason and remedy."""
     use(ApiKey("sk-or-v1-" + "0" * 64))
@@ -200,7 +234,10 @@ def test_a_refused_key_is_one_line_and_a_verdict(fake: FakeOpenRouter, run: Run,
     text, document, line = run(), run("--json"), run("--oneline")
 
     assert (2, "") == (text.code, text.out)
-    expected = "openrouter-credits: 401 User not found. Check the key: quotes or blanks pasted with it, deleted, disabled or expired.\n"
+    expected = (
+        "openrouter-credits: 401 User not found. "
+        "Check the key: quotes or blanks pasted with it, deleted, disabled or expired.\n"
+    )
     assert [expected] * 3 == [text.err, document.err, line.err]
     error = json.loads(document.out)["error"]
     assert ("AuthenticationError", 401) == (error["type"], error["status"])
@@ -276,12 +313,26 @@ def test_names_and_the_servers_words_are_shown_as_they_are(fake: FakeOpenRouter,
     fake.script("/key", Reply(200, body), Reply(200, body))
     text, document = run(), run("--json")
 
-    assert "  Key               [bold red]:smile:?[31m?1m??***\n" in text.out
+    assert "  Key               [bold red]:smile:?[31m?1m??sk-or-***\n" in text.out
     assert re.search(r"^> \[red\]odd\?\[2J scope budget +\$7\.00 +- +-  -$", text.out, re.MULTILINE)
     assert "  Free models       3 requests left today\n" in text.out
     assert secret not in document.out
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", document.out)
-    assert json.loads(document.out)["key"]["label"] == label.replace(secret, "***")
+    assert json.loads(document.out)["key"]["label"] == label.replace(secret, "sk-or-***")
+
+
+@pytest.mark.parametrize("before", ["\x1b[31m", "\n", "\u202e", "a blank "])
+def test_a_key_is_masked_wherever_it_stands(fake: FakeOpenRouter, run: Run, use: Use, before: str) -> None:
+    """A key in a label is masked in text and JSON, also right after an escape sequence or a line break."""
+    secret = "sk-or-v1-" + "ab" * 32
+    body = {"data": {"label": f"{before}{secret}", "usage": 1, "limit": 5, "limit_remaining": 5}}
+    use(fake.add_account(credits=50).add_key(credits_reply="real"))
+
+    fake.script("/key", Reply(200, body), Reply(200, body))
+    text, document = run(), run("--json")
+
+    assert [False, False] == [secret in text.out, secret in document.out]
+    assert json.loads(document.out)["key"]["label"] == f"{before}sk-or-***"
 
 
 def test_amounts_are_rounded_down(fake: FakeOpenRouter, run: Run, use: Use) -> None:
@@ -299,7 +350,7 @@ def test_expiry_and_odd_hours_are_shown(capsys: pytest.CaptureFixture[str]) -> N
     budget = Budget("member", remaining_usd=Decimal(5), resets_at=resets_at)
     key = key_info(effective_budget=budget, expires_at=datetime(2026, 12, 24, 18, 0, tzinfo=UTC))
 
-    draw(KeyStatus(key, None, Spendable(Decimal(5), "member", resets_at, "at_most"), (), NOW))
+    draw(key)
 
     out = capsys.readouterr().out
     assert re.search(r"^> Member budget +\$5\.00       -      -  2026-11-25 06:30$", out, re.MULTILINE)
@@ -319,9 +370,46 @@ def test_a_limit_that_is_never_renewed_says_so(
     capsys: pytest.CaptureFixture[str], fields: dict[str, Any], shown: str
 ) -> None:
     """The resets column shows a day, `never`, or an unknown interval's name; a dash without a limit."""
-    draw(KeyStatus(key_info(**fields), None, Spendable(None, None, None, "unknown"), (), NOW))
+    draw(key_info(**fields))
 
-    assert re.search(rf"^  Key limit .* {re.escape(shown)}$", capsys.readouterr().out, re.MULTILINE)
+    assert re.search(rf"^[> ] Key limit .* {re.escape(shown)}$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_a_budget_of_which_nothing_is_known_has_no_row(capsys: pytest.CaptureFixture[str]) -> None:
+    """A budget without `remaining_usd` has no row; one with it has a row, whatever else is missing of it."""
+    unknown, known = Budget("member", limit_usd=Decimal(9)), Budget("workspace", remaining_usd=Decimal(8))
+
+    draw(key_info(budgets=(unknown, known)))
+
+    out = capsys.readouterr().out
+    assert "Member budget" not in out
+    assert re.search(r"^> Workspace budget   \$8\.00       -      -  -$", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("limit", "wallet", "rows"),
+    [
+        (Decimal(20), None, ["Wallet - - - -", "> Key limit $11.75 $20.00 $8.25 never"]),
+        (None, None, ["Wallet - - - -", "Key limit - none - -"]),
+        (None, WALLET, ["> Wallet $74.75 $100.50 $25.75 never", "Key limit - none - -"]),
+    ],
+)
+def test_wallet_and_key_limit_always_have_a_row(
+    capsys: pytest.CaptureFixture[str], limit: Decimal | None, wallet: Credits | None, rows: list[str]
+) -> None:
+    """The first rows are the wallet and the key's limit: `-` is an unknown value, `none` is no limit."""
+    draw(key_info(limit=limit, limit_remaining=limit and Decimal("11.75")), wallet)
+
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert [*rows, ""] == lines[3:6]
+
+
+def test_a_key_that_was_not_read_has_a_row_of_dashes(capsys: pytest.CaptureFixture[str]) -> None:
+    """If only the wallet was read, it binds, and the row of the key's limit has dashes only."""
+    draw(None, WALLET)
+
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert ["> Wallet $74.75 $100.50 $25.75 never", "Key limit - - - -", ""] == lines[3:6]
 
 
 def test_one_line_is_one_line_on_a_narrow_terminal(
@@ -341,9 +429,7 @@ def test_the_bound_that_binds_is_marked_once(capsys: pytest.CaptureFixture[str])
         for limit, left in ((9, 8), (8, 7), (7, 7))
     )
 
-    draw(
-        KeyStatus(key_info(budgets=budgets), None, Spendable(Decimal(7), "member", None, "at_most"), (), NOW)
-    )
+    draw(key_info(budgets=budgets))
 
     marked = [line for line in capsys.readouterr().out.splitlines() if line.startswith(">")]
     assert 1 == len(marked)
@@ -393,7 +479,8 @@ def test_no_key_says_where_one_comes_from(run: Run) -> None:
 
     assert (3, "") == (outcome.code, outcome.out)
     assert (
-        "openrouter-credits: There is no API key. Set OPENROUTER_API_KEY (or OPENROUTER_KEY, or OPENROUTER_MANAGEMENT_KEY), "
+        "openrouter-credits: There is no API key. "
+        "Set OPENROUTER_API_KEY (or OPENROUTER_KEY, or OPENROUTER_MANAGEMENT_KEY), "
         "or run openrouter-credits demo, which needs none.\n"
     ) == outcome.err
 

@@ -21,7 +21,7 @@ python_open_router = pytest.importorskip("python_open_router", reason="the compa
 
 
 class Rerouted:
-    """A session that sends the client's requests to a fake server: the client knows no address but openrouter.ai."""
+    """A session that sends the client's requests to a fake server: the client knows only openrouter.ai."""
 
     def __init__(self, session: aiohttp.ClientSession, fake: FakeOpenRouter) -> None:
         self._session = session

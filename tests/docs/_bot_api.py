@@ -18,8 +18,8 @@ _NAMES: dict[str, Any] = {}
 def build_models_when_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep aiogram from building the models of the whole Bot API when it is imported.
 
-    Building them takes seven seconds (aiogram 3.31, at the end of `aiogram/types/__init__.py`), and the tests use five of them. Each model
-    is built with the same names when it is first used.
+    Building them takes seven seconds (aiogram 3.31, at the end of `aiogram/types/__init__.py`), and the tests
+    use five of them. Each model is built with the same names when it is first used.
     """
     build: Any = BaseModel.__dict__["model_rebuild"].__func__
 

@@ -105,7 +105,7 @@ class Runner:
             await self.run_tests()
 
     async def run_python(self, block: Block) -> str:
-        """Run a program in a child process, keep tests for later, run other blocks here; return the output."""
+        """Run a program in a child process, keep tests for later, run the rest here; return the output."""
         if "asyncio.run(" in block.source:
             return await self.run_command([sys.executable, "-W", "error", "-c", block.source])
         if re.search(r"^\s*(async )?def test_", block.source, re.MULTILINE):
@@ -134,15 +134,14 @@ class Runner:
             "--rootdir=.",
             *(word for setting in settings for word in ("-o", setting)),
         ]
-        own = {
-            name: value for name, value in self.environ.items() if not name.startswith("OPENROUTER_")
-        }  # as in a reader's own tests
+        # as in a reader's own tests
+        own = {name: value for name, value in self.environ.items() if not name.startswith("OPENROUTER_")}
         await evolve(self, environ=own).run_command(
             [sys.executable, "-m", "pytest", *options, "test_page.py"]
         )
 
     async def run_console(self, block: Block) -> None:
-        """Run the commands that can run in tests; assert that each prints the text below it, if there is any."""
+        """Run the commands that can run in tests; assert that each prints the text below it, if any."""
         for part in re.split(r"^\$ ", block.source, flags=re.MULTILINE)[1:]:
             command, _, expected = part.partition("\n")
             words = shlex.split(command, comments=True)

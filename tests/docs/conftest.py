@@ -14,7 +14,7 @@ pytest.register_assert_rewrite("tests.docs._pages")
 
 @pytest.fixture
 async def fake(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeOpenRouter]:
-    """Run a stand-in for OpenRouter; put its address and keys in the environment, and the examples on the path."""
+    """Run a stand-in for OpenRouter: its address and keys in the environment, the examples on the path."""
     from ._pages import DOCS, world
 
     monkeypatch.syspath_prepend(DOCS / "examples")

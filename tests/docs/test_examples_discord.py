@@ -1,4 +1,4 @@
-"""The Discord bot of the page `In a bot`, with discord.py's own objects and a stand-in for Discord's server."""
+"""The Discord bot of the page `In a bot`, with discord.py's own objects and a stand-in for the server."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ async def test_the_command_is_made_known(bot: discord.Client, server: Discord) -
 
 
 async def test_the_owner_is_told_the_balance(bot: discord.Client, server: Discord) -> None:
-    """The Discord bot defers at once and then answers its owner with the balance, both visible to the owner only."""
+    """The Discord bot defers at once, then answers its owner with the balance; only the owner sees both."""
     (_, thinking), (_, answer) = await ask(bot, server, OWNER)
 
     assert EPHEMERAL == thinking["flags"]
@@ -192,7 +192,7 @@ async def test_a_stranger_is_told_nothing(bot: discord.Client, server: Discord, 
 async def test_a_fault_is_told_without_the_key(
     bot: discord.Client, server: Discord, fake: FakeOpenRouter
 ) -> None:
-    """The Discord bot answers with the error's text, and hides a key that OpenRouter repeats in the message."""
+    """The Discord bot answers with the error's text, and hides a key that OpenRouter's message repeats."""
     key = os.environ["OPENROUTER_API_KEY"]
     for path in ("/credits", "/key"):
         fake.script(path, Reply(401, {"error": {"code": 401, "message": f"{key} is disabled"}}))

@@ -42,7 +42,7 @@ def key_file(folder: Path, text: str) -> Path:
 
 
 async def watch(*steps: Callable[[], object]) -> list[str]:
-    """Let the watcher read the balance before each step and after the last one; return the levels it warns of.
+    """Let the watcher read the balance before each step and after the last; return the levels it warns of.
 
     The watcher's sleep is replaced, so no time passes.
     """
@@ -89,7 +89,7 @@ async def test_the_watcher_warns_again_after_a_recovery(fake: FakeOpenRouter) ->
 
 
 async def test_the_watcher_takes_a_fault_for_neither_fall_nor_recovery(fake: FakeOpenRouter) -> None:
-    """The watcher goes on after a passing fault, and does not warn of the fault or of the same balance again."""
+    """The watcher goes on after a passing fault, and warns neither of it nor of the same balance again."""
     key = os.environ["OPENROUTER_API_KEY"]
 
     def fail() -> None:
@@ -157,7 +157,7 @@ async def test_the_watcher_prints_when_it_is_run_alone(
 async def test_the_watcher_ends_where_no_later_look_can_help(
     fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The watcher ends with the error if its client is closed or has no key, since later reads cannot succeed."""
+    """The watcher ends with the error if its client is closed or has no key: later reads cannot succeed."""
     import low_balance
 
     async def tell(text: str) -> None:
@@ -184,7 +184,7 @@ def test_the_watcher_knows_every_level(fake: FakeOpenRouter) -> None:
 
 
 async def test_the_service_tells_each_key_and_each_wallet(fake: FakeOpenRouter, tmp_path: Path) -> None:
-    """The service answers for each key and wallet of its file: exact amounts as text, null for unknown amounts."""
+    """The service answers for each key and wallet in its file: exact amounts as text, unknown as null."""
     import many_keys_service
 
     manager = os.environ["ACME_MANAGEMENT_KEY"]
@@ -263,7 +263,8 @@ async def test_the_audits_exit_code_is_that_of_the_worst_key(
 
     file = key_file(
         tmp_path,
-        f'[accounts.acme]\nmanagement_key = {{ env = "ACME_MANAGEMENT_KEY" }}\n[accounts.acme.keys]\n{keys}\n',
+        '[accounts.acme]\nmanagement_key = { env = "ACME_MANAGEMENT_KEY" }\n'
+        f"[accounts.acme.keys]\n{keys}\n",
     )
 
     assert code == await nightly_audit.main(file)
@@ -368,7 +369,7 @@ async def test_an_uncapped_key_has_no_limit_to_tell(
 async def test_a_failed_look_leaves_no_stale_metric(
     fake: FakeOpenRouter, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """If OpenRouter refuses the key, the file has only `openrouter_up 0`, and standard error has the reason."""
+    """If OpenRouter refuses the key, the file has only `openrouter_up 0`; standard error has the reason."""
     for path in ("/credits", "/key"):
         fake.script(path, Reply(401))
 

@@ -21,7 +21,7 @@ Run = Callable[[str], AbstractAsyncContextManager[BotApi]]
 
 @pytest.fixture
 async def run(fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Return a context manager that runs a program's `main` beside the stand-in, and cancels it in the end."""
+    """Return a context manager that runs a program's `main` beside the stand-in, and then cancels it."""
     build_models_when_used(monkeypatch)
 
     @asynccontextmanager
@@ -48,7 +48,7 @@ async def test_the_owner_is_told_the_balance_and_nobody_else(run: Run) -> None:
 
 
 async def test_a_fault_is_told_without_the_key(run: Run, fake: FakeOpenRouter) -> None:
-    """The Telegram bot answers with the error's text, and hides a key that OpenRouter repeats in the message."""
+    """The Telegram bot answers with the error's text, and hides a key that OpenRouter's message repeats."""
     key = os.environ["OPENROUTER_API_KEY"]
     async with run("bot_aiogram") as telegram:
         await telegram.ask("/credits")
@@ -70,7 +70,7 @@ async def test_the_owner_is_warned_unasked(run: Run, fake: FakeOpenRouter) -> No
 
 
 async def test_users_keys_are_theirs_alone(run: Run, fake: FakeOpenRouter) -> None:
-    """The bot for many users deletes the message with a key, and reads each user's balance with that key alone."""
+    """The bot for many users deletes messages with keys, and reads a user's balance with their key alone."""
     key = fake.add_account(credits=50).add_key(limit=7).reveal()
     async with run("many_keys_bot") as telegram:
         assert await telegram.ask("/credits") == "Send me /key and your key first."

@@ -63,7 +63,7 @@ async def test_the_program_of_the_readme_runs_as_it_stands(runner: Runner) -> No
 
 
 async def test_the_program_of_the_readme_tells_a_fault_in_one_line(runner: Runner) -> None:
-    """The program in the README exits with 1 without a key, and says on standard error which variable to set."""
+    """The program in the README exits with 1 without a key; standard error says which variable to set."""
     del runner.environ["OPENROUTER_API_KEY"], runner.environ["OPENROUTER_MANAGEMENT_KEY"]
 
     with pytest.raises(AssertionError, match=r": 1\s+There is no API key\. Pass"):
@@ -71,7 +71,7 @@ async def test_the_program_of_the_readme_tells_a_fault_in_one_line(runner: Runne
 
 
 async def test_the_tutorial_prints_what_it_shows(tmp_path: Path) -> None:
-    """The programs of the tutorial print the text it shows; only first_check.py needs keys in the environment."""
+    """The tutorial's programs print the text it shows; only first_check.py needs keys in the environment."""
     blocks = blocks_of(TUTORIAL)
     programs = [block.caption for block in blocks if block.caption is not None]
     runs = [
@@ -120,7 +120,7 @@ def test_every_link_between_files_leads_somewhere() -> None:
 
 
 def test_no_line_of_a_page_has_a_key() -> None:
-    """No page has a text in the form of a key, even a made-up one: readers copy it, and secret scanners report it."""
+    """No page has text in the form of a key, even made-up: readers copy it, and secret scanners report it."""
     assert [
         name_of(page)
         for page in PAGES

@@ -1,4 +1,4 @@
-"""Every public name is documented: in the reference, with docstrings, and in a program or block that calls it."""
+"""Every public name has an entry in the reference, docstrings, and a program or block that calls it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 import runpy
+import sys
 from itertools import pairwise
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -17,6 +18,7 @@ import pytest
 import openrouter_credits
 import openrouter_credits.testing
 from openrouter_credits import OpenRouterError
+from openrouter_credits._public import HOMES
 from openrouter_credits.cli._app import app
 from openrouter_credits.cli._help import HELP
 
@@ -30,23 +32,19 @@ REFERENCE = DOCS / "reference"
 MODULES: tuple[ModuleType, ...] = (openrouter_credits, openrouter_credits.testing)
 PUBLIC = [(module, name) for module in MODULES for name in module.__all__]
 
-MADE_BY_US = {"OpenRouterError", "FakeAccount", "ReceivedRequest", "Wallet"}
+MADE_BY_US = {"OpenRouterError", "FakeAccount", "ReceivedRequest", "Total", "Wallet"}
 """Classes that users do not call: a base class, and values that the library returns."""
 
 
 def documented_fields(item: type) -> set[str]:
-    """Find the fields and attributes of a class that have a docstring below them, in the class or its bases."""
+    """Find a class's fields and attributes that have a docstring below them, in the class or its bases."""
     found = set()
     for cls in item.__mro__[:-1]:
         if not cls.__module__.startswith("openrouter_credits"):
             continue
-        (body,) = [
-            node.body
-            for node in ast.walk(
-                ast.parse(Path(inspect.getsourcefile(cls) or "").read_text(encoding="utf-8"))
-            )
-            if isinstance(node, ast.ClassDef) and node.name == cls.__name__
-        ]
+        home = sys.modules[HOMES.get(cls, cls.__module__)]
+        nodes = ast.walk(ast.parse(Path(home.__file__ or "").read_text(encoding="utf-8")))
+        (body,) = [n.body for n in nodes if isinstance(n, ast.ClassDef) and n.name == cls.__name__]
         for node, following in pairwise(body):
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
                 is_text = (
@@ -90,7 +88,7 @@ def called_names() -> set[str]:
 
 
 def options_in_reference(module: ModuleType, name: str) -> str | None:
-    """Return the options of the directive that documents a public name, or `None` if there is no directive."""
+    """Return the options of the directive that documents a public name, or `None` without a directive."""
     item = getattr(module, name)
     is_error = isinstance(item, type) and issubclass(item, OpenRouterError)
     page = (REFERENCE / ("errors.md" if is_error else "api.md")).read_text(encoding="utf-8")
@@ -101,12 +99,11 @@ def options_in_reference(module: ModuleType, name: str) -> str | None:
 
 
 def undocumented_fields(item: type) -> list[str]:
-    """List the public fields of a class that have neither a docstring nor a line in the docstring of the class."""
-    fields = (
-        {field.name for field in attrs.fields(item)}
-        if attrs.has(item)
-        else set(vars(item).get("__annotations__", {}))
-    )
+    """List the public fields of a class that have no docstring, nor a line in the docstring of the class."""
+    if attrs.has(item):
+        fields = {field.name for field in attrs.fields(item)}
+    else:
+        fields = set(vars(item).get("__annotations__", {}))
     arguments = set(re.findall(r"^ {4}(\w+):", inspect.getdoc(item) or "", re.MULTILINE))
     return sorted(
         field for field in fields - documented_fields(item) - arguments if not field.startswith("_")
@@ -203,30 +200,35 @@ def test_every_environment_variable_is_in_the_reference() -> None:
     assert {name for name in re.findall(r"`(OPENROUTER_[A-Z_]+)`", page) if name not in read} == set()
 
 
-def test_every_module_is_in_the_page_for_contributors() -> None:
-    """The page for contributors has exactly the modules of the package."""
-    page = (DOCS / "contributing" / "modules.md").read_text(encoding="utf-8")
-    flat = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
-    folded = {
+def test_the_page_on_the_house_has_each_place_and_module() -> None:
+    """The page on the house names exactly the places of the package, and the modules in its folders."""
+    page = (DOCS / "contributing" / "house.md").read_text(encoding="utf-8")
+    places = {
+        path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
+    }
+    modules = {
         f"{path.parent.name}.{path.stem}" for path in PACKAGE.glob("_*/*.py") if path.stem != "__init__"
     }
 
-    assert flat | folded | {"cli", "testing"} == set(re.findall(r"^\| `([\w.]+)` \|", page, re.MULTILINE))
+    rows = [
+        re.findall(r"`([\w.]+)/?`", row.split("|")[1]) for row in page.splitlines() if row.startswith("| `")
+    ]
+    named = {name for row in rows for name in row}
+
+    assert places - {"__init__", "__main__"} == {name for name in named if "." not in name}
+    assert modules == {name for name in named if "." in name}
 
 
-def test_the_page_for_contributors_lists_modules_in_the_order_of_imports() -> None:
-    """Each module on the page for contributors imports only modules that the page lists above it."""
-    page = (DOCS / "contributing" / "modules.md").read_text(encoding="utf-8")
-    order = re.findall(r"^\| `(_[\w.]+)` \|", page, re.MULTILINE)
+def test_the_page_on_the_house_lists_places_in_the_order_of_imports() -> None:
+    """Each place on the page on the house imports only places that the page lists above it."""
+    page = (DOCS / "contributing" / "house.md").read_text(encoding="utf-8")
+    order = re.findall(r"^\| `(_\w+)/?` \|", page, re.MULTILINE)
     wrong = []
-    for place, name in enumerate(order):
-        body = ast.parse((PACKAGE / f"{name.replace('.', '/')}.py").read_text(encoding="utf-8")).body
-        imported = {
-            node.module.removeprefix("openrouter_credits.")
-            for node in body
-            if isinstance(node, ast.ImportFrom) and node.module
-        }
-        wrong += [f"{name} imports {other}" for other in imported & set(order[place:])]
+    for rank, place in enumerate(order):
+        files = [*PACKAGE.glob(f"{place}.py"), *PACKAGE.glob(f"{place}/*.py")]
+        text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+        imported = set(re.findall(r"^from openrouter_credits\.(\w+)", text, re.MULTILINE))
+        wrong += [f"{place} imports {other}" for other in imported & set(order[rank + 1 :])]
 
     assert wrong == []
     assert len(order) >= 10

@@ -1,6 +1,7 @@
 """The assertion that all rows of the fault matrix share.
 
-A test awaits each call through the watch, such as `await fault(client.credits())`. It returns the outcome, and asserts that the call:
+A test awaits each call through the watch, such as `await fault(client.credits())`. It returns the outcome,
+and asserts that the call:
 
 - ended in a value, or in exactly one `OpenRouterError` (or in the exception that the row names),
 - ended within its deadline,
@@ -62,7 +63,8 @@ class KeyShownError(AssertionError):
 def fragments(secret: str) -> tuple[str, ...]:
     """List the parts of a secret that no sink may show.
 
-    Any 16 characters of the part that a mask hides contain one of them. The base64 of the whole header is the last of them.
+    Any 16 characters of the part that a mask hides contain one of them. The base64 of the whole header is the
+    last of them.
     """
     middle = secret[12:-4] if len(secret) >= 24 else secret
     windows = (middle[i : i + _WINDOW] for i in range(0, max(1, len(middle) - _WINDOW + 1), _STRIDE))
@@ -101,7 +103,7 @@ class Watch:
 
     secrets: set[str]
     ours: tuple[str, ...] = (PACKAGE,)
-    """Paths of the code under test: frames above the first frame from there belong to the test, and may show a key."""
+    """Paths of the code under test: frames above the first from there are the test's, and may show a key."""
     deadline: float = 0.0
     """The deadline of each call that is given none of its own. All times are in seconds."""
     is_needed: bool = False
@@ -162,11 +164,11 @@ class Watch:
     async def __call__(
         self, call: Awaitable[T], *, deadline: float | None = None, also: tuple[type[BaseException], ...] = ()
     ) -> Outcome[T]:
-        """Await a call as a task whose exception nobody retrieves, and assert all that the module's docstring lists.
+        """Await a call as a task whose exception nobody retrieves; assert what the module's docstring lists.
 
         Args:
             call: such as `client.credits()`.
-            deadline: seconds in which the call must end; by default, the deadline of the clients made in this test.
+            deadline: seconds in which the call must end; by default, that of the clients made in this test.
             also: exceptions from outside the package that the row allows.
         """
         self.calls += 1
@@ -193,7 +195,8 @@ class Watch:
         await self._idle.wait()  # other calls that are still running hold connections
         value = None if caught else task.result()
         self._expected += caught
-        # Dropped with its exception unseen, as users drop tasks: asyncio reports that to the loop's exception handler.
+        # Dropped with its exception unseen, as users drop tasks: asyncio reports that to the loop's exception
+        # handler.
         del task
         self._write_reports()
 
@@ -284,7 +287,8 @@ class Watch:
         if was_reported:
             reports = self._reports_of(error)
             assert reports, (
-                "asyncio has not reported the exception that nobody retrieved: the check of that sink saw nothing"
+                "asyncio has not reported the exception that nobody retrieved: "
+                "the check of that sink saw nothing"
             )
             for report in reports:
                 self._check_texts({"asyncio's report": "\n".join(report.texts)})
@@ -293,10 +297,11 @@ class Watch:
             self._check_copies(error)
 
     def _reports_of(self, error: BaseException) -> list[_Report]:
-        """Find asyncio's reports of an exception that nobody retrieved; they come as soon as nothing holds the task any more.
+        """Find asyncio's reports of an exception that nobody retrieved.
 
-        aiohttp's exceptions make cycles with frames of ours, and so with the task: it takes a garbage collection to free it. A thread
-        that looked up a name may hold its exception, and with it the task, for a moment longer: then that is waited for.
+        They come as soon as nothing holds the task any more. aiohttp's exceptions make cycles with frames of
+        ours, and so with the task: it takes a garbage collection to free it. A thread that looked up a name
+        may hold its exception, and with it the task, for a moment longer: then that is waited for.
         """
         for _ in range(_MAX_COLLECTIONS):
             if reports := [report for report in self._reports if report.exception is error]:
@@ -348,14 +353,12 @@ class Watch:
         assert tb is not None or not isinstance(error, OpenRouterError), (
             f"no frame of {error!r} is ours: the check of that sink saw nothing"
         )
-        return (
-            "".join(traceback.TracebackException(type(error), error, tb, capture_locals=True).format())
-            if tb
-            else ""
-        )
+        if tb is None:
+            return ""
+        return "".join(traceback.TracebackException(type(error), error, tb, capture_locals=True).format())
 
     def _write_reports(self) -> None:
-        """Format the reports of the event loop now: the handler itself may run during a garbage collection."""
+        """Format the event loop's reports now: the handler itself may run during a garbage collection."""
         loop = asyncio.get_running_loop()
         while self._told:
             context = self._told.pop(0)
@@ -396,7 +399,7 @@ class Watch:
 
 
 def _faces(error: BaseException) -> Iterator[tuple[str, str]]:
-    """List all texts of an error and of the errors it holds: str, repr, vars, args, remedy, notes and chain."""
+    """List all texts of an error and the errors it holds: str, repr, vars, args, remedy, notes and chain."""
     for known in _family(error):
         yield "str", str(known)
         yield "repr", repr(known)
@@ -439,7 +442,7 @@ def _look(value: object) -> object:
 
 
 def _check_words(error: OpenRouterError) -> None:
-    """Assert that an error quotes at most 200 characters, has no control characters, and contains its remedy."""
+    """Assert that an error quotes at most 200 characters, has no control characters, and has its remedy."""
     for known in _family(error):
         assert isinstance(known, OpenRouterError)
         assert str(known).isprintable(), f"there are control characters in {known!r}"

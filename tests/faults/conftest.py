@@ -21,7 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True)
 async def fault(request: pytest.FixtureRequest) -> AsyncIterator[Watch]:
-    """Hold every call of a row against the assertion that all rows share; a row that hands it no call fails."""
+    """Hold each call of a row against the assertion that all rows share; a row that hands it none fails."""
     async with Watch({KEY, OTHER_KEY}, is_needed=request.node.get_closest_marker("row") is not None) as watch:
         yield watch
 
@@ -32,7 +32,7 @@ def connect(connect: Connect, fault: Watch) -> Connect:
 
     def make(*arguments: Any, **options: Any) -> CreditsClient:
         client = connect(*arguments, **options)
-        fault.deadline = max(fault.deadline, client._retry.deadline)
+        fault.deadline = max(fault.deadline, client._caller.policy.deadline)
         return client
 
     return make

@@ -34,7 +34,7 @@ def hidden_keys(fault: Watch, count: int) -> list[str]:
 async def test_a_bad_key_and_capped_keys_disturb_no_other(
     serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """One unknown key and 5 % of keys at their daily cap get their errors at once; all other keys are read."""
+    """One unknown key and 5 % of keys at their daily cap get errors at once; all other keys are read."""
     keys = hidden_keys(fault, 100)
     capped = set(keys[3::20])
 
@@ -98,7 +98,7 @@ async def test_a_dead_host_ends_the_batch(
 
 @pytest.mark.row(44)
 async def test_a_host_that_is_down_for_a_moment_loses_no_key(connect: Connect, fault: Watch) -> None:
-    """A host that refuses connections for half a second and then listens answers for all 120 keys, once each."""
+    """A host that refuses connections for half a second, then listens, answers once for each of 120 keys."""
     keys = hidden_keys(fault, 120)
     sock = bound_socket()
     server = Server(FUNDED, sock=sock)
@@ -143,7 +143,8 @@ async def main():
         report = await client.check_all(keys, concurrency=300, read=("credits",))
     errors = {type(check.error).__name__ for check in report.checks if check.error is not None}
     assert len(report.checks) == 500
-    print(sum(check.error is not None for check in report.checks), ",".join(sorted(errors)) or "none", Warnings.count)
+    failed = sum(check.error is not None for check in report.checks)
+    print(failed, ",".join(sorted(errors)) or "none", Warnings.count)
 
 asyncio.run(main())
 """
@@ -151,7 +152,7 @@ asyncio.run(main())
 
 DATE = "Date: Mon, 02 Nov 2026 00:00:00 GMT"
 IN_TWO_SECONDS = 1_793_577_602_000
-"""Two seconds after `DATE`, in epoch milliseconds: hints are measured from the reply's own date, so no wall clock matters."""
+"""Two seconds after `DATE`, in epoch milliseconds: hints count from the reply's date, not a wall clock."""
 
 
 @pytest.mark.row(3, 4, 5)
@@ -189,7 +190,7 @@ async def test_a_key_waits_for_its_hint_and_the_others_do_not(
 async def test_a_reset_far_ahead_is_final_for_its_key_alone(
     serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """A key whose limit resets in 15 hours gets RateLimitError at once, with `.resets_at`, after one request."""
+    """A limit that resets in 15 hours raises RateLimitError with `.resets_at` at once, after one request."""
     keys = hidden_keys(fault, 20)
     resets_at = datetime(2026, 11, 2, 15, tzinfo=UTC)  # 15 hours after DATE
     refused = refusal(429, "Slow", DATE, f"X-RateLimit-Reset: {int(resets_at.timestamp())}000")

@@ -200,9 +200,8 @@ def bomb(megabytes: int) -> bytes:
     """Compress so many megabytes of blanks to about a thousandth of their size: 200 MB to 200 KB."""
     block, checksum = b" " * (1 << 20), 0
     packer = zlib.compressobj(9, wbits=-15)
-    packed = packer.compress(block) + packer.flush(
-        zlib.Z_FULL_FLUSH
-    )  # after a full flush the same bytes may come again
+    # after a full flush the same bytes may come again
+    packed = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)
     for _ in range(megabytes):
         checksum = zlib.crc32(block, checksum)
     head = b"\x1f\x8b\x08" + bytes(6) + b"\xff"

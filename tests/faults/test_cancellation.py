@@ -21,7 +21,7 @@ TASKS, SLOTS = 500, 100
 
 
 def gathering(count: int) -> Behaviour:
-    """Answer nothing until `count` requests are open at once, which needs every connection; then answer them all."""
+    """Answer nothing until `count` requests are open at once, on every connection; then answer them all."""
     here: list[Wire] = []
 
     async def behave(wire: Wire) -> None:
@@ -48,7 +48,7 @@ STAGES: dict[str, tuple[Step, Callable[[Server], bool]]] = {
 async def test_five_hundred_cancelled_calls_leave_nothing_behind(
     step: Step, is_there: Callable[[Server], bool], serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """500 calls that are cancelled asleep, queued or in flight raise CancelledError, and free every connection."""
+    """500 calls cancelled asleep, queued or in flight raise CancelledError, and free every connection."""
     server = await serve(step)
     client = connect(server, max_connections=SLOTS, retry=PATIENT)
     tasks = [asyncio.ensure_future(client.credits()) for _ in range(TASKS)]
@@ -105,7 +105,7 @@ async def test_a_call_cancelled_while_it_waits_for_a_slot_sends_nothing(
 async def test_a_cancelled_call_passes_the_cancellation_on(
     step: Step, serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """A cancelled call raises the caller's CancelledError with its message, and no frame of it shows the key."""
+    """A cancelled call raises the caller's CancelledError with its message, and no frame shows the key."""
     server = await serve(step)
     client = connect(server, retry=PATIENT)
     task = asyncio.ensure_future(client.credits())
@@ -136,7 +136,7 @@ async def test_a_timeout_of_the_caller_is_the_callers(serve: Serve, connect: Con
 
 
 async def _flat(call: Awaitable[object]) -> str:
-    """Return the exception's name: asyncio's TimeoutError has a cause, which the shared assertion would reject."""
+    """Return the exception's name: asyncio's TimeoutError has a cause, which the shared assertion rejects."""
     try:
         await call
     except TimeoutError as error:
@@ -148,7 +148,7 @@ async def _flat(call: Awaitable[object]) -> str:
 async def test_a_cancellation_at_the_deadline_is_one_or_the_other(
     serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """A call that is cancelled near its time-out ends with the earlier of the two, and loses no cancellation."""
+    """A call cancelled near its time-out ends with the earlier of the two, and loses no cancellation."""
     server = await serve(HANG)
     client = connect(server, timeout=0.1, retry=RetryPolicy(attempts=1, deadline=5))
 

@@ -18,6 +18,7 @@ from openrouter_credits import (
     RetryPolicy,
     ServerError,
 )
+from openrouter_credits._call.caller import Caller
 from tests.kit.clock import lap
 from tests.kit.values import KEY, OTHER_KEY
 from tests.kit.wire import (
@@ -124,7 +125,7 @@ async def test_a_second_address_is_tried_at_once(
 async def test_a_lost_connection_is_tried_three_times(
     behaviour: Behaviour, serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """Three attempts on lost connections send exactly three requests; aiohttp alone would send each GET twice."""
+    """Three attempts on lost connections send exactly three requests; aiohttp alone sends each GET twice."""
     server = await serve(behaviour)
 
     error = await fault.error(APIConnectionError, connect(server).credits())
@@ -164,7 +165,7 @@ async def test_a_lost_connection_is_made_again(serve: Serve, connect: Connect, f
 async def test_a_kept_connection_that_the_server_closed_does_no_harm(
     serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """If the server closes an idle connection, the next call opens another one, and its first request is answered."""
+    """If the server closes an idle connection, the next call's first request is answered on another."""
 
     async def close_when_idle(wire: Wire) -> None:
         await wire.write(FUNDED)
@@ -185,7 +186,7 @@ async def test_a_kept_connection_that_the_server_closed_does_no_harm(
 async def test_a_kept_connection_that_is_closed_as_the_call_begins_does_no_harm(
     serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """If the server closes a kept connection on its second request, that request is sent again on another connection."""
+    """If the server closes a kept connection on its second request, that request is sent again on another."""
     server = await serve(FUNDED, CLOSE, FUNDED)
     client = connect(server)
     await fault.value(client.credits())
@@ -210,7 +211,7 @@ async def test_a_kept_connection_that_is_closed_as_the_call_begins_does_no_harm(
 async def test_a_drip_ends_at_the_deadline(
     drip: Behaviour, serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """A reply of one byte every 100 ms, in the head or in the body, ends with APITimeoutError at the deadline."""
+    """A reply of one byte every 100 ms, in head or body, ends with APITimeoutError at the deadline."""
     server = await serve(drip)
 
     outcome = await fault(connect(server, retry=RetryPolicy(deadline=2.0)).credits())
@@ -225,7 +226,7 @@ async def test_a_drip_ends_at_the_deadline(
 async def test_a_dripping_refusal_is_a_refusal_at_the_deadline(
     serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """The status of a dripping 503 decides: the call waits for its body until the deadline, and raises ServerError."""
+    """A call waits for a dripping 503's body until its deadline, and raises ServerError for its status."""
     server = await serve(drips(WHOLE.replace(b"200 OK", b"503 Down")))
 
     outcome = await fault(connect(server, retry=RetryPolicy(deadline=2.0)).credits())
@@ -277,7 +278,7 @@ async def test_a_port_that_accepts_without_reading_ends_at_the_timeout(
 async def test_waiting_for_a_slot_is_not_charged_to_the_attempt(
     serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """`timeout` starts when an attempt holds a connection: 60 calls over 4 connections outlast it and all succeed."""
+    """`timeout` starts when an attempt has a connection: 60 calls on 4 connections outlast it and succeed."""
 
     async def slow(wire: Wire) -> None:
         await asyncio.sleep(0.05)
@@ -302,7 +303,7 @@ async def test_a_queue_that_does_not_move_ends_at_the_deadline(
     server = await serve(HANG)
     client = connect(server, timeout=5.0, max_connections=1, retry=RetryPolicy(attempts=1))
     hasty = client.with_key(OTHER_KEY)
-    hasty._retry = RetryPolicy(deadline=0.4)
+    hasty._caller = Caller(client._caller._transport, RetryPolicy(deadline=0.4))
 
     first = asyncio.ensure_future(fault(client.credits()))
     await server.arrived()
@@ -319,14 +320,13 @@ async def test_a_queue_that_does_not_move_ends_at_the_deadline(
 async def test_a_call_that_gets_its_connection_at_the_last_moment_sends_nothing(
     serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """A call that gets a connection 2 ms before its deadline sends no request: no answer could arrive in time."""
+    """A call that gets a connection 2 ms before its deadline sends nothing: no answer could come in time."""
     server = await serve(HANG)
     client = connect(server, max_connections=1, retry=RetryPolicy(deadline=0.4))
 
     first = asyncio.ensure_future(fault(client.credits()))
-    await asyncio.sleep(
-        0.002
-    )  # so the first call ends, and frees the connection, 2 ms before the second one must
+    # so the first call ends, and frees the connection, 2 ms before the second one must
+    await asyncio.sleep(0.002)
     second = await fault(client.credits())
 
     assert [type(outcome.error) for outcome in (await first, second)] == [APITimeoutError, APITimeoutError]
@@ -370,7 +370,7 @@ async def test_a_sleeping_call_holds_no_slot(serve: Serve, connect: Connect, fau
 async def test_an_answer_that_is_not_http_is_an_invalid_response(
     answer: bytes, serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """An answer that is not HTTP raises InvalidResponseError, not the status 400 that aiohttp's parser makes up."""
+    """An answer that is not HTTP raises InvalidResponseError, not the 400 that aiohttp's parser makes up."""
     server = await serve(sends(answer, end="close", every=0.01))
 
     error = await fault.error(InvalidResponseError, connect(server).credits())

@@ -1,4 +1,4 @@
-"""The life of a client: closed, closed again, used after that, shared, moved to another event loop, or forgotten."""
+"""The life of a client: closed twice, used after that, shared, moved to another event loop, or forgotten."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SOON = 1.0
 async def test_closing_ends_every_call_under_way(
     step: Step, serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """close() ends calls that are in flight, queued or asleep, those of other keys too, with ClientClosedError."""
+    """close() ends calls in flight, queued or asleep, those of other keys too, with ClientClosedError."""
     server = await serve(step)
     client = connect(server, max_connections=2, retry=PATIENT)
 
@@ -49,7 +49,7 @@ async def test_closing_ends_every_call_under_way(
 async def test_closing_leaves_a_borrowed_session_open(
     step: Step, serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """close() ends the client's calls over a borrowed session with ClientClosedError, and leaves the session open."""
+    """close() ends calls over a borrowed session with ClientClosedError, and leaves the session open."""
     server = await serve(step)
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=2)) as session:
@@ -62,7 +62,7 @@ async def test_closing_leaves_a_borrowed_session_open(
 async def close_with_five_calls(
     client: CreditsClient, server: Server, fault: Watch
 ) -> list[Outcome[Credits]]:
-    """Start five calls with two keys over two connections, close the client, and return the outcomes of the calls."""
+    """Start five calls with two keys over two connections, close the client, and return their outcomes."""
     other = client.with_key(OTHER_KEY)
     calls = [
         asyncio.ensure_future(fault(each.credits(), deadline=SOON))
@@ -114,7 +114,7 @@ async def test_a_client_may_be_closed_before_its_first_call(
 async def test_closing_a_client_for_another_key_closes_nothing(
     serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """Closing a client made by with_key() leaves the shared session open: both clients go on over one connection."""
+    """Closing a client made by with_key() leaves the session open: both clients go on over one connection."""
     server = await serve(FUNDED)
     client = connect(server)
 
@@ -142,7 +142,7 @@ async def test_leaving_the_block_while_a_call_runs_ends_the_call(serve: Serve, f
 async def test_a_client_whose_loop_still_runs_refuses_another(
     serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """A call from a second running event loop raises ConfigurationError; the client goes on in its first loop."""
+    """A call from a second running event loop raises ConfigurationError; the client goes on in its first."""
     server = await serve(FUNDED)
     client = connect(server)
     await fault.value(client.credits())
@@ -236,7 +236,7 @@ gc.collect()
 
 @pytest.mark.row(46)
 async def test_a_program_that_closes_its_client_is_told_nothing(serve: Serve, fault: Watch) -> None:
-    """A program that closes its client causes no warning in development mode, even if it uses several event loops."""
+    """A program that closes its client gets no warning in development mode, even with several event loops."""
     server = await serve(FUNDED)
     silent, refusing = await serve(HANG), await serve(refusal(503, "Down", "Retry-After: 20"))
     programs = {
@@ -262,7 +262,7 @@ async def test_a_program_that_closes_its_client_is_told_nothing(serve: Serve, fa
 
 @pytest.mark.row(46)
 async def test_a_loop_that_was_closed_without_care_does_no_harm(serve: Serve, fault: Watch) -> None:
-    """A client whose event loop was closed without shutting down works in the next loop; at most warnings remain."""
+    """A client whose event loop closed without a shutdown works in the next; at most warnings remain."""
     server = await serve(FUNDED)
 
     output = await fault.child(
@@ -321,7 +321,7 @@ asyncio.run(main())
 async def test_a_client_that_is_never_closed_says_so(
     program: str, step: Step, serve: Serve, fault: Watch
 ) -> None:
-    """A client that is dropped without close() causes a ResourceWarning that says to close it and hides the key."""
+    """A client dropped without close() causes a ResourceWarning that says to close it and hides the key."""
     server = await serve(step)
 
     output = await fault.child(program, key=KEY, url=server.url, options=("-X", "dev", "-W", "always"))

@@ -67,7 +67,7 @@ ABOUT_NO_ROW = {"test_matrix.py", "test_sinks.py"}
 
 @cache
 def rows_of_tests() -> dict[str, set[int]]:
-    """Map each test to the rows in its marker; read from the source, so that a run of a few tests shows no gaps."""
+    """Map each test to the rows in its marker, read from the source: a run of a few tests shows no gaps."""
     found: dict[str, set[int]] = {}
     for path in sorted(HERE.glob("test_*.py")):
         if path.name in ABOUT_NO_ROW:

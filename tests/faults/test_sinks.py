@@ -126,7 +126,7 @@ async def test_a_row_that_forgets_the_assertion_fails() -> None:
 
 
 async def test_a_harmless_client_passes_the_assertion() -> None:
-    """A call that fails without a leak passes the shared assertion, so the other tests here fail for their leaks."""
+    """A call that fails without a leak passes the shared assertion: the other tests here fail for leaks."""
 
     async def call() -> None:
         raise OpenRouterError("nothing to see")

@@ -216,9 +216,8 @@ async def test_a_borrowed_session_may_have_settings_of_its_own(
 ) -> None:
     """A borrowed session's status hook, time-out and decompression setting are neither used nor changed."""
     funded = reply(200, gzip.compress(sample("credits-spec")), "Content-Encoding: gzip")
-    server = await serve(
-        refusal(404), sends(b"", funded, every=0.1)
-    )  # the answer comes after the session's time-out
+    # the answer comes after the session's time-out
+    server = await serve(refusal(404), sends(b"", funded, every=0.1))
 
     async def hook(response: aiohttp.ClientResponse) -> None:
         raise AssertionError(response.status)

@@ -50,7 +50,7 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 async def test_a_certificate_of_nobody_is_refused(
     certified: Callable[..., ssl.SSLContext], serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """A certificate that no known authority has signed raises TLSError after one attempt, and no request is sent."""
+    """A certificate that no known authority signed raises TLSError after one attempt; no request is sent."""
     server = await serve(FUNDED, tls=certified("127.0.0.1"))
 
     error = await fault.error(TLSError, connect(server).credits())
@@ -71,11 +71,10 @@ async def test_a_certificate_for_another_host_or_time_is_refused(
     fault: Watch,
 ) -> None:
     """A trusted certificate that has expired or names another host raises TLSError; no request is sent."""
-    wrong = (
-        certified("elsewhere.example")
-        if fault_of == "host"
-        else certified("127.0.0.1", until=datetime.now(UTC) - timedelta(days=1))
-    )
+    if fault_of == "host":
+        wrong = certified("elsewhere.example")
+    else:
+        wrong = certified("127.0.0.1", until=datetime.now(UTC) - timedelta(days=1))
     server = await serve(FUNDED, tls=wrong)
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusting)) as session:
@@ -94,7 +93,7 @@ async def test_a_certificate_that_is_right_is_accepted(
     connect: Connect,
     fault: Watch,
 ) -> None:
-    """A trusted certificate for the right host is accepted, so the other tests here refuse for their own reasons."""
+    """A trusted certificate for the right host is accepted, so the other refusals have their own reasons."""
     server = await serve(FUNDED, tls=certified("127.0.0.1"))
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusting)) as session:
@@ -118,7 +117,7 @@ async def test_a_server_without_tls_never_sees_the_key(serve: Serve, connect: Co
 async def test_a_server_that_hangs_up_in_the_handshake_is_no_identity(
     connect: Connect, serve: Serve, fault: Watch
 ) -> None:
-    """A server that ends the handshake with an alert causes TLSError or APIConnectionError, and no key is sent."""
+    """An alert that ends the handshake raises TLSError or APIConnectionError, and no key is sent."""
     server = await serve(HANG, greeting=b"\x15\x03\x03\x00\x02\x02\x28")  # the TLS alert "handshake failure"
 
     outcome = await fault(connect(server.url.replace("http://", "https://")).credits())

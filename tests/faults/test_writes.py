@@ -1,4 +1,4 @@
-"""Requests that change something: each is sent at most once, and an unknown result is an AmbiguousWriteError."""
+"""Requests that change something: each is sent at most once; an unknown result is an AmbiguousWriteError."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ WANTED = {"name": "bot", "limit": 5}
 async def test_a_write_whose_end_is_unknown_is_ambiguous(
     step: Step, kind: type[OpenRouterError], serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """A write that fails after it was sent raises AmbiguousWriteError with the cause, and is never sent again."""
+    """A write that fails after it was sent raises AmbiguousWriteError with the cause, and is never resent."""
     methods = ("POST", "PUT", "PATCH", "DELETE")
     servers = [await serve(step) for _ in methods]
 
@@ -96,7 +96,7 @@ async def test_a_write_that_was_refused_has_its_own_error(
 
 @pytest.mark.row(20)
 async def test_a_refused_connection_is_tried_again_for_a_write(connect: Connect, fault: Watch) -> None:
-    """A write whose connection is refused is tried again until the server listens, and is then sent exactly once."""
+    """A write whose connection is refused is tried again until the server listens, then sent exactly once."""
     sock = bound_socket()
     server = Server(CREATED, sock=sock)
     client = connect(

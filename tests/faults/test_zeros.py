@@ -39,7 +39,7 @@ UNUSED = {
 async def test_a_zero_that_the_keys_use_belies_is_an_error(
     name: str, serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """A 0/0 wallet of a key with usage raises UnconfirmedCreditsError with the figures, after two requests."""
+    """A 0/0 wallet of a key with usage raises UnconfirmedCreditsError with the figures after two requests."""
     server = await serve(NOTHING, reply(200, sample(name)))
 
     error = await fault.error(UnconfirmedCreditsError, connect(server).credits())
@@ -53,7 +53,7 @@ async def test_a_zero_that_the_keys_use_belies_is_an_error(
 @pytest.mark.row(40)
 @pytest.mark.parametrize("zero", ["0.0", "0e9", "-0", '"0"'])
 async def test_any_zero_is_doubted(zero: str, serve: Serve, connect: Connect, fault: Watch) -> None:
-    """A 0/0 wallet is doubted however the zero is written, if the key is neither free nor a management key."""
+    """A 0/0 wallet, however it is written, is doubted if the key is neither free nor a management key."""
     key = UNUSED | {"is_free_tier": False}
     server = await serve(
         reply(200, f'{{"data":{{"total_credits":{zero},"total_usage":{zero}}}}}'), reply(200, {"data": key})
@@ -126,7 +126,7 @@ async def test_a_zero_that_the_key_bears_out_is_a_value(
 async def test_a_zero_is_borne_out_by_the_key_that_read_it(
     serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """A 0/0 wallet that the management key read is confirmed by that key's own `/key`, not by the ordinary key's."""
+    """A 0/0 wallet read by the management key is confirmed by that key's `/key`, not the ordinary key's."""
     server = await serve(NOTHING, reply(200, {"data": UNUSED | {"is_management_key": True}}))
 
     await fault.value(connect(server, KEY, management_key=OTHER_KEY).credits())
@@ -159,7 +159,7 @@ async def test_a_key_that_cannot_be_read_confirms_nothing(
 
 @pytest.mark.row(40)
 async def test_the_deadline_bounds_the_confirmation_too(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """The request to `/key` that confirms a 0/0 wallet must end within the deadline of the call that caused it."""
+    """The request to `/key` that confirms a 0/0 wallet must end within the deadline of the original call."""
     server = await serve(NOTHING, HANG)
     client = connect(server, timeout=0.2, retry=RetryPolicy(wait_initial=0.01, deadline=0.3))
 
@@ -172,7 +172,7 @@ async def test_the_deadline_bounds_the_confirmation_too(serve: Serve, connect: C
 async def test_figures_that_are_not_both_zero_are_believed(
     serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """A wallet with total_credits or total_usage above zero is a value after one request: `/key` is not asked."""
+    """A wallet with total_credits or total_usage above zero is a value after one request, without `/key`."""
     for body in (
         {"total_credits": 5, "total_usage": 5},
         {"total_credits": 0, "total_usage": 0.01},

@@ -1,7 +1,8 @@
-"""Virtual time: a loop whose timers fire at once and in order, with real sockets or without. All times are in seconds.
+"""Virtual time: a loop whose timers fire at once and in order, with real sockets or without.
 
-Tests run on this loop unless they are marked `real_time`. A machine that is slow, or stands still for a moment, then changes nothing: time
-passes only when nothing else can happen. So `elapsed` is exact, a wait of an hour takes no time, and `settle()` says that all is quiet.
+Tests run on this loop unless they are marked `real_time`. A machine that is slow, or stands still for a
+moment, then changes nothing: time passes only when nothing else can happen. So `elapsed` is exact, a wait of
+an hour takes no time, and `settle()` says that all is quiet. All times are in seconds.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 QUIET = 0.02
-"""Real seconds without news from any socket, after which nothing is on its way between two sockets of this process."""
+"""Real seconds without news from a socket, after which nothing is on its way between two of this process."""
 STANDSTILL = 0.5
 """Real seconds that a busy machine may stand still: part of every upper bound of real time."""
 _TICK = 1e-9
@@ -49,9 +50,8 @@ class _VirtualSelector(selectors.DefaultSelector):
         if len(self.get_map()) > 1:  # there are sockets beside the loop's own, which wakes it up
             ready = super().select(min(timeout, QUIET))
         if timeout and not ready:
-            self.loop.now += max(
-                timeout, _TICK
-            )  # less could be lost in rounding, and the clock would stand still
+            # less could be lost in rounding, and the clock would stand still
+            self.loop.now += max(timeout, _TICK)
         return ready
 
     def _select_in_real_time(self, timeout: float) -> Any:
@@ -77,7 +77,7 @@ class _Timer(asyncio.TimerHandle):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop in virtual time; it passes in real time while a thread or another process works for the test."""
+    """An event loop in virtual time, or in real time while a thread or another process works for the test."""
 
     def __init__(self) -> None:
         selector = _VirtualSelector()
@@ -105,16 +105,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return timer
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]  # hands on what it is given
-        """Note that a thread works, which virtual time must not overtake; a cancelled call does not end its thread."""
+        """Note that a thread works, which virtual time must not overtake, even if the call is cancelled."""
         if executor is None:
             executor = self._pool = self._pool or ThreadPoolExecutor()
             self.set_default_executor(executor)
         work = executor.submit(func, *args)
         self.at_work_outside += 1
         future = asyncio.wrap_future(work, loop=self)
-        work.add_done_callback(
-            self._thread_has_ended
-        )  # after the callback of wrap_future: first the result arrives
+        # after the callback of wrap_future: first the result arrives
+        work.add_done_callback(self._thread_has_ended)
         return future
 
     async def shutdown_default_executor(self, *args: Any) -> None:
@@ -132,7 +131,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in virtual time, always with the same random numbers; it must leave no task and no exception unseen."""
+    """Run a coroutine in virtual time and with a fixed seed; it must leave no task or exception unseen."""
 
     async def run_alone() -> T:
         try:
@@ -180,7 +179,10 @@ def working_outside() -> Iterator[None]:
 
 
 def allowance() -> float:
-    """Return the seconds to add to an upper bound of the running loop's time: none in virtual time, which no machine can hold up."""
+    """Return the seconds to add to an upper bound of the running loop's time.
+
+    In virtual time there are none, since no machine can hold it up.
+    """
     return 0.0 if isinstance(asyncio.get_running_loop(), VirtualLoop) else STANDSTILL
 
 
@@ -191,7 +193,10 @@ def timers() -> list[asyncio.TimerHandle]:
 
 
 async def until(is_true: Callable[[], object]) -> None:
-    """Wait for a condition that another task, a server or a thread makes true. No virtual time passes: no timer can make it true."""
+    """Wait for a condition that another task, a server or a thread makes true.
+
+    No virtual time passes: no timer can make it true.
+    """
     give_up_at = time.monotonic() + _DEADLOCK  # noqa: TID251 - a condition that never comes must not spin for ever
     while not is_true():
         assert time.monotonic() < give_up_at, "the condition never became true"  # noqa: TID251 - bounds the wait in real time
@@ -199,7 +204,7 @@ async def until(is_true: Callable[[], object]) -> None:
 
 
 async def settle() -> None:
-    """Wait until no task can go on without a timer: all that was sent has arrived. 20 ms of virtual time pass."""
+    """Wait until no task can go on without a timer: all sent has arrived. 20 ms of virtual time pass."""
     await asyncio.sleep(QUIET)
 
 

@@ -1,7 +1,7 @@
 """Hosts made of plain functions, for batches of thousands of keys in virtual time. All times are in seconds.
 
-Everything between a `CreditsClient` and the wire is the real thing, `close()` and the deadlines of the transport included; only `send`
-asks a function instead of a socket.
+Everything between a `CreditsClient` and the wire is the real thing, `close()` and the deadlines of the
+transport included; only `send` asks a function instead of a socket.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from attrs import frozen
 
@@ -23,7 +23,9 @@ from openrouter_credits import (
     OpenRouterError,
     RetryPolicy,
 )
-from openrouter_credits._call.protocol import Reply, Request
+from openrouter_credits._call.caller import Caller
+from openrouter_credits._call.protocol import Reply
+from openrouter_credits._call.request import Request
 from openrouter_credits._call.transport import Transport
 
 from .clock import now
@@ -129,6 +131,18 @@ def dead(until: float, but_for: Host = healthy) -> Host:
     )
 
 
+def by_key(answers: dict[str, Any], otherwise: Host = healthy) -> Host:
+    """Answer the requests of some keys differently: one answer for all paths, or one for each path."""
+
+    def serve(request: Request, at: float) -> Answer:
+        answer = answers.get(request.key.reveal())
+        if isinstance(answer, dict):
+            answer = answer.get(request.target)
+        return otherwise(request, at) if answer is None else answer
+
+    return serve
+
+
 # Between a host and the client.
 
 
@@ -147,7 +161,8 @@ class StandIn(Transport):
 
     Args:
         server: what answers.
-        latency: how long an answer takes, or what tells that of a request; half of it passes before the server sees the request.
+        latency: how long an answer takes, or what tells that of a request; half of it passes before the
+            server sees the request.
     """
 
     def __init__(self, server: Host, latency: float | Callable[[Request], float] = 0.05) -> None:
@@ -174,14 +189,14 @@ class StandIn(Transport):
 
     async def send(self, request: Request, left: float) -> Reply:
         """Ask the function."""
-        bound = self._bind() or await self._open()
+        session = self._open_session() or await self._make_session()
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:
-            with bound.deadlines.at(now() + min(left, self._timeout)):
+            with session.deadlines.at(now() + min(left, self._timeout)):
                 answer = await self._ask(request)
         except TimeoutError:
-            self._check_open()
+            self._require_open()
             raise APITimeoutError("Timed out") from None
         finally:
             self.under_way -= 1
@@ -210,8 +225,9 @@ async def client_of(
     retry: RetryPolicy | None = None,
 ) -> AsyncIterator[tuple[CreditsClient, StandIn]]:
     """Open a client that talks to a function, and close it."""
-    client = CreditsClient(KEY, base_url="http://127.0.0.1/api/v1", retry=retry or RetryPolicy())
-    client._transport = wire = StandIn(server, latency)
+    client = CreditsClient(KEY, base_url="http://127.0.0.1/api/v1")
+    wire = StandIn(server, latency)
+    client._caller = Caller(wire, retry or RetryPolicy())
     async with client:
         yield client, wire
     assert wire.under_way == 0, "requests are still under way"
@@ -232,3 +248,8 @@ async def lazily(keys: Iterable[T], every: float = 0.0) -> AsyncGenerator[T, Non
 def errors_of(checks: Iterable[KeyCheck]) -> Counter[str]:
     """Count the errors of outcomes by their classes."""
     return Counter(type(check.error).__name__ for check in checks if check.error is not None)
+
+
+def others() -> set[asyncio.Task[Any]]:
+    """List all tasks but the current one."""
+    return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}

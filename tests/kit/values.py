@@ -100,11 +100,9 @@ def budget(scope: str, remaining: str | None, resets_at: datetime | None = None)
 
 def key(remaining: str | None = None, *budgets: Budget, **fields: Any) -> KeyInfo:
     """Make a key with a limit of which this amount is left; `None` makes a key without a limit."""
-    cap = (
-        {"limit": None}
-        if remaining is None
-        else {"limit": Decimal(500), "limit_remaining": Decimal(remaining)}
-    )
+    cap: dict[str, Any] = {"limit": None}
+    if remaining is not None:
+        cap = {"limit": Decimal(500), "limit_remaining": Decimal(remaining)}
     return KeyInfo(**{"label": "k", "usage": Decimal(1), "budgets": budgets or None, **cap, **fields})
 
 
@@ -114,7 +112,7 @@ def levels_of(checks: Iterable[KeyCheck]) -> Counter[Level]:
 
 
 def stopped_clock() -> Callable[[], datetime]:
-    """Return a wall clock that stands still: for a fake server whose day must not end in the middle of a test."""
+    """Return a wall clock that stands still, for a fake server whose day must not end during a test."""
     moment = datetime.now(UTC)
     return lambda: moment
 

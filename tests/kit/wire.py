@@ -1,4 +1,7 @@
-"""A server that speaks raw bytes on loopback: whatever a real one would never send, on demand. All times are in seconds."""
+"""A server that speaks raw bytes on loopback: whatever a real one would never send, on demand.
+
+All times are in seconds.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ if TYPE_CHECKING:
     import ssl
 
 End = Literal["keep", "close", "reset", "hang"]
-"""How a behaviour ends: keep the connection for the next request, close it, send an RST, or say nothing more until the client goes."""
+"""How a behaviour ends.
+
+It keeps the connection for the next request, closes it, sends an RST, or is silent until the client goes.
+"""
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ class Wire:
             case "close":
                 self.writer.close()
             case "reset":
-                # what was sent before must have been read: an RST throws away what lies in the other side's buffer
+                # what was sent before must have been read: an RST throws away the other side's buffer
                 await asyncio.sleep(0.01)
                 sock = self.writer.get_extra_info("socket")
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -254,7 +260,8 @@ class Server:
         self.open += 1
         number = self.connections
         try:
-            # CancelledError is stop(): a cancelled task would make asyncio.streams (3.11) report an exception of its own
+            # CancelledError is stop(): a cancelled task would make asyncio.streams (3.11) report an exception
+            # of its own
             with contextlib.suppress(
                 ConnectionError,
                 asyncio.IncompleteReadError,
@@ -271,9 +278,8 @@ class Server:
             writer.close()
             if self._server is None or not self._server.is_serving():
                 writer.transport.abort()
-            if (
-                reader.exception() is not None
-            ):  # the client has gone; asyncio.streams (3.11) wants that to be asked for
+            # the client has gone; asyncio.streams (3.11) wants that to be asked for
+            if reader.exception() is not None:
                 with contextlib.suppress(OSError):
                     await writer.wait_closed()
 
@@ -323,7 +329,7 @@ async def serving() -> AsyncGenerator[Serve, None]:
 
 @asynccontextmanager
 async def connecting() -> AsyncGenerator[Connect, None]:
-    """Make clients, without waits between tries unless they are given a policy, that are closed in the end."""
+    """Make clients, without waits between tries unless they are given a policy, and close them in the end."""
     async with AsyncExitStack() as stack:
 
         def make(server: Any, key: str | ApiKey | None = KEY, **options: Any) -> CreditsClient:

@@ -1,1 +1,1 @@
-"""Tests of `openrouter_credits._models.key`."""
+"""Tests of `openrouter_credits._models`."""

@@ -1,4 +1,4 @@
-"""`await client.status()` from end to end: it reads wallet and key, and tells what can be spent."""
+"""A look reads wallet and key at once, doubts a 0/0, and tells what can be spent."""
 
 from __future__ import annotations
 
@@ -9,25 +9,48 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 
 from openrouter_credits import (
+    APIConnectionError,
+    ApiKey,
     APITimeoutError,
+    Attempt,
     AuthenticationError,
+    Bound,
     ClientClosedError,
+    Credits,
     CreditsClient,
+    InvalidKeyError,
     InvalidResponseError,
+    KeyInfo,
     KeyStatus,
     Level,
     ManagementKeyRequiredError,
+    OpenRouterError,
     RetryPolicy,
     ServerError,
     Spendable,
     UnconfirmedCreditsError,
 )
+from openrouter_credits._status.look import assess, confirm, look, unconfirmed
+from openrouter_credits._status.spendable import spendable
 from openrouter_credits.testing import FakeBudget, FakeOpenRouter, Hang, Reply
-from tests.kit.clock import until
-from tests.kit.values import KEY, NOW, OTHER_KEY, ZERO, outcome, sample
+from tests.kit.clock import lap, until
+from tests.kit.values import (
+    DOWN,
+    FORBIDDEN,
+    KEY,
+    NOW,
+    OTHER_KEY,
+    UNAUTHORIZED,
+    ZERO,
+    key,
+    outcome,
+    sample,
+    wallet,
+)
 
 if TYPE_CHECKING:
     from aioresponses import aioresponses
@@ -38,6 +61,9 @@ pytest_plugins = ["openrouter_credits.testing.pytest"]
 
 CREDITS_URL = "https://openrouter.ai/api/v1/credits"
 KEY_URL = "https://openrouter.ai/api/v1/key"
+COUNTERS = [
+    f"{kind}usage{window}" for kind in ("", "byok_") for window in ("", "_daily", "_weekly", "_monthly")
+]
 
 
 class Stopped(datetime):
@@ -52,7 +78,7 @@ class Stopped(datetime):
 @pytest.fixture
 def _in_october(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stop the clock that `status()` reads, at NOW."""
-    monkeypatch.setattr("openrouter_credits._client.datetime", Stopped)
+    monkeypatch.setattr("openrouter_credits._status.look.datetime", Stopped)
 
 
 def paths(fake: FakeOpenRouter) -> Counter[str]:
@@ -71,7 +97,9 @@ def figures(status: KeyStatus) -> tuple[str | None, str | None, str]:
     return None if found.amount is None else str(found.amount), found.bound_by, found.certainty
 
 
-async def read(mocked: aioresponses, credits_body: bytes | object, key_body: bytes | object) -> KeyStatus:
+async def read_bodies(
+    mocked: aioresponses, credits_body: bytes | object, key_body: bytes | object
+) -> KeyStatus:
     """Read the status of two bodies; anything but bytes becomes the `data` of a body."""
     for url, body in ((CREDITS_URL, credits_body), (KEY_URL, key_body)):
         mocked.get(url, body=body if isinstance(body, bytes) else json.dumps({"data": body}).encode())
@@ -82,6 +110,396 @@ async def read(mocked: aioresponses, credits_body: bytes | object, key_body: byt
 def key_data(**fields: Any) -> dict[str, Any]:
     """Make the `data` of `/key` for a key without a limit."""
     return {"label": "sk-or-v1-0e6...1c96", "usage": 1, "limit": None, "limit_remaining": None, **fields}
+
+
+# `look()`
+
+
+OWN, MANAGER = ApiKey(KEY), ApiKey(OTHER_KEY)
+BAD_MANAGER = InvalidKeyError("The API key is blank")
+ALL = {"credits", "key"}
+Answers = dict[tuple[str, ApiKey], object]
+
+
+class ScriptedRead:
+    """Answers each path and key as a table says, after some time, and notes what it was asked for."""
+
+    def __init__(self, answers: Answers, *, seconds: dict[str, float] | None = None) -> None:
+        self.asked: list[tuple[str, ApiKey]] = []
+        self._answers = answers
+        self._seconds = seconds or {}
+
+    async def __call__(self, path: str, into: Any, key: ApiKey) -> Any:
+        """Give an answer; an exception that is no error of this package is raised."""
+        assert into is {"/credits": Credits, "/key": KeyInfo}[path]
+        self.asked.append((path, key))
+        await asyncio.sleep(self._seconds.get(path, 0))
+        answer = self._answers[path, key]
+        if isinstance(answer, BaseException) and not isinstance(answer, OpenRouterError):
+            raise answer
+        return answer
+
+
+BOTH: Answers = {("/credits", OWN): wallet("74.75"), ("/key", OWN): key("26.83")}
+MANAGED: Answers = {("/credits", MANAGER): wallet("74.75"), ("/key", OWN): key("26.83")}
+NO_WALLET: Answers = {("/credits", MANAGER): FORBIDDEN, ("/key", OWN): key("26.83")}
+ONLY_KEY: Answers = {("/key", OWN): key("26.83")}
+OWN_WALLET: Answers = {("/credits", OWN): wallet("74.75")}
+MANAGED_WALLET: Answers = {("/credits", MANAGER): wallet("74.75")}
+EMPTY: Answers = {
+    ("/credits", MANAGER): ZERO,
+    ("/key", OWN): key("26.83"),
+    ("/key", MANAGER): key(is_management_key=True),
+}
+DOUBTED: Answers = {("/credits", OWN): ZERO, ("/key", OWN): key("26.83")}
+OWN_IS_MANAGER: Answers = {("/credits", OWN): ZERO, ("/key", OWN): key(is_management_key=True)}
+
+PLANS: dict[str, tuple[Answers, ApiKey | InvalidKeyError | None, set[str], str]] = {
+    "both": (BOTH, None, ALL, "key_limit"),
+    "the wallet alone": (OWN_WALLET, None, {"credits"}, "wallet"),
+    "the key alone": (ONLY_KEY, None, {"key"}, "key_limit"),
+    "both, with a management key": (MANAGED, MANAGER, ALL, "key_limit"),
+    "the wallet alone, with a management key": (MANAGED_WALLET, MANAGER, {"credits"}, "wallet"),
+    "the key alone, with a management key": (ONLY_KEY, MANAGER, {"key"}, "key_limit"),
+    "both, with an impossible management key": (ONLY_KEY, BAD_MANAGER, ALL, "key_limit"),
+    "no wallet, with a management key": (NO_WALLET, MANAGER, ALL, "key_limit"),
+    "0/0, with a management key": (EMPTY, MANAGER, ALL, "wallet"),
+    "0/0, without a management key": (DOUBTED, None, ALL, "key_limit"),
+    "0/0, read by the key itself as a management key": (OWN_IS_MANAGER, ApiKey(KEY), ALL, "wallet"),
+}
+
+
+@pytest.mark.parametrize(("answers", "manager", "wanted", "bound_by"), PLANS.values(), ids=PLANS)
+async def test_each_request_of_a_look_is_needed(
+    answers: Answers,
+    manager: ApiKey | InvalidKeyError | None,
+    wanted: set[str],
+    bound_by: str,
+) -> None:
+    """A look reads what is wanted, each once; the reader of a 0/0 is asked for too if it is another key."""
+    read = ScriptedRead(answers)
+
+    status = await look(read, OWN, manager, wanted)
+
+    assert Counter(read.asked) == Counter(answers.keys())
+    assert status.spendable.bound_by == bound_by
+    assert status.credits in (None, *answers.values())
+    assert status.key in (None, answers.get(("/key", OWN)))
+
+
+@pytest.mark.parametrize("wanted", [ALL, {"key"}], ids=["both", "the key alone"])
+async def test_an_impossible_management_key_is_a_problem(wanted: set[str]) -> None:
+    """If the management key has impossible characters, the key is read, and the fault is a problem."""
+    status = await look(ScriptedRead(ONLY_KEY), OWN, BAD_MANAGER, wanted)
+
+    assert (status.credits, status.key, status.problems) == (None, key("26.83"), (BAD_MANAGER,))
+
+
+async def test_an_impossible_management_key_alone_is_raised() -> None:
+    """If only the wallet is wanted, a management key with impossible characters is the error."""
+    read = ScriptedRead({})
+
+    error = await outcome(look(read, OWN, BAD_MANAGER, {"credits"}))
+
+    assert (str(error), read.asked) == (str(BAD_MANAGER), [])
+
+
+async def test_a_zero_without_the_key_is_not_believed() -> None:
+    """A 0/0 is an error if only the wallet is wanted: no answer about the key can confirm it."""
+    error = await outcome(look(ScriptedRead({("/credits", OWN): ZERO}), OWN, None, {"credits"}))
+
+    assert isinstance(error, UnconfirmedCreditsError)
+    assert error.credits == ZERO
+
+
+@pytest.mark.usefixtures("_in_october")
+@pytest.mark.parametrize("answers", [BOTH, EMPTY], ids=["two requests", "three requests"])
+async def test_a_look_is_of_the_moment_when_all_is_read(answers: Answers) -> None:
+    """`checked_at` is the time, in UTC, when the last answer was there."""
+    manager = None if ("/credits", OWN) in answers else MANAGER
+
+    status = await look(ScriptedRead(answers), OWN, manager, ALL)
+
+    assert (status.checked_at, status.checked_at.tzinfo) == (NOW, UTC)
+
+
+@pytest.mark.parametrize("seconds", [{"/credits": 1.0, "/key": 2.0}, {"/credits": 2.0, "/key": 1.0}])
+async def test_wallet_and_key_are_read_at_the_same_time(seconds: dict[str, float]) -> None:
+    """Two reads of 1 s and 2 s take 2 s together, whichever is the longer one."""
+    with lap() as taken:
+        status = await look(ScriptedRead(BOTH, seconds=seconds), OWN, None, ALL)
+
+    assert (status.credits, status.key) == (wallet("74.75"), key("26.83"))
+    assert taken.elapsed == pytest.approx(2)
+
+
+async def test_the_reader_of_a_zero_is_asked_last() -> None:
+    """The request that confirms a 0/0 is sent when both others are answered."""
+    read = ScriptedRead(EMPTY, seconds={"/credits": 1.0, "/key": 2.0})
+
+    with lap() as taken:
+        await look(read, OWN, MANAGER, ALL)
+
+    assert read.asked[-1] == ("/key", MANAGER)
+    assert taken.elapsed == pytest.approx(4)
+
+
+@pytest.mark.parametrize(("fails", "seconds"), [("/credits", 1.0), ("/key", 2.0)])
+async def test_an_exception_goes_on_when_the_other_read_has_ended(fails: str, seconds: float) -> None:
+    """If one read raises, the other has ended, its clean-up included, before the exception arrives."""
+    ended = []
+
+    async def read(path: str, into: Any, key: ApiKey) -> Any:
+        if path == fails:
+            await asyncio.sleep(1)
+            raise ZeroDivisionError
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            await asyncio.sleep(3)
+            ended.append("clean-up")
+
+    before = asyncio.all_tasks()
+    with lap() as taken, pytest.raises(ZeroDivisionError):
+        await look(read, OWN, None, ALL)
+
+    assert ended == ["clean-up"]
+    assert taken.elapsed == pytest.approx(4)
+    assert asyncio.all_tasks() == before
+
+
+async def test_an_exception_while_a_zero_is_confirmed_goes_on() -> None:
+    """An exception in the request that confirms a 0/0 goes on unchanged, and nothing is left."""
+    before = asyncio.all_tasks()
+
+    with pytest.raises(ZeroDivisionError):
+        await look(ScriptedRead({**EMPTY, ("/key", MANAGER): ZeroDivisionError()}), OWN, MANAGER, ALL)
+
+    assert asyncio.all_tasks() == before
+
+
+@pytest.mark.parametrize(
+    ("seconds", "under_way"),
+    [
+        ({"/credits": 60.0, "/key": 60.0}, 2),
+        ({"/credits": 60.0, "/key": 0.0}, 1),
+        ({"/credits": 0.0, "/key": 60.0}, 1),
+    ],
+    ids=["both under way", "the wallet under way", "the key under way"],
+)
+async def test_a_cancellation_ends_both_reads(seconds: dict[str, float], under_way: int) -> None:
+    """If the caller is cancelled, each read that is under way is cancelled, and nothing is left."""
+    cancelled = []
+
+    async def read(path: str, into: Any, key: ApiKey) -> Any:
+        try:
+            return await ScriptedRead(BOTH, seconds=seconds)(path, into, key)
+        except asyncio.CancelledError:
+            cancelled.append(path)
+            raise
+
+    before = asyncio.all_tasks()
+    task = asyncio.ensure_future(look(read, OWN, None, ALL))
+    await asyncio.sleep(1)
+
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(cancelled) == under_way
+    assert asyncio.all_tasks() == before
+
+
+# `confirm()`
+
+
+async def test_a_wallet_with_figures_needs_no_confirmation() -> None:
+    """A wallet that is not 0/0 is returned as it is, without a request."""
+    read = ScriptedRead({})
+
+    assert await confirm(read, wallet("0"), OWN) == wallet("0")
+    assert read.asked == []
+
+
+async def test_a_zero_that_its_reader_confirms_is_returned() -> None:
+    """A 0/0 is returned if `/key` says that the key that read it is a management key; one request is sent."""
+    read = ScriptedRead({("/key", MANAGER): key(is_management_key=True)})
+
+    assert await confirm(read, ZERO, MANAGER) == ZERO
+    assert read.asked == [("/key", MANAGER)]
+
+
+@pytest.mark.parametrize(
+    ("reader", "reasons"), [(key(), []), (DOWN, [ServerError])], ids=["in use", "unreadable"]
+)
+async def test_a_zero_that_nothing_confirms_is_raised(
+    reader: KeyInfo | OpenRouterError, reasons: list[type[Exception]]
+) -> None:
+    """A 0/0 raises an error if `/key` does not confirm it, or cannot be read: its error is a problem."""
+    error = await outcome(confirm(ScriptedRead({("/key", OWN): reader}), ZERO, OWN))
+
+    assert isinstance(error, UnconfirmedCreditsError)
+    assert (error.credits, [type(problem) for problem in error.problems]) == (ZERO, reasons)
+
+
+# `assess()`
+
+
+UNKNOWN = Spendable(None, None, None, "unknown")
+NOTHING = Spendable(Decimal(0), "wallet", None, "complete")
+
+
+@pytest.mark.parametrize(
+    ("credits_", "info", "seen", "certainty", "problems"),
+    [
+        (wallet("74.75"), key("26.83"), (True, True), "complete", []),
+        (wallet("74.75"), None, (True, False), "at_most", []),
+        (None, key("26.83"), (False, True), "at_most", []),
+        (None, key(), (False, True), "unknown", []),
+        (FORBIDDEN, key("26.83"), (False, True), "at_most", [FORBIDDEN]),
+        (wallet("74.75"), DOWN, (True, False), "at_most", [DOWN]),
+    ],
+)
+def test_either_may_be_missing_without_hiding_the_other(
+    credits_: Credits | OpenRouterError | None,
+    info: KeyInfo | OpenRouterError | None,
+    seen: tuple[bool, bool],
+    certainty: str,
+    problems: list[OpenRouterError],
+) -> None:
+    """A status holds the wallet or the key that was read, and in `problems` the error of the other one."""
+    result = assess(credits_, info, reader=None, now=NOW)
+
+    assert (result.credits, result.key) == (credits_ if seen[0] else None, info if seen[1] else None)
+    assert result.spendable == spendable(result.credits, result.key, NOW)
+    assert (result.spendable.certainty, list(result.problems), result.checked_at) == (
+        certainty,
+        problems,
+        NOW,
+    )
+
+
+@pytest.mark.parametrize(
+    ("credits_", "info", "raised", "problems"),
+    [
+        (DOWN, UNAUTHORIZED, AuthenticationError, [ServerError]),
+        (UNAUTHORIZED, DOWN, ServerError, [AuthenticationError]),
+        (ZERO, UNAUTHORIZED, AuthenticationError, [UnconfirmedCreditsError]),
+        (None, UNAUTHORIZED, AuthenticationError, []),
+        (FORBIDDEN, None, ManagementKeyRequiredError, []),
+        (ZERO, None, UnconfirmedCreditsError, []),
+    ],
+)
+def test_nothing_readable_is_an_error(
+    credits_: Credits | OpenRouterError | None,
+    info: OpenRouterError | None,
+    raised: type[OpenRouterError],
+    problems: list[type[OpenRouterError]],
+) -> None:
+    """If nothing was read, the key's error is raised, with the wallet's, if any, in its problems."""
+    with pytest.raises(raised) as caught:
+        assess(credits_, info, reader=info, now=NOW)
+
+    assert type(caught.value) is raised
+    assert [type(problem) for problem in caught.value.problems] == problems
+
+
+def test_an_error_that_many_keys_share_is_not_changed() -> None:
+    """An error that many keys share is copied before it is raised, so that each has its own problems."""
+    shared = APIConnectionError("Could not connect")
+
+    for _ in range(2):
+        with pytest.raises(APIConnectionError) as caught:
+            assess(FORBIDDEN, shared, reader=None, now=NOW)
+        assert [str(problem) for problem in caught.value.problems] == [str(FORBIDDEN)]
+        assert str(caught.value) == str(shared)
+
+    assert (shared.problems, shared.__traceback__, FORBIDDEN.problems) == ((), None, ())
+
+
+def test_an_unconfirmed_zero_is_no_amount() -> None:
+    """A 0/0 that nothing confirms is a problem that holds the figures, and it bounds nothing."""
+    used = key(usage=Decimal("3.17"))
+
+    result = assess(ZERO, used, reader=used, now=NOW)
+
+    assert (result.credits, result.spendable) == (None, UNKNOWN)
+    (problem,) = result.problems
+    assert isinstance(problem, UnconfirmedCreditsError)
+    assert problem.credits == ZERO
+    assert result.level() is Level.UNKNOWN
+
+
+def test_a_confirmed_zero_is_an_amount() -> None:
+    """A 0/0 that was read with a management key is exactly $0."""
+    result = assess(ZERO, key("5"), reader=key(is_management_key=True), now=NOW)
+
+    assert (result.credits, result.spendable, result.problems) == (ZERO, NOTHING, ())
+    assert result.level() is Level.DEPLETED
+
+
+def test_the_reader_is_looked_at_only_for_a_zero() -> None:
+    """A spent wallet, which is not 0/0, is believed whatever `/key` says of the key that read it."""
+    results = [assess(wallet("0"), key(), reader=reader, now=NOW) for reader in (None, DOWN, key())]
+
+    assert [result.spendable for result in results] == [NOTHING] * 3
+
+
+NO_USE: dict[str, Any] = dict.fromkeys(COUNTERS, Decimal(0))
+UNUSED = key(is_free_tier=True, **NO_USE)
+
+
+@pytest.mark.parametrize(
+    ("reader", "confirmed"),
+    [
+        (None, False),
+        (DOWN, False),
+        (key(is_management_key=True), True),
+        (UNUSED, True),
+        (key(usage=Decimal(0), is_free_tier=True), True),
+        (attrs.evolve(UNUSED, is_free_tier=False), False),
+        (attrs.evolve(UNUSED, is_free_tier=None), False),
+    ],
+    ids=[
+        "no reader",
+        "unreadable",
+        "management key",
+        "unused",
+        "unused, without periods",
+        "has paid",
+        "may have paid",
+    ],
+)
+def test_a_zero_needs_a_key_that_bears_it_out(
+    reader: KeyInfo | OpenRouterError | None, confirmed: bool
+) -> None:
+    """A management key confirms a 0/0, as does a key of an account that never paid nor used anything."""
+    doubt = unconfirmed(ZERO, reader)
+
+    assert (doubt is None) is confirmed
+    assert confirmed or (isinstance(doubt, UnconfirmedCreditsError) and doubt.credits == ZERO)
+
+
+def test_any_use_belies_a_zero() -> None:
+    """A single counter of use above 0, for whatever period, leaves a 0/0 unconfirmed."""
+    used: dict[str, dict[str, Any]] = {counter: {counter: Decimal("1E-9")} for counter in COUNTERS}
+
+    ignored = [
+        counter for counter in COUNTERS if unconfirmed(ZERO, attrs.evolve(UNUSED, **used[counter])) is None
+    ]
+
+    assert ignored == []
+
+
+def test_a_doubt_tells_why_the_key_could_not_be_asked() -> None:
+    """A doubted 0/0 holds the error of `/key` without its attempts, which would pin memory."""
+    down = ServerError("Service temporarily unavailable", status=503)
+    down.attempts = (Attempt(DOWN, status=503, elapsed=0.25, waited=0.0),)
+
+    doubt = unconfirmed(ZERO, down)
+
+    assert doubt is not None
+    assert [(type(problem), problem.attempts) for problem in doubt.problems] == [(ServerError, ())]
 
 
 # A wallet that may not be read
@@ -213,7 +631,7 @@ async def test_a_free_tier_that_is_not_said_bears_nothing_out(
     absent: dict[str, Any], mocked: aioresponses
 ) -> None:
     """A 0/0 is not believed if `is_free_tier` is missing or anything but JSON true."""
-    status = await read(mocked, sample("credits-unconfirmed-zero"), key_data(usage=0, **absent))
+    status = await read_bodies(mocked, sample("credits-unconfirmed-zero"), key_data(usage=0, **absent))
 
     assert (figures(status), problems(status)) == ((None, None, "unknown"), [UnconfirmedCreditsError])
 
@@ -269,7 +687,7 @@ async def test_the_smallest_bound_binds(mocked: aioresponses) -> None:
     """The smallest bound, here a workspace budget, is the amount, and the sentence names its reset."""
     key = json.loads(sample("key-2026-10"))["data"] | {"limit_remaining": 60}
 
-    status = await read(mocked, sample("credits-spec"), key)
+    status = await read_bodies(mocked, sample("credits-spec"), key)
 
     assert status.spendable == Spendable(
         Decimal("11.75"), "workspace", datetime(2026, 10, 26, tzinfo=UTC), "complete"
@@ -278,6 +696,33 @@ async def test_the_smallest_bound_binds(mocked: aioresponses) -> None:
         status.explain() == "$11.75 left until Monday 00:00 UTC: the workspace budget binds (wallet: $74.75)."
     )
     assert (status.checked_at, status.level(), status.level(warn=12)) == (NOW, Level.OK, Level.LOW)
+
+
+@pytest.mark.usefixtures("_in_october")
+async def test_all_bounds_of_a_recorded_body_are_listed(mocked: aioresponses) -> None:
+    """A status lists the wallet, the key's limit and the budgets, each as its body has it."""
+    status = await read_bodies(mocked, sample("credits-spec"), sample("key-2026-10"))
+
+    assert list(status.spendable.bounds) == [
+        Bound("wallet", Decimal("74.75"), Decimal("100.5"), Decimal("25.75")),
+        Bound(
+            "key_limit",
+            Decimal("454.542594979"),
+            Decimal(500),
+            Decimal("45.457405021"),
+            "monthly",
+            datetime(2026, 11, 1, tzinfo=UTC),
+        ),
+        Bound(
+            "workspace",
+            Decimal("11.75"),
+            Decimal(60),
+            Decimal("48.25"),
+            "weekly",
+            datetime(2026, 10, 26, tzinfo=UTC),
+            binds=True,
+        ),
+    ]
 
 
 @pytest.mark.usefixtures("_in_october")
@@ -318,7 +763,7 @@ async def test_a_tie_is_the_keys_limit(mocked: aioresponses) -> None:
         for scope in ("workspace", "key_limit")
     ]
 
-    status = await read(
+    status = await read_bodies(
         mocked,
         sample("credits-spec"),
         key_data(limit=10, limit_remaining=5, limit_reset="monthly", budgets=budgets),
@@ -345,7 +790,7 @@ async def test_a_debt_stays_a_debt(fake_openrouter: FakeOpenRouter, connect: Con
 @pytest.mark.usefixtures("_in_october")
 async def test_a_cap_below_zero_binds(mocked: aioresponses) -> None:
     """A limit overdrawn by requests under way is a negative amount, and DEPLETED."""
-    status = await read(mocked, sample("credits-spec"), sample("key-over-limit"))
+    status = await read_bodies(mocked, sample("credits-spec"), sample("key-over-limit"))
 
     assert status.spendable == Spendable(
         Decimal("-0.204117"), "key_limit", datetime(2026, 10, 22, tzinfo=UTC), "complete"
@@ -363,7 +808,7 @@ async def test_a_cap_below_zero_binds(mocked: aioresponses) -> None:
 @pytest.mark.usefixtures("_in_october")
 async def test_the_window_is_not_the_lifetime(mocked: aioresponses) -> None:
     """A monthly limit of $500 with $454.54 left has used $45.46, whatever the lifetime usage of $433.29."""
-    status = await read(mocked, {"total_credits": 1000, "total_usage": 0}, sample("key-monthly-cap"))
+    status = await read_bodies(mocked, {"total_credits": 1000, "total_usage": 0}, sample("key-monthly-cap"))
 
     assert figures(status) == ("454.542594979", "key_limit", "complete")
     assert status.key is not None
@@ -376,7 +821,7 @@ async def test_the_window_is_not_the_lifetime(mocked: aioresponses) -> None:
 
 async def test_the_shape_of_2025_is_read(mocked: aioresponses) -> None:
     """A `/key` body of 2025, without periods, expiry and budgets, is read: these fields are None, not 0."""
-    status = await read(mocked, sample("credits-integer"), sample("key-2025"))
+    status = await read_bodies(mocked, sample("credits-integer"), sample("key-2025"))
 
     assert (figures(status), problems(status)) == (("3.31088086", "wallet", "complete"), [])
     assert status.key is not None
@@ -408,7 +853,7 @@ async def test_whole_numbers_are_read_however_they_are_written(mocked: aiorespon
     """An amount may be written as an integer, and a count as `10.0`."""
     quota = {"limit": 50, "used": 10.0, "remaining": 40.0}
 
-    status = await read(
+    status = await read_bodies(
         mocked, b'{"data":{"total_credits":5,"total_usage":2.0}}', key_data(free_model_daily_requests=quota)
     )
 
@@ -430,7 +875,7 @@ async def test_unknown_words_are_kept_and_counted(mocked: aioresponses) -> None:
     ]
     key = key_data(limit=10, limit_remaining=8, limit_reset="fortnightly", budgets=budgets)
 
-    status = await read(mocked, sample("credits-spec"), key)
+    status = await read_bodies(mocked, sample("credits-spec"), key)
 
     assert status.spendable == Spendable(Decimal(7), "galaxy_\x1b[2J", None, "complete")
     assert status.key is not None
@@ -440,7 +885,7 @@ async def test_unknown_words_are_kept_and_counted(mocked: aioresponses) -> None:
 
 async def test_a_label_is_what_the_server_says(mocked: aioresponses) -> None:
     """A label that looks like markup is kept unchanged."""
-    status = await read(mocked, sample("credits-spec"), key_data(label="[bold red]"))
+    status = await read_bodies(mocked, sample("credits-spec"), key_data(label="[bold red]"))
 
     assert status.key is not None
     assert status.key.label == "[bold red]"
@@ -448,17 +893,17 @@ async def test_a_label_is_what_the_server_says(mocked: aioresponses) -> None:
 
 async def test_a_float_adds_no_noise(mocked: aioresponses) -> None:
     """Amounts are subtracted as the body writes them: 100.3 - 56.671895005 is exactly 43.628104995."""
-    status = await read(mocked, sample("credits-noise"), key_data())
+    status = await read_bodies(mocked, sample("credits-noise"), key_data())
 
     assert figures(status) == ("43.628104995", "wallet", "complete")
 
 
 async def test_a_null_is_not_a_zero(mocked: aioresponses) -> None:
     """A wallet with a null amount counts as unread, and so does a key whose limit has a null remainder."""
-    no_wallet = await read(
+    no_wallet = await read_bodies(
         mocked, {"total_credits": None, "total_usage": 0}, key_data(limit=10, limit_remaining=7)
     )
-    no_cap = await read(mocked, sample("credits-spec"), key_data(limit=10, limit_remaining=None))
+    no_cap = await read_bodies(mocked, sample("credits-spec"), key_data(limit=10, limit_remaining=None))
 
     assert [problems(status) for status in (no_wallet, no_cap)] == [[InvalidResponseError]] * 2
     assert [figures(status) for status in (no_wallet, no_cap)] == [
@@ -473,7 +918,7 @@ async def test_a_null_is_not_a_zero(mocked: aioresponses) -> None:
 
 async def test_an_expired_key_is_invalid(mocked: aioresponses) -> None:
     """A key past its `expires_at` is INVALID, although its wallet was read."""
-    status = await read(mocked, sample("credits-spec"), key_data(expires_at="2025-12-31T23:59:59Z"))
+    status = await read_bodies(mocked, sample("credits-spec"), key_data(expires_at="2025-12-31T23:59:59Z"))
 
     assert (figures(status)[0], status.level()) == ("74.75", Level.INVALID)
     assert status.explain() == "The key has expired: 31 December 2025 23:59 UTC."

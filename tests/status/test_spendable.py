@@ -2,53 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 import pickle
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Context, Decimal, localcontext
 from typing import Any
 
 import attrs
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from openrouter_credits import (
-    APIConnectionError,
-    Attempt,
-    AuthenticationError,
-    Budget,
-    Credits,
-    KeyInfo,
-    KeyStatus,
-    Level,
-    ManagementKeyRequiredError,
-    OpenRouterError,
-    ServerError,
-    Spendable,
-    UnconfirmedCreditsError,
-)
-from openrouter_credits._status.spendable import assess, spendable, unconfirmed
-from tests.kit.values import (
-    DOWN,
-    FORBIDDEN,
-    HARSH,
-    LENIENT,
-    MONDAY,
-    NOVEMBER,
-    NOW,
-    UNAUTHORIZED,
-    ZERO,
-    budget,
-    key,
-    wallet,
-)
-
-COUNTERS = [
-    f"{kind}usage{window}" for kind in ("", "byok_") for window in ("", "_daily", "_weekly", "_monthly")
-]
+from openrouter_credits import Bound, Budget, Credits, KeyInfo, Spendable
+from openrouter_credits._status.spendable import spendable
+from tests.kit.values import HARSH, LENIENT, MONDAY, NOVEMBER, NOW, budget, key, wallet
+from tests.status._drawn import AMOUNTS, BUDGETS, WALLETS, keys
 
 
 def complete(amount: str, bound_by: str, resets_at: datetime | None = None) -> Spendable:
@@ -64,21 +33,11 @@ def at_most(amount: str, bound_by: str, resets_at: datetime | None = None) -> Sp
 UNKNOWN = Spendable(None, None, None, "unknown")
 
 
-def status(
-    amount: str | None, certainty: Any = "complete", *problems: OpenRouterError, info: KeyInfo | None = None
-) -> KeyStatus:
-    """Make a status with this amount and certainty."""
-    number = None if amount is None else Decimal(amount)
-    return KeyStatus(
-        info, None, Spendable(number, None if number is None else "wallet", None, certainty), problems, NOW
-    )
-
-
 # Two amounts that differ by less than 1E-26; the cap has more digits than the default context keeps
 LONG_WALLET = Credits(Decimal(1), Decimal("-1E-27"))
 LONG_CAP = key("1.0000000000000000000000000001")
 
-BOUNDS = {
+AMOUNTS_LEFT = {
     "nothing known": (None, None, UNKNOWN),
     "no cap, wallet unread": (None, key(), UNKNOWN),
     "wallet alone": (wallet("74.75"), None, at_most("74.75", "wallet")),
@@ -157,6 +116,11 @@ BOUNDS = {
         key("5", budget("key_limit", "5.00", MONDAY), limit_reset="monthly"),
         complete("5", "key_limit", NOVEMBER),
     ),
+    "tie of a budget and a later one that is the key's limit": (
+        wallet("74.75"),
+        key(None, budget("member", "5", MONDAY), budget("key_limit", "5", NOVEMBER)),
+        complete("5", "key_limit", NOVEMBER),
+    ),
     "tie of budgets": (
         wallet("74.75"),
         key(None, budget("member", "5", NOVEMBER), budget("workspace", "5", MONDAY)),
@@ -180,7 +144,7 @@ BOUNDS = {
 }
 
 
-@pytest.mark.parametrize(("credits_", "info", "expected"), BOUNDS.values(), ids=BOUNDS)
+@pytest.mark.parametrize(("credits_", "info", "expected"), AMOUNTS_LEFT.values(), ids=AMOUNTS_LEFT)
 def test_the_smallest_known_bound_is_what_can_be_spent(
     credits_: Credits | None, info: KeyInfo | None, expected: Spendable
 ) -> None:
@@ -204,24 +168,12 @@ def live_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
 @pytest.mark.parametrize(
     ("zone", "reset", "now", "expected"),
     [
-        (
-            "Pacific/Kiritimati",
-            "daily",
-            "2027-12-31T23:59:59",
-            "2028-01-01",
-        ),  # 14 hours before UTC: it is the new year there
-        (
-            "Etc/GMT+12",
-            "weekly",
-            "2026-12-28T00:00",
-            "2027-01-04",
-        ),  # 12 hours behind UTC: it is still Sunday there
-        (
-            "America/New_York",
-            "monthly",
-            "2026-11-01T06:30",
-            "2026-12-01",
-        ),  # in the hour that the clocks repeat
+        # 14 hours before UTC: it is the new year there
+        ("Pacific/Kiritimati", "daily", "2027-12-31T23:59:59", "2028-01-01"),
+        # 12 hours behind UTC: it is still Sunday there
+        ("Etc/GMT+12", "weekly", "2026-12-28T00:00", "2027-01-04"),
+        # in the hour that the clocks repeat
+        ("America/New_York", "monthly", "2026-11-01T06:30", "2026-12-01"),
     ],
 )
 def test_a_cap_is_renewed_at_midnight_utc(
@@ -239,38 +191,201 @@ def test_a_cap_is_renewed_at_midnight_utc(
     )
 
 
-# Properties of all amounts
+# `bounds`
 
 
-AMOUNTS = st.builds(
-    lambda digits, exponent: Decimal(digits).scaleb(-exponent),
-    st.integers(-(10**9), 10**9),
-    st.integers(0, 9),
-)
-WALLETS = st.builds(Credits, AMOUNTS, AMOUNTS)
-TIMES = st.none() | st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - `timezones` adds the zone
-BUDGETS = st.builds(
-    Budget,
-    st.sampled_from(["workspace", "member", "api_key", "key_limit", "galaxy"]),
-    remaining_usd=st.none() | AMOUNTS,
-    resets_at=TIMES,
-)
+WALLET_BOUND = Bound("wallet", Decimal("74.75"), Decimal("100.5"), Decimal("25.75"))
+"""The bound of `wallet("74.75")`."""
+CAP_BOUND = Bound("key_limit", Decimal("26.83"), Decimal(500), Decimal("473.17"), "monthly", NOVEMBER)
+"""The bound of `CAPPED`."""
+CAPPED = key("26.83", limit_reset="monthly")
 
 
-@st.composite
-def keys(draw: st.DrawFn, *, manages: bool | None = None) -> KeyInfo:
-    """Draw a key with any limit, window, kind and budgets."""
-    limit = draw(st.none() | AMOUNTS)
-    return KeyInfo(
-        label="k",
-        usage=draw(AMOUNTS),
-        limit=limit,
-        limit_remaining=draw(AMOUNTS if limit is not None else st.none() | AMOUNTS),
-        limit_reset=draw(st.sampled_from([None, "daily", "weekly", "monthly", "fortnightly"])),
-        is_management_key=draw(st.sampled_from([None, False, True])) if manages is None else manages,
-        budgets=draw(st.none() | st.lists(BUDGETS, max_size=3).map(tuple)),
-        effective_budget=draw(st.none() | BUDGETS),
+def binding(bound: Bound) -> Bound:
+    """Return this bound as the one that binds."""
+    return attrs.evolve(bound, binds=True)
+
+
+def own_budget(remaining: str | None) -> Budget:
+    """Make a weekly budget that is the key's own limit."""
+    return Budget(
+        "key_limit",
+        limit_usd=Decimal(50),
+        spend_usd=Decimal(20),
+        remaining_usd=None if remaining is None else Decimal(remaining),
+        reset_interval="weekly",
+        resets_at=MONDAY,
     )
+
+
+def own_bound(remaining: str) -> Bound:
+    """Make the bound of such a budget, which binds."""
+    return Bound("key_limit", Decimal(remaining), Decimal(50), Decimal(20), "weekly", MONDAY, binds=True)
+
+
+BOUNDS: dict[str, tuple[Credits | None, KeyInfo | None, tuple[Bound, ...]]] = {
+    "nothing known": (None, None, ()),
+    "no cap, wallet unread": (None, key(), ()),
+    "wallet alone": (wallet("74.75"), None, (binding(WALLET_BOUND),)),
+    "no cap": (wallet("74.75"), key(), (binding(WALLET_BOUND),)),
+    "wallet overdrawn": (
+        wallet("-2.75"),
+        None,
+        (Bound("wallet", Decimal("-2.75"), Decimal("100.5"), Decimal("103.25"), binds=True),),
+    ),
+    "cap alone": (None, CAPPED, (binding(CAP_BOUND),)),
+    "cap of an unknown window": (
+        None,
+        key("5", limit_reset="fortnightly"),
+        (Bound("key_limit", Decimal(5), Decimal(500), Decimal(495), "fortnightly", None, binds=True),),
+    ),
+    "cap below wallet": (wallet("74.75"), CAPPED, (WALLET_BOUND, binding(CAP_BOUND))),
+    "cap above wallet": (
+        wallet("5"),
+        CAPPED,
+        (Bound("wallet", Decimal(5), Decimal("100.5"), Decimal("95.5"), binds=True), CAP_BOUND),
+    ),
+    "wallet, cap and budgets": (
+        wallet("74.75"),
+        key(
+            "26.83",
+            Budget("workspace", Decimal(60), Decimal("48.25"), Decimal("11.75"), "weekly", MONDAY),
+            budget("member", "20", NOVEMBER),
+            limit_reset="monthly",
+        ),
+        (
+            WALLET_BOUND,
+            CAP_BOUND,
+            Bound("workspace", Decimal("11.75"), Decimal(60), Decimal("48.25"), "weekly", MONDAY, binds=True),
+            Bound("member", Decimal(20), resets_at=NOVEMBER),
+        ),
+    ),
+    "budgets keep the order of the answer": (
+        None,
+        key(None, budget("member", "3"), budget("galaxy", "1"), budget("workspace", "2")),
+        (
+            Bound("member", Decimal(3)),
+            Bound("galaxy", Decimal(1), binds=True),
+            Bound("workspace", Decimal(2)),
+        ),
+    ),
+    "budgets of one scope": (
+        None,
+        key(None, budget("member", "3"), budget("member", "2")),
+        (Bound("member", Decimal(3)), Bound("member", Decimal(2), binds=True)),
+    ),
+    "tie": (
+        wallet("74.75"),
+        key("74.75", budget("member", "74.75")),
+        (
+            binding(WALLET_BOUND),
+            Bound("key_limit", Decimal("74.75"), Decimal(500), Decimal("425.25")),
+            Bound("member", Decimal("74.75")),
+        ),
+    ),
+    "budget without remaining_usd": (
+        wallet("74.75"),
+        key(None, Budget("member", Decimal(9), Decimal(5)), budget("workspace", None)),
+        (binding(WALLET_BOUND),),
+    ),
+    "effective budget, if there are no budgets": (
+        None,
+        key("26.83", effective_budget=budget("workspace", "11.75", MONDAY), limit_reset="monthly"),
+        (CAP_BOUND, Bound("workspace", Decimal("11.75"), resets_at=MONDAY, binds=True)),
+    ),
+    "effective budget that is the key's limit": (
+        None,
+        key("26.83", effective_budget=budget("key_limit", "26.83"), limit_reset="monthly"),
+        (binding(CAP_BOUND),),
+    ),
+    "effective budget without remaining_usd": (
+        None,
+        key("26.83", effective_budget=budget("workspace", None), limit_reset="monthly"),
+        (binding(CAP_BOUND),),
+    ),
+    "effective budget beside budgets": (
+        None,
+        key(None, budget("member", "20"), effective_budget=budget("workspace", "11.75")),
+        (Bound("member", Decimal(20), binds=True),),
+    ),
+    "effective budget beside an empty list of budgets": (
+        None,
+        key(budgets=(), effective_budget=budget("workspace", "11.75")),
+        (),
+    ),
+    "own budget above the cap": (
+        None,
+        attrs.evolve(CAPPED, budgets=(own_budget("30"),)),
+        (binding(CAP_BOUND),),
+    ),
+    "own budget like the cap": (
+        None,
+        attrs.evolve(CAPPED, budgets=(own_budget("26.830"),)),
+        (binding(CAP_BOUND),),
+    ),
+    "own budget below the cap": (
+        None,
+        attrs.evolve(CAPPED, budgets=(own_budget("20"),)),
+        (own_bound("20"),),
+    ),
+    "own budget without a cap": (None, key(None, own_budget("30")), (own_bound("30"),)),
+    "own budget without remaining_usd": (
+        None,
+        attrs.evolve(CAPPED, budgets=(own_budget(None),)),
+        (binding(CAP_BOUND),),
+    ),
+    "two own budgets": (None, key(None, own_budget("30"), own_budget("20")), (own_bound("20"),)),
+    "own budget behind others": (
+        wallet("74.75"),
+        key(None, budget("member", "40"), own_budget("30")),
+        (WALLET_BOUND, own_bound("30"), Bound("member", Decimal(40))),
+    ),
+    "management key": (
+        wallet("74.75"),
+        key("5", budget("workspace", "3"), is_management_key=True, effective_budget=budget("member", "1")),
+        (binding(WALLET_BOUND),),
+    ),
+    "management key, wallet unread": (None, key("5", budget("workspace", "3"), is_management_key=True), ()),
+}
+
+
+@pytest.mark.parametrize(("credits_", "info", "expected"), BOUNDS.values(), ids=BOUNDS)
+def test_the_bounds_are_the_wallet_the_keys_limit_and_the_budgets(
+    credits_: Credits | None, info: KeyInfo | None, expected: tuple[Bound, ...]
+) -> None:
+    """The bounds are the wallet, the key's limit, once, and the budgets; the smallest binds."""
+    assert spendable(credits_, info, NOW).bounds == expected
+
+
+@pytest.mark.parametrize(("credits_", "info", "_"), BOUNDS.values(), ids=BOUNDS)
+def test_the_amount_is_that_of_the_bound_that_binds(
+    credits_: Credits | None, info: KeyInfo | None, _: object
+) -> None:
+    """Exactly one of the bounds binds; its remainder, name and reset are those of the amount."""
+    found = spendable(credits_, info, NOW)
+
+    binding = [(bound.remaining, bound.name, bound.resets_at) for bound in found.bounds if bound.binds]
+    expected = [] if found.amount is None else [(found.amount, found.bound_by, found.resets_at)]
+    assert binding == expected
+    assert (found.amount is None) is (found.bounds == ())
+
+
+def test_a_bound_is_a_value() -> None:
+    """A bound is frozen and equal by value; only its name and what remains of it are required."""
+    bound = Bound("wallet", Decimal(1))
+
+    assert bound == Bound("wallet", Decimal("1.0"), None, None, None, None, binds=False)
+    assert pickle.loads(pickle.dumps(bound)) == bound
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        bound.binds = True  # type: ignore[misc]  # mypy knows that a bound is frozen
+
+
+def test_an_amount_that_is_made_by_hand_has_no_bounds() -> None:
+    """An amount that a program makes for its own tests has no bounds unless it lists them."""
+    assert complete("5", "wallet").bounds == ()
+
+
+# Properties of all amounts
 
 
 def bounds_of(credits_: Credits | None, info: KeyInfo | None) -> list[tuple[str, Decimal]]:
@@ -278,16 +393,16 @@ def bounds_of(credits_: Credits | None, info: KeyInfo | None) -> list[tuple[str,
     bounds = [] if credits_ is None else [("wallet", credits_.remaining)]
     if info is None or info.is_management_key is True:
         return bounds
+    budgets = info.budgets
+    if budgets is None:
+        budgets = () if info.effective_budget is None else (info.effective_budget,)
+    others = [(each.scope, each.remaining_usd) for each in budgets if each.remaining_usd is not None]
+    own = [remaining for scope, remaining in others if scope == "key_limit"]
     if info.limit is not None and info.limit_remaining is not None:
-        bounds.append(("key_limit", info.limit_remaining))
-    budgets = (
-        info.budgets
-        if info.budgets is not None
-        else [info.effective_budget]
-        if info.effective_budget is not None
-        else []
-    )
-    return bounds + [(each.scope, each.remaining_usd) for each in budgets if each.remaining_usd is not None]
+        own.append(info.limit_remaining)
+    if own:
+        bounds.append(("key_limit", min(own)))
+    return bounds + [each for each in others if each[0] != "key_limit"]
 
 
 def height(found: Spendable) -> Decimal:
@@ -296,17 +411,16 @@ def height(found: Spendable) -> Decimal:
 
 
 @given(st.none() | WALLETS, st.none() | keys())
-def test_the_amount_is_a_known_bound_and_never_above_another(
-    credits_: Credits | None, info: KeyInfo | None
-) -> None:
-    """The amount is the smallest known bound, and `bound_by` is the name of that bound."""
+def test_the_amount_is_the_smallest_of_its_bounds(credits_: Credits | None, info: KeyInfo | None) -> None:
+    """Of all bounds, which have the order of precedence, the first that leaves least is the amount."""
     found = spendable(credits_, info, NOW)
 
-    bounds = bounds_of(credits_, info)
-    assert all(height(found) <= bound for _, bound in bounds)
-    assert found.amount is None or (found.bound_by, found.amount) == next(
-        each for each in bounds if each[1] == found.amount
-    )
+    assert [(bound.name, bound.remaining) for bound in found.bounds] == bounds_of(credits_, info)
+    assert found.amount == min((bound.remaining for bound in found.bounds), default=None)
+    assert all(height(found) <= bound.remaining for bound in found.bounds)
+    smallest = next((bound for bound in found.bounds if bound.remaining == found.amount), None)
+    assert [bound for bound in found.bounds if bound.binds] == ([] if smallest is None else [smallest])
+    assert found.bound_by == (None if smallest is None else smallest.name)
 
 
 @given(st.none() | WALLETS, st.none() | keys())
@@ -390,7 +504,8 @@ def test_an_amount_is_covered_or_not_or_nobody_knows(
     amount: str | None, certainty: Any, wanted: Any, expected: bool | None
 ) -> None:
     """covers() says yes or no of an exact amount, no or None of an upper bound, None of no amount."""
-    found = status(amount, certainty).spendable
+    bound_by = None if amount is None else "wallet"
+    found = Spendable(None if amount is None else Decimal(amount), bound_by, None, certainty)
 
     assert found.covers(wanted) is expected
 
@@ -406,345 +521,23 @@ def test_whatever_covers_more_covers_less(amount: Decimal, one: Decimal, other: 
     assert bound.covers(one) is (None if exact.covers(one) else False)
 
 
-class PeculiarFloat(float):
-    """A float whose repr names its type, as numpy's floats have it."""
-
-    def __repr__(self) -> str:
-        return f"np.float64({float.__repr__(self)})"
-
-
-def test_a_float_is_what_it_prints_however_its_kind_shows_itself() -> None:
-    """A subclass of float with its own repr, as numpy has, is read as the decimal of that float."""
-    found = complete("0.1", "wallet")
-
-    assert (found.covers(PeculiarFloat(0.1)), found.covers(PeculiarFloat(0.2))) == (True, False)
-
-
-WRONG_AMOUNTS = {
-    "None": (None, TypeError),
-    "a bool": (True, TypeError),
-    "bytes": (b"5", TypeError),
-    "a complex number": (5j, TypeError),
-    "an empty text": ("", ValueError),
-    "a price": ("$5", ValueError),
-    "NaN as text": ("nan", ValueError),
-    "NaN as a float": (float("nan"), ValueError),
-    "NaN that signals": (Decimal("sNaN"), ValueError),
-    "an infinite float": (float("inf"), ValueError),
-    "a negative infinity": (Decimal("-Infinity"), ValueError),
-}
-
-
-@pytest.mark.parametrize(("amount", "kind"), WRONG_AMOUNTS.values(), ids=WRONG_AMOUNTS)
-def test_what_is_no_number_of_dollars_is_refused(amount: Any, kind: type[Exception]) -> None:
-    """An amount that is no finite number raises an error, as NaN compares false with everything."""
-    with pytest.raises(kind, match="an amount is a"):
-        status("5").spendable.covers(amount)
-
-
-PLACES: dict[str, Callable[[Any], object]] = {
-    "covers": status("5").spendable.covers,
-    "covers, no amount known": status(None, "unknown").spendable.covers,
-    "warn": lambda amount: status("5").level(warn=amount),
-    "critical": lambda amount: status("5").level(critical=amount),
-    "level of an invalid key": lambda amount: status(None, "unknown", UNAUTHORIZED).level(amount, amount),
-}
-
-
-@pytest.mark.parametrize("ask", PLACES.values(), ids=PLACES)
-def test_each_amount_is_validated(ask: Callable[[Any], object]) -> None:
-    """covers() and both thresholds of level() refuse NaN, even if the outcome does not depend on them."""
+@pytest.mark.parametrize("found", [complete("5", "wallet"), at_most("5", "wallet"), UNKNOWN])
+def test_each_wanted_amount_is_validated(found: Spendable) -> None:
+    """covers() refuses NaN, even if no amount is known that it could be compared with."""
     with pytest.raises(ValueError, match="an amount is a"):
-        ask(float("nan"))
+        found.covers(float("nan"))
 
 
 @pytest.mark.parametrize("context", [HARSH, LENIENT], ids=["harsh", "lenient"])
-def test_a_threshold_is_read_alike_in_any_decimal_context(context: Context) -> None:
-    """In any decimal context the float 0.1 is read as a tenth, and text that is no number is refused."""
+def test_an_amount_is_covered_alike_in_any_decimal_context(context: Context) -> None:
+    """covers() reads the float 0.1 as a tenth in any decimal context."""
     with localcontext(context):
         assert complete("0.1", "wallet").covers(0.1) is True
 
-        with pytest.raises(ValueError, match="an amount is a"):
-            status("5").spendable.covers("five")
 
+def test_an_amount_is_frozen() -> None:
+    """No field of an amount can be changed."""
+    found = complete("5", "wallet")
 
-# Levels
-
-BADNESS = [Level.OK, Level.LOW, Level.CRITICAL, Level.DEPLETED]
-
-
-@pytest.mark.parametrize(
-    ("amount", "certainty", "problems", "expected"),
-    [
-        ("10", "complete", [], Level.OK),
-        ("9.999", "complete", [], Level.LOW),
-        ("5", "complete", [], Level.LOW),
-        ("4.999999999", "complete", [], Level.CRITICAL),
-        ("0.000000001", "complete", [], Level.CRITICAL),
-        ("0", "complete", [], Level.DEPLETED),
-        ("-2.75", "complete", [], Level.DEPLETED),
-        ("100", "at_most", [FORBIDDEN], Level.UNKNOWN),
-        ("100", "at_most", [], Level.OK),
-        ("9.99", "at_most", [FORBIDDEN], Level.LOW),
-        ("3", "at_most", [FORBIDDEN], Level.CRITICAL),
-        ("0", "at_most", [FORBIDDEN], Level.DEPLETED),
-        (None, "unknown", [FORBIDDEN], Level.UNKNOWN),
-        (None, "unknown", [], Level.UNKNOWN),
-        ("100", "at_most", [UNAUTHORIZED], Level.INVALID),
-        ("-1", "at_most", [UNAUTHORIZED], Level.INVALID),
-    ],
-)
-def test_levels(amount: str | None, certainty: Any, problems: list[OpenRouterError], expected: Level) -> None:
-    """LOW starts below $10, CRITICAL below $5; an upper bound is not OK if the other half failed."""
-    assert status(amount, certainty, *problems).level() is expected
-
-
-@pytest.mark.parametrize(
-    ("warn", "critical", "expected"),
-    [
-        (5, 1, Level.OK),
-        (5.01, 1, Level.LOW),
-        ("5.000000001", "5", Level.LOW),
-        (Decimal(100), Decimal("5.1"), Level.CRITICAL),
-        (0, 0, Level.OK),
-        (1, 10, Level.CRITICAL),
-    ],
-)
-def test_thresholds_are_the_callers(warn: Any, critical: Any, expected: Level) -> None:
-    """The caller sets both thresholds, as any kind of number; if the amount is below both, it is CRITICAL."""
-    assert status("5").level(warn, critical) is status("5").level(warn=warn, critical=critical) is expected
-
-
-@pytest.mark.parametrize(
-    ("expires_at", "levels"),
-    [
-        (NOW, [Level.INVALID] * 4),
-        (NOW + timedelta(microseconds=1), [Level.OK, Level.CRITICAL, Level.DEPLETED, Level.UNKNOWN]),
-        (None, [Level.OK, Level.CRITICAL, Level.DEPLETED, Level.UNKNOWN]),
-    ],
-)
-def test_an_expired_key_is_invalid(expires_at: datetime | None, levels: list[Level]) -> None:
-    """A key is INVALID from the moment of its expiry on, whatever amount is left."""
-    results = [status(amount, info=key(expires_at=expires_at)) for amount in ("100", "3", "-1", None)]
-
-    assert [result.level() for result in results] == levels
-    assert [result.is_invalid for result in results] == [level is Level.INVALID for level in levels]
-
-
-def test_a_wallets_401_does_not_make_the_key_invalid() -> None:
-    """A 401 for the wallet leaves a key valid that was read: the server refused the management key."""
-    result = status("100", "at_most", UNAUTHORIZED, info=key("100"))
-
-    assert (result.is_invalid, result.level()) == (False, Level.UNKNOWN)
-
-
-@given(AMOUNTS, AMOUNTS, AMOUNTS, AMOUNTS, st.booleans())
-def test_levels_are_monotone(
-    amount: Decimal, more: Decimal, warn: Decimal, critical: Decimal, asked: bool
-) -> None:
-    """Higher amounts make no level worse; higher thresholds and upper bounds make none better."""
-    low, high = sorted((amount, more))
-
-    def badness(dollars: Decimal, warn: Decimal = warn, critical: Decimal = critical) -> int:
-        return BADNESS.index(status(str(dollars)).level(warn, critical))
-
-    assert badness(high) <= badness(low)
-    assert badness(low) <= min(badness(low, warn=warn + 1), badness(low, critical=critical + 1))
-    exact = status(str(low)).level(warn, critical)
-    bound = status(str(low), "at_most", *[FORBIDDEN][:asked]).level(warn, critical)
-    assert bound is (Level.UNKNOWN if asked and exact is Level.OK else exact)
-
-
-@given(st.none() | WALLETS, st.none() | keys(), AMOUNTS, AMOUNTS)
-def test_unreadable_is_never_ok(
-    credits_: Credits | None, info: KeyInfo | None, warn: Decimal, critical: Decimal
-) -> None:
-    """A status is never OK if the wallet or the key could not be read, whatever the thresholds."""
-    assume(credits_ is not None or info is not None)
-
-    result = assess(credits_ or FORBIDDEN, info or DOWN, reader=key(is_management_key=True), now=NOW)
-
-    assert result.spendable.certainty == "complete" or result.level(warn, critical) is not Level.OK
-    assert result.spendable.amount is not None or result.level(warn, critical) is Level.UNKNOWN
-
-
-def test_levels_are_texts() -> None:
-    """A level is a text: it is printed and compared as its name, and made from it."""
-    assert [str(level) for level in Level] == ["OK", "LOW", "CRITICAL", "DEPLETED", "INVALID", "UNKNOWN"]
-    assert f"{Level.LOW}" == "LOW" == Level.LOW
-    assert Level("LOW") is Level.LOW
-
-
-# `assess()`
-
-
-@pytest.mark.parametrize(
-    ("credits_", "info", "seen", "certainty", "problems"),
-    [
-        (wallet("74.75"), key("26.83"), (True, True), "complete", []),
-        (wallet("74.75"), None, (True, False), "at_most", []),
-        (None, key("26.83"), (False, True), "at_most", []),
-        (None, key(), (False, True), "unknown", []),
-        (FORBIDDEN, key("26.83"), (False, True), "at_most", [FORBIDDEN]),
-        (wallet("74.75"), DOWN, (True, False), "at_most", [DOWN]),
-    ],
-)
-def test_either_may_be_missing_without_hiding_the_other(
-    credits_: Credits | OpenRouterError | None,
-    info: KeyInfo | OpenRouterError | None,
-    seen: tuple[bool, bool],
-    certainty: str,
-    problems: list[OpenRouterError],
-) -> None:
-    """A status holds the wallet or the key that was read, and in `problems` the error of the other one."""
-    result = assess(credits_, info, reader=None, now=NOW)
-
-    assert (result.credits, result.key) == (credits_ if seen[0] else None, info if seen[1] else None)
-    assert result.spendable == spendable(result.credits, result.key, NOW)
-    assert (result.spendable.certainty, list(result.problems), result.checked_at) == (
-        certainty,
-        problems,
-        NOW,
-    )
-
-
-@pytest.mark.parametrize(
-    ("credits_", "info", "raised", "problems"),
-    [
-        (DOWN, UNAUTHORIZED, AuthenticationError, [ServerError]),
-        (UNAUTHORIZED, DOWN, ServerError, [AuthenticationError]),
-        (ZERO, UNAUTHORIZED, AuthenticationError, [UnconfirmedCreditsError]),
-        (None, UNAUTHORIZED, AuthenticationError, []),
-        (FORBIDDEN, None, ManagementKeyRequiredError, []),
-        (ZERO, None, UnconfirmedCreditsError, []),
-    ],
-)
-def test_nothing_readable_is_an_error(
-    credits_: Credits | OpenRouterError | None,
-    info: OpenRouterError | None,
-    raised: type[OpenRouterError],
-    problems: list[type[OpenRouterError]],
-) -> None:
-    """If nothing was read, the key's error is raised, with the wallet's, if any, in its problems."""
-    with pytest.raises(raised) as caught:
-        assess(credits_, info, reader=info, now=NOW)
-
-    assert type(caught.value) is raised
-    assert [type(problem) for problem in caught.value.problems] == problems
-
-
-def test_an_error_that_many_keys_share_is_not_changed() -> None:
-    """An error that many keys share is copied before it is raised, so that each has its own problems."""
-    shared = APIConnectionError("Could not connect")
-
-    for _ in range(2):
-        with pytest.raises(APIConnectionError) as caught:
-            assess(FORBIDDEN, shared, reader=None, now=NOW)
-        assert [str(problem) for problem in caught.value.problems] == [str(FORBIDDEN)]
-        assert str(caught.value) == str(shared)
-
-    assert (shared.problems, shared.__traceback__, FORBIDDEN.problems) == ((), None, ())
-
-
-def test_an_unconfirmed_zero_is_no_amount() -> None:
-    """A 0/0 that nothing confirms is a problem that holds the figures, and it bounds nothing."""
-    used = key(usage=Decimal("3.17"))
-
-    result = assess(ZERO, used, reader=used, now=NOW)
-
-    assert (result.credits, result.spendable) == (None, UNKNOWN)
-    (problem,) = result.problems
-    assert isinstance(problem, UnconfirmedCreditsError)
-    assert problem.credits == ZERO
-    assert result.level() is Level.UNKNOWN
-
-
-def test_a_confirmed_zero_is_an_amount() -> None:
-    """A 0/0 that was read with a management key is exactly $0."""
-    result = assess(ZERO, key("5"), reader=key(is_management_key=True), now=NOW)
-
-    assert (result.credits, result.spendable, result.problems) == (ZERO, complete("0", "wallet"), ())
-    assert result.level() is Level.DEPLETED
-
-
-def test_the_reader_is_looked_at_only_for_a_zero() -> None:
-    """A spent wallet, which is not 0/0, is believed whatever `/key` says of the key that read it."""
-    results = [assess(wallet("0"), key(), reader=reader, now=NOW) for reader in (None, DOWN, key())]
-
-    assert [result.spendable for result in results] == [complete("0", "wallet")] * 3
-
-
-NO_USE: dict[str, Any] = dict.fromkeys(COUNTERS, Decimal(0))
-UNUSED = key(is_free_tier=True, **NO_USE)
-
-
-@pytest.mark.parametrize(
-    ("reader", "confirmed"),
-    [
-        (None, False),
-        (DOWN, False),
-        (key(is_management_key=True), True),
-        (UNUSED, True),
-        (key(usage=Decimal(0), is_free_tier=True), True),
-        (attrs.evolve(UNUSED, is_free_tier=False), False),
-        (attrs.evolve(UNUSED, is_free_tier=None), False),
-    ],
-    ids=[
-        "no reader",
-        "unreadable",
-        "management key",
-        "unused",
-        "unused, without periods",
-        "has paid",
-        "may have paid",
-    ],
-)
-def test_a_zero_needs_a_key_that_bears_it_out(
-    reader: KeyInfo | OpenRouterError | None, confirmed: bool
-) -> None:
-    """A management key confirms a 0/0, as does a key of an account that never paid nor used anything."""
-    doubt = unconfirmed(ZERO, reader)
-
-    assert (doubt is None) is confirmed
-    assert confirmed or (isinstance(doubt, UnconfirmedCreditsError) and doubt.credits == ZERO)
-
-
-def test_any_use_belies_a_zero() -> None:
-    """A single counter of use above 0, for whatever period, leaves a 0/0 unconfirmed."""
-    used: dict[str, dict[str, Any]] = {counter: {counter: Decimal("1E-9")} for counter in COUNTERS}
-
-    ignored = [
-        counter for counter in COUNTERS if unconfirmed(ZERO, attrs.evolve(UNUSED, **used[counter])) is None
-    ]
-
-    assert ignored == []
-
-
-def test_a_doubt_tells_why_the_key_could_not_be_asked() -> None:
-    """A doubted 0/0 holds the error of `/key` without its attempts, which would pin memory."""
-    down = ServerError("Service temporarily unavailable", status=503)
-    down.attempts = (Attempt(DOWN, status=503, elapsed=0.25, waited=0.0),)
-
-    doubt = unconfirmed(ZERO, down)
-
-    assert doubt is not None
-    assert [(type(problem), problem.attempts) for problem in doubt.problems] == [(ServerError, ())]
-
-
-# Values
-
-
-def test_a_status_is_a_value() -> None:
-    """A status is frozen, and a copied or unpickled one has the same contents, its problems included."""
-    original = assess(FORBIDDEN, key("26.83", budget("workspace", "11.75", MONDAY)), reader=None, now=NOW)
-
-    copies = [copy.copy(original), copy.deepcopy(original), pickle.loads(pickle.dumps(original))]
-
-    assert [each.spendable for each in copies] == [original.spendable] * 3
-    assert [each.key for each in copies] == [original.key] * 3
-    assert [each.explain() for each in copies] == [original.explain()] * 3
-    assert [type(each.problems[0]) for each in copies] == [ManagementKeyRequiredError] * 3
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        original.key = None  # type: ignore[misc]  # mypy knows that a status is frozen
-    with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        original.spendable.amount = Decimal(10)  # type: ignore[misc]  # mypy knows that an amount is frozen
+        found.amount = Decimal(10)  # type: ignore[misc]  # mypy knows that an amount is frozen

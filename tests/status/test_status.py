@@ -1,25 +1,166 @@
-"""explain() makes one plain sentence of a status, and shows no text of the server unfiltered."""
+"""A status has a level, and one plain sentence that shows no text of the server unfiltered."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+import copy
+import pickle
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from openrouter_credits import (
     Credits,
     KeyInfo,
     KeyStatus,
+    Level,
+    ManagementKeyRequiredError,
     OpenRouterError,
     Spendable,
 )
-from openrouter_credits._status.spendable import assess
-from openrouter_credits._status.status import moment
+from openrouter_credits._status.look import assess
 from tests.kit.values import DOWN, FORBIDDEN, MONDAY, NOW, UNAUTHORIZED, ZERO, budget, key, wallet
+from tests.status._drawn import AMOUNTS, WALLETS, keys
+
+
+def status(
+    amount: str | None, certainty: Any = "complete", *problems: OpenRouterError, info: KeyInfo | None = None
+) -> KeyStatus:
+    """Make a status with this amount and certainty."""
+    number = None if amount is None else Decimal(amount)
+    return KeyStatus(
+        info, None, Spendable(number, None if number is None else "wallet", None, certainty), problems, NOW
+    )
+
+
+# Levels
+
+
+BADNESS = [Level.OK, Level.LOW, Level.CRITICAL, Level.DEPLETED]
+
+
+@pytest.mark.parametrize(
+    ("amount", "certainty", "problems", "expected"),
+    [
+        ("10", "complete", [], Level.OK),
+        ("9.999", "complete", [], Level.LOW),
+        ("5", "complete", [], Level.LOW),
+        ("4.999999999", "complete", [], Level.CRITICAL),
+        ("0.000000001", "complete", [], Level.CRITICAL),
+        ("0", "complete", [], Level.DEPLETED),
+        ("-2.75", "complete", [], Level.DEPLETED),
+        ("100", "at_most", [FORBIDDEN], Level.UNKNOWN),
+        ("100", "at_most", [], Level.OK),
+        ("9.99", "at_most", [FORBIDDEN], Level.LOW),
+        ("3", "at_most", [FORBIDDEN], Level.CRITICAL),
+        ("0", "at_most", [FORBIDDEN], Level.DEPLETED),
+        (None, "unknown", [FORBIDDEN], Level.UNKNOWN),
+        (None, "unknown", [], Level.UNKNOWN),
+        ("100", "at_most", [UNAUTHORIZED], Level.INVALID),
+        ("-1", "at_most", [UNAUTHORIZED], Level.INVALID),
+    ],
+)
+def test_levels(amount: str | None, certainty: Any, problems: list[OpenRouterError], expected: Level) -> None:
+    """LOW starts below $10, CRITICAL below $5; an upper bound is not OK if the other half failed."""
+    assert status(amount, certainty, *problems).level() is expected
+
+
+@pytest.mark.parametrize(
+    ("warn", "critical", "expected"),
+    [
+        (5, 1, Level.OK),
+        (5.01, 1, Level.LOW),
+        ("5.000000001", "5", Level.LOW),
+        (Decimal(100), Decimal("5.1"), Level.CRITICAL),
+        (0, 0, Level.OK),
+        (1, 10, Level.CRITICAL),
+    ],
+)
+def test_thresholds_are_the_callers(warn: Any, critical: Any, expected: Level) -> None:
+    """The caller sets both thresholds, as any kind of number; if the amount is below both, it is CRITICAL."""
+    assert status("5").level(warn, critical) is status("5").level(warn=warn, critical=critical) is expected
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "levels"),
+    [
+        (NOW, [Level.INVALID] * 4),
+        (NOW + timedelta(microseconds=1), [Level.OK, Level.CRITICAL, Level.DEPLETED, Level.UNKNOWN]),
+        (None, [Level.OK, Level.CRITICAL, Level.DEPLETED, Level.UNKNOWN]),
+    ],
+)
+def test_an_expired_key_is_invalid(expires_at: datetime | None, levels: list[Level]) -> None:
+    """A key is INVALID from the moment of its expiry on, whatever amount is left."""
+    results = [status(amount, info=key(expires_at=expires_at)) for amount in ("100", "3", "-1", None)]
+
+    assert [result.level() for result in results] == levels
+    assert [result.is_invalid for result in results] == [level is Level.INVALID for level in levels]
+
+
+def test_a_wallets_401_does_not_make_the_key_invalid() -> None:
+    """A 401 for the wallet leaves a key valid that was read: the server refused the management key."""
+    result = status("100", "at_most", UNAUTHORIZED, info=key("100"))
+
+    assert (result.is_invalid, result.level()) == (False, Level.UNKNOWN)
+
+
+@given(AMOUNTS, AMOUNTS, AMOUNTS, AMOUNTS, st.booleans())
+def test_levels_are_monotone(
+    amount: Decimal, more: Decimal, warn: Decimal, critical: Decimal, asked: bool
+) -> None:
+    """Higher amounts make no level worse; higher thresholds and upper bounds make none better."""
+    low, high = sorted((amount, more))
+
+    def badness(dollars: Decimal, warn: Decimal = warn, critical: Decimal = critical) -> int:
+        return BADNESS.index(status(str(dollars)).level(warn, critical))
+
+    assert badness(high) <= badness(low)
+    assert badness(low) <= min(badness(low, warn=warn + 1), badness(low, critical=critical + 1))
+    exact = status(str(low)).level(warn, critical)
+    bound = status(str(low), "at_most", *[FORBIDDEN][:asked]).level(warn, critical)
+    assert bound is (Level.UNKNOWN if asked and exact is Level.OK else exact)
+
+
+@given(st.none() | WALLETS, st.none() | keys(), AMOUNTS, AMOUNTS)
+def test_unreadable_is_never_ok(
+    credits_: Credits | None, info: KeyInfo | None, warn: Decimal, critical: Decimal
+) -> None:
+    """A status is never OK if the wallet or the key could not be read, whatever the thresholds."""
+    assume(credits_ is not None or info is not None)
+
+    result = assess(credits_ or FORBIDDEN, info or DOWN, reader=key(is_management_key=True), now=NOW)
+
+    assert result.spendable.certainty == "complete" or result.level(warn, critical) is not Level.OK
+    assert result.spendable.amount is not None or result.level(warn, critical) is Level.UNKNOWN
+
+
+def test_levels_are_texts() -> None:
+    """A level is a text: it is printed and compared as its name, and made from it."""
+    assert [str(level) for level in Level] == ["OK", "LOW", "CRITICAL", "DEPLETED", "INVALID", "UNKNOWN"]
+    assert f"{Level.LOW}" == "LOW" == Level.LOW
+    assert Level("LOW") is Level.LOW
+
+
+THRESHOLDS: dict[str, Callable[[Any], object]] = {
+    "warn": lambda amount: status("5").level(warn=amount),
+    "critical": lambda amount: status("5").level(critical=amount),
+    "level of an invalid key": lambda amount: status(None, "unknown", UNAUTHORIZED).level(amount, amount),
+}
+
+
+@pytest.mark.parametrize("ask", THRESHOLDS.values(), ids=THRESHOLDS)
+def test_each_threshold_is_validated(ask: Callable[[Any], object]) -> None:
+    """level() refuses NaN for each threshold, even if the outcome does not depend on it."""
+    with pytest.raises(ValueError, match="an amount is a"):
+        ask(float("nan"))
+
+
+# The sentence
 
 
 def say(credits_: Credits | OpenRouterError | None, info: KeyInfo | OpenRouterError | None) -> str:
@@ -49,6 +190,16 @@ SENTENCES = {
         wallet("74.75"),
         key(None, budget("workspace_default_member", "1")),
         "$1.00 left: the workspace default member budget binds (wallet: $74.75).",
+    ),
+    "budget whose scope is hostile": (
+        wallet("74.75"),
+        key(None, budget("\x1b[2J\x07work\x9bspace\r\n\u202e", "1.5")),
+        "$1.50 left: the [2Jworkspace budget binds (wallet: $74.75).",
+    ),
+    "budget whose scope cannot be printed": (
+        wallet("74.75"),
+        key(None, budget("\ud800", "1.5")),
+        "$1.50 left: the budget binds (wallet: $74.75).",
     ),
     "wallet not asked for": (None, key("26.83"), "At most $26.83 left: the key's limit binds."),
     "wallet unreadable": (
@@ -85,12 +236,18 @@ SENTENCES = {
     "nothing known": (
         FORBIDDEN,
         key(),
-        "Unknown: the wallet was not read (403 Only management keys can perform this operation), and the key has no limit.",
+        (
+            "Unknown: the wallet was not read (403 Only management keys can perform this operation), "
+            "and the key has no limit."
+        ),
     ),
     "nothing known of a zero": (
         ZERO,
         key(usage=Decimal("3.17")),
-        "Unknown: the wallet was not read (GET /credits answered 0 of 0, which nothing confirms), and the key has no limit.",
+        (
+            "Unknown: the wallet was not read (GET /credits answered 0 of 0, which nothing confirms), "
+            "and the key has no limit."
+        ),
     ),
     "no wallet wanted, no cap": (None, key(), "Unknown: the wallet was not read, and the key has no limit."),
     "management key without its wallet": (
@@ -117,7 +274,10 @@ SENTENCES = {
     "expires in three days, with all that can be said": (
         FORBIDDEN,
         key("26.83", limit_reset="monthly", expires_at=NOW + timedelta(days=3)),
-        "At most $26.83 left until 1 November 00:00 UTC: the key's limit binds (wallet: unknown); the key expires Saturday 13:05 UTC.",
+        (
+            "At most $26.83 left until 1 November 00:00 UTC: the key's limit binds (wallet: unknown); "
+            "the key expires Saturday 13:05 UTC."
+        ),
     ),
     "expires in three days, nothing else known": (
         None,
@@ -138,75 +298,6 @@ def test_a_sentence_says_it(
 ) -> None:
     """The sentence names the amount, its reset, the bound, an unread half and an expiry within a week."""
     assert say(credits_, info) == sentence
-
-
-@pytest.mark.parametrize(
-    ("now", "when", "name"),
-    [
-        ("2026-10-21T13:05", "2026-10-21T13:05", "Wednesday 13:05 UTC"),
-        ("2026-10-21T13:05", "2026-10-28T13:04", "Wednesday 13:04 UTC"),
-        ("2026-10-21T13:05", "2026-10-28T13:05", "28 October 13:05 UTC"),
-        ("2026-10-21T13:05", "2026-10-21T13:04", "21 October 13:04 UTC"),
-        ("2026-12-30T12:00", "2027-01-01T00:00", "Friday 00:00 UTC"),
-        ("2026-12-01T12:00", "2027-01-01T00:00", "1 January 2027 00:00 UTC"),
-        ("2027-01-01T12:00", "2026-12-31T23:59", "31 December 2026 23:59 UTC"),
-        ("2026-10-21T13:05", "9999-12-31T23:59", "31 December 9999 23:59 UTC"),
-    ],
-)
-def test_a_moment_is_named_in_utc(now: str, when: str, name: str) -> None:
-    """A moment within a week is named by its weekday, others by date, with the year if it differs."""
-    assert moment(datetime.fromisoformat(f"{when}+00:00"), datetime.fromisoformat(f"{now}+00:00")) == name
-
-
-@pytest.mark.parametrize(
-    ("now", "name", "hours"),
-    [
-        ("2026-12-31T12:00", "1 February 2027 00:00 UTC", 14),  # it is 2027 there already
-        ("2027-01-01T06:00", "1 February 00:00 UTC", -12),  # it is still 2026 there
-    ],
-)
-def test_local_times_are_converted_first(now: str, name: str, hours: int) -> None:
-    """The day, year and hour of a moment are those of UTC, whatever the zones of the two times."""
-    zone = timezone(timedelta(hours=hours))
-    when = datetime(2027, 2, 1, tzinfo=UTC).astimezone(zone)
-
-    assert moment(when, datetime.fromisoformat(f"{now}+00:00").astimezone(zone)) == name
-
-
-def test_no_month_and_no_day_is_missing() -> None:
-    """Each of the seven weekdays and of the 365 dates of a year has its English name."""
-    first = datetime(2027, 1, 1, tzinfo=UTC)
-    days = [first + timedelta(days=number) for number in range(365)]
-
-    assert [moment(day, day) for day in days[:7]] == [
-        f"{name} 00:00 UTC"
-        for name in ("Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday")
-    ]
-    long_ago = datetime(2027, 12, 31, 23, tzinfo=UTC)
-    assert [moment(day, long_ago) for day in days] == [f"{day.day} {day:%B} 00:00 UTC" for day in days]
-
-
-HOSTILE = [
-    ("[bold red]", "the [bold red] budget"),
-    ("\x1b[2J\x07work\x9bspace\r\n", "the [2Jworkspace budget"),
-    ("\u202eecapskrow\u2066\u200b\ufeff", "the ecapskrow budget"),
-    ("one\ttwo\u2028three", "the one two three budget"),
-    ("__team__of___two__", "the team of two budget"),
-    ("x" * 100_000, f"the {'x' * 40} budget"),
-    ("_" * 100_000 + "late", "the late budget"),
-    (f"{'x' * 39} yz", f"the {'x' * 39} budget"),
-    ("équipe-団体", "the équipe-団体 budget"),
-    ("\ud800", "the budget"),
-    ("", "the budget"),
-]
-
-
-@pytest.mark.parametrize(("scope", "name"), HOSTILE, ids=[f"{scope[:20]!a}" for scope, _ in HOSTILE])
-def test_a_scope_is_shown_as_far_as_it_can_be_printed(scope: str, name: str) -> None:
-    """A scope is shown on one line, without control or direction characters, up to 40 characters."""
-    sentence = say(wallet("74.75"), key(None, budget(scope, "1.5")))
-
-    assert sentence == f"$1.50 left: {name} binds (wallet: $74.75)."
 
 
 @given(st.text(max_size=60))
@@ -234,10 +325,10 @@ def test_a_status_put_together_by_hand_is_explained_too() -> None:
     assert bound.explain() == "At most $3.00 left until Monday 00:00 UTC: the workspace budget binds."
 
 
-AMOUNTS = st.decimals(-1000, 1000, places=4)
+FIGURES = st.decimals(-1000, 1000, places=4)
 
 
-@given(AMOUNTS, AMOUNTS, AMOUNTS)
+@given(FIGURES, FIGURES, FIGURES)
 def test_the_sentence_never_promises_more_than_there_is(
     in_wallet: Decimal, in_cap: Decimal, in_budget: Decimal
 ) -> None:
@@ -254,3 +345,22 @@ def test_the_sentence_never_promises_more_than_there_is(
 
     assert status.spendable.amount is not None
     assert 0 <= status.spendable.amount - sign * Decimal(first) < Decimal("0.01")
+
+
+# Values
+
+
+def test_a_status_is_a_value() -> None:
+    """A status is frozen, and a copied or unpickled one has the same contents, its problems included."""
+    original = assess(FORBIDDEN, key("26.83", budget("workspace", "11.75", MONDAY)), reader=None, now=NOW)
+
+    copies = [copy.copy(original), copy.deepcopy(original), pickle.loads(pickle.dumps(original))]
+
+    assert [each.spendable for each in copies] == [original.spendable] * 3
+    assert [each.key for each in copies] == [original.key] * 3
+    assert [each.explain() for each in copies] == [original.explain()] * 3
+    assert [type(each.problems[0]) for each in copies] == [ManagementKeyRequiredError] * 3
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        original.key = None  # type: ignore[misc]  # mypy knows that a status is frozen
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        original.spendable.amount = Decimal(10)  # type: ignore[misc]  # mypy knows that an amount is frozen

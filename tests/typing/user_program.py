@@ -1,4 +1,4 @@
-"""A user's program: mypy --strict and pyright must accept it as it stands, and it runs against the testing kit."""
+"""A user's program: mypy --strict and pyright must accept it as it is, and it runs with the testing kit."""
 
 from __future__ import annotations
 

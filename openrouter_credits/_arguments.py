@@ -1,0 +1,70 @@
+"""Arguments of callers, checked before anything is sent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from decimal import Decimal
+
+Dollars = Decimal | int | float | str
+"""An amount of US dollars as callers write it."""
+
+
+def require_seconds(name: str, value: object, *, zero: bool = False, unit: str = "seconds") -> None:
+    """Accept a finite number above 0; 0 itself only if `zero` says so.
+
+    Raises:
+        TypeError: not a number.
+        ValueError: negative, infinite or NaN, or a zero that makes no sense.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} is a number of {unit}, not {type(value).__name__}")
+    if not (0 <= value < math.inf and (value or zero)):
+        raise ValueError(f"{name} is a finite number of {unit} {'from' if zero else 'above'} 0, not {value}")
+
+
+def require_count(name: str, value: object) -> None:
+    """Accept a whole number from 1.
+
+    Raises:
+        TypeError: not a whole number.
+        ValueError: below 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} is a whole number, not {type(value).__name__}")
+    if value < 1:
+        raise ValueError(f"{name} is at least 1, not {value}")
+
+
+def require_dollars(amount: Dollars) -> Decimal:
+    """Return an amount as it was written: the float 0.1 is a tenth.
+
+    Raises:
+        TypeError: not a number.
+        ValueError: infinite, NaN, or a text that is no number.
+    """
+    if isinstance(amount, bool) or not isinstance(amount, Dollars):
+        raise TypeError(f"an amount is a number, not {type(amount).__name__}")
+    try:
+        # numpy's floats are floats, but their own repr is not a number
+        exact = Decimal(float.__repr__(amount) if isinstance(amount, float) else amount)
+    except ArithmeticError:
+        exact = Decimal("NaN")
+    if not exact.is_finite():
+        raise ValueError("an amount is a finite number of dollars")
+    return exact
+
+
+def require_read(read: Iterable[str]) -> frozenset[str]:
+    """Return which endpoints to read: "credits", "key" or both.
+
+    Raises:
+        TypeError: one text, or nothing that can be iterated over.
+        ValueError: empty, or any other name.
+    """
+    if isinstance(read, str) or not isinstance(read, Iterable):
+        raise TypeError(f'read is a tuple such as ("credits",), not {type(read).__name__}')
+    wanted = frozenset(read)
+    if not wanted or wanted - {"credits", "key"}:
+        raise ValueError('read is made of "credits" and "key"')
+    return wanted

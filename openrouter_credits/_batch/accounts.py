@@ -1,0 +1,116 @@
+"""Which keys of a batch spend from one wallet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from attrs import define, evolve, field
+
+from openrouter_credits._batch.report import KeyCheck
+from openrouter_credits._batch.spec import KeySpec
+from openrouter_credits._errors import InvalidKeyError
+from openrouter_credits._secrets import ApiKey
+
+
+@define(eq=False)  # which is made faster than a frozen one
+class Job:
+    """A key of a batch, and its wallet, as far as it is known before the key is read."""
+
+    index: int
+    spec: KeySpec
+    account: str | None
+    management_key: ApiKey | InvalidKeyError | None
+    wallet_names: tuple[str | ApiKey, ...]
+    """The names that its wallet has in `Accounts`."""
+    wallet_id: int | None
+
+
+@define(eq=False)
+class Accounts:
+    """Numbers wallets: an account's name and each management key of it stand for the same number.
+
+    That two numbers are one wallet may be learnt late: `settled` tells which number stays.
+    """
+
+    _management_keys: dict[str, ApiKey] = field(init=False, factory=dict)
+    _numbers: dict[str | ApiKey, int] = field(init=False, factory=dict)
+    _names: dict[int, str] = field(init=False, factory=dict)
+    """The account's name of each wallet that has one."""
+    _joined: dict[int, int] = field(init=False, factory=dict)
+    """Numbers that are no longer used, and the number that stands for the same wallet."""
+    _unplaced: dict[int, ApiKey] = field(init=False, factory=dict)
+    """Keys without a wallet so far, by their index."""
+
+    def job(self, index: int, spec: KeySpec) -> Job:
+        """Take a key into the batch.
+
+        Raises:
+            ValueError: its account has two management keys.
+        """
+        account, management_key = spec.account, spec.management_key
+        if account is not None and not isinstance(management_key, InvalidKeyError):
+            management_key = self._management_key(account, management_key)
+        names: tuple[str | ApiKey, ...] = () if account is None else (account,)
+        if isinstance(management_key, ApiKey):
+            account = account or str(management_key)
+            names = (*names, management_key)
+        return Job(index, spec, account, management_key, names, self.wallet_id(*names))
+
+    def is_known(self, key: ApiKey) -> bool:
+        """Tell whether a key is the management key of a wallet."""
+        return key in self._numbers
+
+    def wallet_id(self, *names: str | ApiKey) -> int | None:
+        """Return the number of the wallet that all these account names and management keys stand for."""
+        if not names:
+            return None
+        numbers = [self._settled(self._numbers.setdefault(name, len(self._numbers))) for name in names]
+        first = min(numbers)
+        for name, number in zip(names, numbers, strict=True):
+            self._numbers[name] = first
+            account = name if isinstance(name, str) else self._names.get(number)
+            if account is not None:
+                self._names.setdefault(first, account)
+            if number != first:
+                self._joined[number] = first
+        return first
+
+    def place_later(self, index: int, key: ApiKey) -> None:
+        """Remember a key that has no wallet so far: a later spec may name it as a management key."""
+        self._unplaced[index] = key
+
+    def settled(self, wallet_id: int | None) -> int | None:
+        """Return the number that stands for a wallet now."""
+        return None if wallet_id is None else self._settled(wallet_id)
+
+    def settle(self, checks: Iterable[KeyCheck]) -> tuple[KeyCheck, ...]:
+        """Give all keys of a wallet the same number, and the account's name if it has one."""
+        return tuple(map(self._settle, checks))
+
+    def _management_key(self, account: str, key: ApiKey | None) -> ApiKey | None:
+        """Return an account's management key: the one given, or else the one that another spec gave."""
+        known = self._management_keys.get(account)
+        if key is None:
+            return known
+        if known is not None and known != key:
+            raise ValueError(f"account {account!r} has two management keys")
+        self._management_keys[account] = key
+        return key
+
+    def _settled(self, number: int) -> int:
+        last = number
+        while last in self._joined:
+            last = self._joined[last]
+        while number != last:  # make the way short for the next time
+            self._joined[number], number = last, self._joined[number]
+        return last
+
+    def _settle(self, check: KeyCheck) -> KeyCheck:
+        key = self._unplaced.get(check.index)
+        wallet_id = self.settled(check.wallet_id if key is None else self._numbers.get(key))
+        if wallet_id is None:
+            return check
+        account = self._names.get(wallet_id, check.account or check.label)
+        if (wallet_id, account) == (check.wallet_id, check.account):
+            return check
+        return evolve(check, wallet_id=wallet_id, account=account)

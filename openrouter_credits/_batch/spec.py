@@ -1,0 +1,80 @@
+"""What is asked when many keys are checked at once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Iterable, Mapping
+
+from attrs import field, frozen
+
+from openrouter_credits._arguments import require_count, require_read, require_seconds
+from openrouter_credits._errors import InvalidKeyError
+from openrouter_credits._public import public
+from openrouter_credits._secrets import ApiKey, parse_key
+
+
+def _key_or_fault(text: object) -> ApiKey | InvalidKeyError:
+    """Read a key; the fault of a text that cannot be one becomes that key's outcome."""
+    if isinstance(text, InvalidKeyError):
+        return text
+    if text is None:
+        return InvalidKeyError("There is no key (None)")
+    key = parse_key(text)
+    return InvalidKeyError(str(key)) if isinstance(key, TypeError) else key
+
+
+def _optional_key_or_fault(text: object) -> ApiKey | InvalidKeyError | None:
+    return None if text is None else _key_or_fault(text)
+
+
+@frozen
+class KeySpec:
+    """A key to check, and what is known of it.
+
+    A text that cannot be a key becomes that key's outcome, not an exception here.
+    """
+
+    api_key: ApiKey | InvalidKeyError = field(converter=_key_or_fault)
+    """The key, or why the text cannot be one."""
+    name: str | None = None
+    """The name of the key in results."""
+    account: str | None = None
+    """The account whose wallet it spends from."""
+    management_key: ApiKey | InvalidKeyError | None = field(default=None, converter=_optional_key_or_fault)
+    """A key that may read that wallet; it is read once in a batch."""
+
+
+KeySource = (
+    Mapping[str, str | ApiKey | KeySpec | None]
+    | Iterable[str | ApiKey | KeySpec | None]
+    | AsyncIterable[str | ApiKey | KeySpec | None]
+)
+"""Keys to check: by name, in a row, or as they come."""
+
+
+@frozen
+class Options:
+    """The options of a batch; `check_keys` documents them."""
+
+    concurrency: int
+    read: frozenset[str]
+    rate: float | None
+    deadline: float | None
+
+    @staticmethod
+    def of(concurrency: int, read: Iterable[str], rate: float | None, deadline: float | None) -> Options:
+        """Check the options.
+
+        Raises:
+            TypeError: one is of a wrong type.
+            ValueError: one is out of range.
+        """
+        require_count("concurrency", concurrency)
+        wanted = require_read(read)
+        if rate is not None:
+            require_seconds("rate", rate, unit="requests a second")
+        if deadline is not None:
+            require_seconds("deadline", deadline)
+        return Options(concurrency, wanted, rate, deadline)
+
+
+public(KeySpec)

@@ -1,0 +1,131 @@
+"""How amounts, moments, limits and strangers' words are shown."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from decimal import ROUND_FLOOR, Context, Decimal, InvalidOperation
+from typing import Any
+
+from openrouter_credits._models.moments import utc
+from openrouter_credits._public import public
+from openrouter_credits._secrets import ApiKey
+
+_CENT = Decimal("0.01")
+_FLOOR = Context(prec=100, rounding=ROUND_FLOOR, traps=[InvalidOperation])
+
+# not strftime's names: those follow the locale
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+_A_WEEK = timedelta(days=7)
+
+_LONGEST_SCOPE = 40
+_LONGEST_QUOTE = 200
+# The one pattern of a key. After a letter `sk-` ends a word, as in `task-runner-production-eu-west-1`,
+# but no word has `sk-or-v1`, and the `m` of a terminal's colour is no word.
+_LOOKS_LIKE_A_KEY = re.compile(
+    r"((?:(?<![A-Za-z])|(?<=[\[;0-9]m))sk-(?:or-)?|sk-or-(?=v[0-9]))[A-Za-z0-9_-]{20,}"
+)
+# C0 and C1 controls (terminal escapes), marks that turn the direction of text, and halves of surrogate pairs
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_LINE_BREAKS = re.compile(r"[\t\r\n]+")
+
+
+def format_usd(amount: Decimal | int) -> str:
+    """Show an amount as `$11.75` or `-$2.75`: two decimals, rounded towards minus infinity.
+
+    So the text never shows more than there is.
+
+    Raises:
+        TypeError: not an exact number.
+    """
+    if not isinstance(amount, Decimal | int) or isinstance(amount, bool):
+        raise TypeError(f"an amount is a Decimal or an int, not {type(amount).__name__}")
+    cents = Decimal(amount).quantize(_CENT, context=_FLOOR)
+    return f"{'-' if cents < 0 else ''}${cents.copy_abs()}"
+
+
+def moment(when: datetime, now: datetime) -> str:
+    """Name a moment in UTC: by its weekday within a week of `now`, else by its date."""
+    when, now = utc(when), utc(now)
+    if timedelta(0) <= when - now < _A_WEEK:
+        return f"{_WEEKDAYS[when.weekday()]} {when:%H:%M} UTC"
+    year = "" if when.year == now.year else f" {when.year}"
+    return f"{when.day} {_MONTHS[when.month - 1]}{year} {when:%H:%M} UTC"
+
+
+def limit_in_sentence(name: str) -> str:
+    """Name a limit in a sentence: `the wallet`, `the key's limit`, `the workspace budget`.
+
+    A budget's scope is the server's word: only what can be printed of it is shown, and at most 40 characters.
+    """
+    match name:
+        case "wallet":
+            return "the wallet"
+        case "key_limit":
+            return "the key's limit"
+        case _:
+            words = " ".join(name.replace("_", " ").split())  # first: line breaks are not printable
+            scope = " ".join("".join(filter(str.isprintable, words))[:_LONGEST_SCOPE].split())
+            return f"the {scope} budget" if scope else "the budget"
+
+
+def limit_in_table(name: str) -> str:
+    """Name a limit in a table: `wallet`, `key limit`, `workspace budget`."""
+    if name in ("wallet", "key_limit"):
+        return name.replace("_", " ")
+    return f"{one_line(name).replace('_', ' ')} budget"
+
+
+def scrub(text: str) -> str:
+    """Mask each part that looks like a key: `sk-or-***`."""
+    return _LOOKS_LIKE_A_KEY.sub(r"\1***", text)
+
+
+def one_line(text: object) -> str:
+    """Make a stranger's text safe for a terminal: one line without control characters, escapes and keys."""
+    return scrub("".join(map(_printable, str(text))))
+
+
+def _printable(character: str) -> str:
+    if character.isspace():
+        return " "
+    return character if character.isprintable() else "?"
+
+
+def quote(text: str, key: ApiKey | None) -> str:
+    """Quote the server's words: without the key and control characters, at most 200 characters."""
+    text = _UNPRINTABLE.sub("", _LINE_BREAKS.sub(" ", text))
+    if key is not None:
+        text = text.replace(key.reveal(), str(key))
+    text = scrub(text)
+    return text if len(text) <= _LONGEST_QUOTE else f"{text[: _LONGEST_QUOTE - 3]}..."
+
+
+def quote_all(value: Any, key: ApiKey | None, depth: int = 5) -> Any:
+    """Quote every text in a JSON value, and cut what is nested deeper than `depth`."""
+    if isinstance(value, str):
+        return quote(value, key)
+    if not isinstance(value, dict | list):
+        return value
+    if depth == 0:
+        return "..."
+    if isinstance(value, list):
+        return [quote_all(item, key, depth - 1) for item in value]
+    return {quote(name, key): quote_all(item, key, depth - 1) for name, item in value.items()}
+
+
+public(format_usd)

@@ -1,0 +1,416 @@
+"""Which keys of a batch spend from one wallet, in whatever order that is learnt."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncGenerator
+from decimal import Decimal
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openrouter_credits import ApiKey, InvalidKeyError, KeyCheck, KeySpec
+from openrouter_credits._batch.accounts import Accounts
+from tests.kit.clock import run, virtual
+from tests.kit.hosts import Host, by_key, client_of, credits_of, gathered, key_of, lazily, refusal
+from tests.kit.values import KEY, MASK, OTHER_KEY, made_up
+
+Endpoint = Literal["credits", "key"]
+MANAGEMENT_KEY, OTHER_MANAGEMENT_KEY = made_up(9_000_001), made_up(9_000_002)
+MANAGER, OTHER_MANAGER = ApiKey(KEY), ApiKey(OTHER_KEY)
+FORBIDDEN = refusal(403, "Only management keys can perform this operation")
+MANAGES = {"/credits": credits_of(100), "/key": key_of(is_management_key=True)}
+ONE_MANAGER = by_key({MANAGEMENT_KEY: MANAGES})
+"""A host of one account of 100 dollars."""
+TWO_MANAGERS = by_key({MANAGEMENT_KEY: MANAGES, made_up(1): MANAGES})
+BOSS = KeySpec(made_up(1), "boss", account="acme", management_key=MANAGEMENT_KEY)
+MANAGER_ITSELF = KeySpec(MANAGEMENT_KEY, "manager")
+
+
+def check_of(index: int, wallet_id: int | None, account: str | None) -> KeyCheck:
+    """Make an outcome with this wallet number and account."""
+    return KeyCheck(index, None, None, account, None, None, 0.1, wallet_id=wallet_id)
+
+
+# The numbers of wallets.
+
+
+@pytest.mark.parametrize(
+    ("account", "management_key", "expected_account", "wallet_names"),
+    [
+        (None, None, None, ()),
+        ("acme", None, "acme", ("acme",)),
+        (None, KEY, MASK, (MANAGER,)),
+        ("acme", KEY, "acme", ("acme", MANAGER)),
+        (None, "sk or", None, ()),
+        ("acme", "sk or", "acme", ("acme",)),
+    ],
+)
+def test_a_job_has_the_names_of_its_wallet(
+    account: str | None,
+    management_key: str | None,
+    expected_account: str | None,
+    wallet_names: tuple[str | ApiKey, ...],
+) -> None:
+    """A wallet is named by its account and by its management key, except one that cannot be a key."""
+    spec = KeySpec("sk-x", account=account, management_key=management_key)
+
+    job = Accounts().job(3, spec)
+
+    assert (job.index, job.spec) == (3, spec)
+    assert (job.account, job.management_key) == (expected_account, spec.management_key)
+    assert job.wallet_names == wallet_names
+    assert job.wallet_id == (0 if wallet_names else None)
+
+
+def test_a_job_has_the_management_key_that_its_account_had_before() -> None:
+    """A key without a management key has that of its account only if an earlier key named it."""
+    accounts = Accounts()
+    specs = [
+        KeySpec("sk-1", account="acme"),
+        KeySpec("sk-2", account="acme", management_key=KEY),
+        KeySpec("sk-3", account="acme"),
+        KeySpec("sk-4", account="acme", management_key=KEY),
+        KeySpec("sk-5", account="umbrella"),
+    ]
+
+    jobs = [accounts.job(index, spec) for index, spec in enumerate(specs)]
+
+    assert [job.management_key for job in jobs] == [None, MANAGER, MANAGER, MANAGER, None]
+    assert [accounts.settled(job.wallet_id) for job in jobs] == [0, 0, 0, 0, 2]
+
+
+def test_a_second_management_key_of_an_account_is_refused() -> None:
+    """A second management key of an account raises ValueError, which shows neither of the two keys."""
+    accounts = Accounts()
+    accounts.job(0, KeySpec("sk-1", account="acme", management_key=KEY))
+
+    with pytest.raises(ValueError, match="account 'acme' has two management keys") as caught:
+        accounts.job(1, KeySpec("sk-2", account="acme", management_key=OTHER_KEY))
+
+    assert "sk-" not in str(caught.value)
+
+
+def test_a_management_key_is_known_as_soon_as_a_spec_names_it() -> None:
+    """A key is known as a management key once a spec names it as one; other keys are not."""
+    accounts = Accounts()
+    before = accounts.is_known(MANAGER)
+    accounts.job(0, KeySpec(OTHER_KEY, management_key=KEY))
+
+    assert (before, accounts.is_known(MANAGER), accounts.is_known(OTHER_MANAGER)) == (False, True, False)
+
+
+def test_an_account_with_the_text_of_a_key_as_its_name_is_not_that_key() -> None:
+    """An account whose name reads like a key is another wallet than that of the management key."""
+    accounts = Accounts()
+
+    assert accounts.wallet_id(KEY) != accounts.wallet_id(MANAGER)
+    assert not accounts.is_known(OTHER_MANAGER)
+
+
+def test_no_names_are_no_wallet() -> None:
+    """A key of which no account and no management key is known has no wallet number."""
+    accounts = Accounts()
+
+    assert accounts.wallet_id() is None
+    assert accounts.settled(None) is None
+
+
+def test_names_are_joined_through_each_other() -> None:
+    """Two accounts that share a management key are one wallet in every order; a third account is another."""
+    links: list[tuple[str | ApiKey, ...]] = [("a",), ("b",), ("c",), ("a", MANAGER), ("b", MANAGER)]
+    for order in itertools.permutations(links):
+        accounts = Accounts()
+        numbers = {link: accounts.wallet_id(*link) for link in order}
+
+        a, b, c, *joined = (accounts.settled(numbers[link]) for link in links)
+        assert {a} == {b, *joined}
+        assert a != c
+        assert [a, b, c, *joined] == [accounts.wallet_id(*link) for link in links]
+
+
+@given(st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=3), max_size=12))
+def test_numbers_are_equal_if_names_are_linked(links: list[list[str]]) -> None:
+    """Two names have the same number exactly if a chain of links leads from one to the other."""
+    accounts = Accounts()
+    groups: list[set[str]] = []
+    numbers = []
+    for link in links:
+        numbers.append(accounts.wallet_id(*link))
+        touched = [group for group in groups if group & set(link)]
+        groups = [group for group in groups if group not in touched] + [set(link).union(*touched)]
+
+    for (one, number), (other, other_number) in itertools.combinations(zip(links, numbers, strict=True), 2):
+        is_linked = any({one[0], other[0]} <= group for group in groups)
+        assert is_linked == (accounts.settled(number) == accounts.settled(other_number))
+
+
+def test_many_names_for_one_management_key_are_one_wallet() -> None:
+    """Ten thousand accounts that share one management key are one wallet."""
+    accounts = Accounts()
+    numbers = [accounts.wallet_id(f"account {number}", MANAGER) for number in range(10_000)]
+
+    assert {accounts.settled(number) for number in numbers} == {0}
+
+
+def test_settling_gives_all_keys_of_a_wallet_its_number_and_name() -> None:
+    """A key whose wallet is joined or named after its check has that number and name in the end."""
+    accounts = Accounts()
+    by_name, by_manager = accounts.wallet_id("acme"), accounts.wallet_id(MANAGER)
+    other = accounts.wallet_id("x")
+    checks = [check_of(0, by_manager, MASK), check_of(1, by_name, "acme"), check_of(2, other, "x")]
+    accounts.wallet_id("acme", MANAGER)
+
+    settled = accounts.settle(checks)
+
+    assert [(check.wallet_id, check.account) for check in settled] == [(0, "acme"), (0, "acme"), (2, "x")]
+    assert [check.index for check in settled] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        pytest.param([(MANAGER,), ("acme", MANAGER)], id="key, then both"),
+        pytest.param([("acme", MANAGER), (MANAGER,)], id="both, then key"),
+        pytest.param(
+            [(OTHER_MANAGER,), (MANAGER, "acme"), (MANAGER, OTHER_MANAGER)], id="through another key"
+        ),
+        pytest.param([("acme", MANAGER), ("umbrella", MANAGER)], id="the first of two names"),
+    ],
+)
+def test_a_wallet_keeps_its_first_name(links: list[tuple[str | ApiKey, ...]]) -> None:
+    """A wallet has the first account's name that was linked with it, however it was linked."""
+    accounts = Accounts()
+    numbers = [accounts.wallet_id(*link) for link in links]
+
+    settled = accounts.settle([check_of(index, number, MASK) for index, number in enumerate(numbers)])
+
+    assert [check.account for check in settled] == ["acme"] * len(links)
+
+
+def test_settling_changes_nothing_that_is_settled() -> None:
+    """Outcomes without a wallet, with an unnamed wallet, or settled already stay the same objects."""
+    accounts = Accounts()
+    number, named = accounts.wallet_id(MANAGER), accounts.wallet_id("acme")
+    checks = [check_of(0, None, None), check_of(1, number, MASK), check_of(2, named, "acme")]
+
+    settled = accounts.settle(checks)
+
+    assert all(check is before for check, before in zip(settled, checks, strict=True))
+
+
+# Whole batches.
+
+
+@virtual
+async def test_an_account_lends_its_management_key_to_keys_without_one() -> None:
+    """A key without a management key uses that of its account, once an earlier key has named it."""
+    specs = [
+        KeySpec(made_up(1), account="acme"),
+        KeySpec(made_up(2), account="acme", management_key=MANAGEMENT_KEY),
+        KeySpec(made_up(3), account="acme"),
+        KeySpec(made_up(4), account="acme", management_key=MANAGEMENT_KEY),
+    ]
+    async with client_of(by_key({made_up(1): {"/credits": FORBIDDEN}})) as (client, wire):
+        report = await client.check_all(specs)
+
+    assert wire.hits_of(MANAGEMENT_KEY) == 1
+    assert [wire.hits_of(made_up(number), "/credits") for number in range(1, 5)] == [1, 0, 0, 0]
+    (wallet,) = report.wallets()
+    assert (wallet.account, len(wallet.checks)) == ("acme", 4)
+    assert wallet.credits is not None
+    assert wallet.credits.remaining == Decimal("74.75")
+
+
+@virtual
+async def test_a_bad_management_key_is_not_replaced_by_that_of_its_account() -> None:
+    """A mistyped management key is reported, although another key of the same account has a good one."""
+    good = KeySpec(made_up(1), account="acme", management_key=MANAGEMENT_KEY)
+    mistyped = KeySpec(made_up(2), account="acme", management_key="sk or")
+    async with client_of() as (client, wire):
+        report = await client.check_all([good, mistyped], concurrency=1)
+
+    status = report.checks[1].status
+    assert status is not None
+    assert [type(problem) for problem in status.problems] == [InvalidKeyError]
+    assert wire.hits_of(MANAGEMENT_KEY) == 1
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@virtual
+async def test_an_account_with_two_management_keys_is_refused(is_async: bool) -> None:
+    """An account with two management keys raises ValueError after the outcomes that are finished."""
+    specs = [
+        KeySpec(made_up(1), account="acme", management_key=MANAGEMENT_KEY),
+        KeySpec(made_up(2), account="acme", management_key=OTHER_MANAGEMENT_KEY),
+    ]
+    seen = []
+    async with client_of() as (client, _):
+        with pytest.raises(ValueError, match="account 'acme' has two management keys"):
+            async for check in client.check_keys(lazily(specs) if is_async else specs):
+                seen.append(check)  # noqa: PERF401 - the loop is left by the exception
+
+    assert [check.index for check in seen] == [0]
+
+
+@virtual
+async def test_a_conflict_of_accounts_does_not_wait_for_a_slow_source() -> None:
+    """A conflict of management keys is raised before a slow source gives its next key."""
+
+    async def source() -> AsyncGenerator[KeySpec, None]:
+        yield KeySpec(made_up(1), account="acme", management_key=MANAGEMENT_KEY)
+        yield KeySpec(made_up(2), account="acme", management_key=OTHER_MANAGEMENT_KEY)
+        await asyncio.sleep(10_000)
+
+    async with client_of() as (client, _):
+        with pytest.raises(ValueError, match="two management keys"):
+            await asyncio.wait_for(client.check_all(source()), 60)
+
+
+@pytest.mark.parametrize(
+    ("specs", "expected"),  # each spec as (account, management key); the specs of each wallet
+    [
+        pytest.param([("a", None), ("b", None), ("a", None)], [{0, 2}, {1}], id="by account"),
+        pytest.param(
+            [(None, MANAGEMENT_KEY), (None, OTHER_MANAGEMENT_KEY), (None, MANAGEMENT_KEY)],
+            [{0, 2}, {1}],
+            id="by management key",
+        ),
+        pytest.param(
+            [("a", MANAGEMENT_KEY), ("a", None), (None, MANAGEMENT_KEY)],
+            [{0, 1, 2}],
+            id="by both, then either",
+        ),
+        pytest.param(
+            [("a", None), (None, MANAGEMENT_KEY), ("a", MANAGEMENT_KEY), ("b", OTHER_MANAGEMENT_KEY)],
+            [{0, 1, 2}, {3}],
+            id="by either, then both",
+        ),
+        pytest.param([("a", MANAGEMENT_KEY), ("b", MANAGEMENT_KEY)], [{0, 1}], id="two names"),
+        pytest.param([(None, None), ("a", None), (None, None)], [{0}, {1}, {2}], id="unknown"),
+    ],
+)
+@virtual
+async def test_a_wallet_is_counted_once(
+    specs: list[tuple[str | None, str | None]], expected: list[set[int]]
+) -> None:
+    """`wallets()` lists each wallet once, however and in whatever order its keys name it."""
+    keys = [
+        KeySpec(made_up(number), account=account, management_key=management_key)
+        for number, (account, management_key) in enumerate(specs)
+    ]
+    async with client_of() as (client, _):
+        report = await client.check_all(keys)
+
+    wallets = report.wallets()
+    assert [{check.index for check in wallet.checks} for wallet in wallets] == expected
+    assert all(wallet.credits is not None for wallet in wallets)
+
+
+@virtual
+async def test_a_wallet_has_the_name_that_was_declared() -> None:
+    """A wallet is named by its account, else by its masked management key, else not at all."""
+    keys = [
+        KeySpec(made_up(1), account="acme", management_key=MANAGEMENT_KEY),
+        KeySpec(made_up(2), management_key=OTHER_MANAGEMENT_KEY),
+        KeySpec(made_up(3)),
+    ]
+    async with client_of() as (client, _):
+        report = await client.check_all(keys)
+
+    assert [wallet.account for wallet in report.wallets()] == [
+        "acme",
+        str(ApiKey(OTHER_MANAGEMENT_KEY)),
+        None,
+    ]
+
+
+@virtual
+async def test_a_management_key_belongs_to_its_own_account() -> None:
+    """A management key checked as a key belongs to the wallet that it reads for others."""
+    async with client_of(by_key({MANAGEMENT_KEY: {"/key": key_of(is_management_key=True)}})) as (
+        client,
+        wire,
+    ):
+        report = await client.check_all(
+            [KeySpec(made_up(1), management_key=MANAGEMENT_KEY), MANAGEMENT_KEY, OTHER_MANAGEMENT_KEY]
+        )
+
+    assert wire.hits_of(MANAGEMENT_KEY, "/credits") == 1
+    assert [[check.index for check in wallet.checks] for wallet in report.wallets()] == [[0, 1], [2]]
+    assert report.checks[1].account == str(ApiKey(MANAGEMENT_KEY))
+
+
+@pytest.mark.parametrize(
+    "server", [pytest.param(ONE_MANAGER, id="ordinary"), pytest.param(TWO_MANAGERS, id="manager")]
+)
+@pytest.mark.parametrize("concurrency", [1, 32])
+@pytest.mark.parametrize("read", [("credits", "key"), ("credits",), ("key",)])
+@pytest.mark.parametrize("is_manager_first", [False, True])
+@virtual
+async def test_a_management_key_is_of_the_wallet_that_it_reads(
+    is_manager_first: bool, read: tuple[Endpoint, ...], concurrency: int, server: Host
+) -> None:
+    """A management key and a key that names it, itself of either kind, are one wallet in every order."""
+    specs = [MANAGER_ITSELF, BOSS] if is_manager_first else [BOSS, MANAGER_ITSELF]
+    async with client_of(server) as (client, _):
+        report = await client.check_all(specs, read=read, concurrency=concurrency)
+
+    (wallet,) = report.wallets()
+    assert wallet.account == "acme"
+    assert [check.account for check in wallet.checks] == ["acme", "acme"]
+    total = report.total()
+    assert (total.known, total.owed, total.unread) == ((100, 0, 0) if "credits" in read else (0, 0, 1))
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        pytest.param([], id="while it was under way"),
+        pytest.param([KeySpec(made_up(2), account="x")], id="before it was sent"),
+    ],
+)
+@virtual
+async def test_a_management_key_that_the_batch_ended_before_is_of_its_wallet(between: list[KeySpec]) -> None:
+    """A management key that is not checked in time is of the wallet that it has read for another key."""
+    async with client_of(ONE_MANAGER, latency=2) as (client, _):
+        report = await client.check_all([BOSS, *between, MANAGER_ITSELF], concurrency=1, deadline=2.5)
+
+    accounts = {check.name: check.account for check in report.checks}
+    assert (accounts["boss"], accounts["manager"]) == ("acme", "acme")
+    assert len(report.wallets()) == 1 + len(between)
+
+
+@virtual
+async def test_outcomes_that_come_as_they_finish_tell_what_is_known_then() -> None:
+    """`check_keys` yields the account as known by then; `check_all` has one for all keys of a wallet."""
+    specs = [KeySpec(made_up(2), account="acme"), MANAGER_ITSELF, BOSS]
+    async with client_of(ONE_MANAGER) as (client, _):
+        streamed = await gathered(client.check_keys(specs, concurrency=1))
+        report = await client.check_all(specs, concurrency=1)
+
+    mask = str(ApiKey(MANAGEMENT_KEY))
+    assert [(check.account, check.wallet_id) for check in streamed] == [("acme", 0), (mask, 1), ("acme", 0)]
+    assert [(check.account, check.wallet_id) for check in report.checks] == [("acme", 0)] * 3
+
+
+def test_three_names_of_one_wallet_are_joined_whenever_they_are_learnt() -> None:
+    """Two accounts and a management key that later keys link are one wallet in every order of the keys."""
+    specs = [
+        KeySpec(made_up(1), account="a"),
+        MANAGER_ITSELF,
+        KeySpec(made_up(2), account="b", management_key=MANAGEMENT_KEY),
+        KeySpec(made_up(3), account="a", management_key=MANAGEMENT_KEY),
+    ]
+
+    async def wallets_of(order: tuple[KeySpec, ...]) -> list[list[int]]:
+        async with client_of(ONE_MANAGER) as (client, _):
+            report = await client.check_all(order, concurrency=1)
+        assert len({check.account for check in report.checks}) == 1
+        return [[check.index for check in wallet.checks] for wallet in report.wallets()]
+
+    orders = list(itertools.permutations(specs))
+    assert [run(wallets_of(order)) for order in orders] == [[[0, 1, 2, 3]]] * len(orders)

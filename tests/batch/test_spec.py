@@ -1,0 +1,106 @@
+"""What is asked of a batch: the keys, what is known of them, and the options; no batch is run here."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+
+from openrouter_credits import ApiKey, InvalidKeyError, KeySpec
+from openrouter_credits._batch.spec import Options
+from tests.kit.values import KEY, OTHER_KEY
+
+
+@pytest.mark.parametrize("text", [KEY, f" {KEY}\n", ApiKey(KEY)])
+def test_a_spec_holds_a_key_however_it_is_written(text: str | ApiKey) -> None:
+    """A KeySpec accepts a key as plain text, as text with blanks around it, and as an ApiKey."""
+    assert KeySpec(text).api_key == ApiKey(KEY)
+
+
+@pytest.mark.parametrize(
+    ("text", "summary"),
+    [
+        (None, "There is no key (None)"),
+        ("", "The API key is blank"),
+        (7, "an API key is a str or an ApiKey, not int"),
+    ],
+)
+def test_what_cannot_be_a_key_is_kept_as_its_error(text: Any, summary: str) -> None:
+    """A KeySpec of a value that cannot be a key holds an InvalidKeyError instead of raising it."""
+    error = KeySpec(text).api_key
+
+    assert isinstance(error, InvalidKeyError)
+    assert error.summary == summary
+
+
+def test_an_error_instead_of_a_key_stays_as_it_is() -> None:
+    """A KeySpec keeps an InvalidKeyError given instead of a key, which explains why there is no key."""
+    error = InvalidKeyError("BOB_KEY is not set")
+
+    assert KeySpec(error).api_key is error
+
+
+def test_a_spec_never_shows_its_keys() -> None:
+    """A KeySpec hides its keys in its repr and refuses to pickle, because a mask must not pass for a key."""
+    spec = KeySpec(KEY, name="bot", account="acme", management_key=KEY)
+
+    assert KEY not in repr(spec)
+    with pytest.raises(TypeError):
+        pickle.dumps(spec)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [(OTHER_KEY, ApiKey(OTHER_KEY)), (ApiKey(OTHER_KEY), ApiKey(OTHER_KEY)), (None, None)],
+)
+def test_a_management_key_is_read_as_a_key_is(given: Any, expected: ApiKey | None) -> None:
+    """A KeySpec accepts a management key as text and as an ApiKey, and None for no management key."""
+    assert KeySpec(KEY, management_key=given).management_key == expected
+
+
+def test_a_management_key_that_cannot_be_one_is_kept_as_its_error() -> None:
+    """A KeySpec of a management key that cannot be a key holds an InvalidKeyError in its place."""
+    error = KeySpec(KEY, management_key="sk or").management_key
+
+    assert isinstance(error, InvalidKeyError)
+
+
+# Options.
+
+
+def test_options_hold_what_they_are_given() -> None:
+    """Options keep their values, and hold what to read as a set."""
+    options = Options.of(7, ["key", "credits", "key"], 2.5, 60)
+
+    assert options == Options(7, frozenset({"credits", "key"}), 2.5, 60)
+
+
+def test_a_rate_and_a_deadline_may_be_missing() -> None:
+    """Options without a rate and without a deadline are valid."""
+    options = Options.of(1, ("credits",), None, None)
+
+    assert (options.rate, options.deadline) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("concurrency", 0, ValueError),
+        ("concurrency", 1.5, TypeError),
+        ("read", "credits", TypeError),
+        ("read", (), ValueError),
+        ("read", ("credits", "models"), ValueError),
+        ("read", 7, TypeError),
+        ("rate", 0, ValueError),
+        ("rate", "10", TypeError),
+        ("deadline", float("nan"), ValueError),
+        ("deadline", "60", TypeError),
+    ],
+)
+def test_an_impossible_option_is_refused(name: str, value: Any, error: type[Exception]) -> None:
+    """An option of a wrong type raises TypeError, and one out of range ValueError; both name the option."""
+    good: dict[str, Any] = {"concurrency": 32, "read": ("credits", "key"), "rate": None, "deadline": None}
+
+    with pytest.raises(error, match=name):
+        Options.of(**{**good, name: value})

@@ -1,0 +1,264 @@
+"""The HTTP session: made by us or borrowed, with or without a proxy; its exceptions become ours."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+
+from openrouter_credits import (
+    APIConnectionError,
+    ClientClosedError,
+    CreditsClient,
+    OpenRouterError,
+    RedirectError,
+    ServerError,
+)
+from openrouter_credits._call.session import (
+    ConnectionLostError,
+    Session,
+    borrow_session,
+    open_session,
+    proxy_from_environment,
+    translate,
+)
+from tests.call._sessions import TRANSLATIONS
+from tests.kit.values import KEY, ONCE, outcome
+from tests.kit.wire import CLOSE, FUNDED, bound_socket, reply
+
+if TYPE_CHECKING:
+    from tests.kit.wire import Connect, Serve, Step
+
+# Exceptions of aiohttp
+
+
+OPEN: Any = SimpleNamespace(closed=False)
+"""A session that is open."""
+
+
+@pytest.mark.parametrize(("problem", "kind", "sent", "words"), TRANSLATIONS, ids=lambda item: repr(item)[:50])
+def test_an_exception_of_aiohttp_becomes_ours(
+    problem: Exception, kind: type[OpenRouterError], sent: bool, words: str
+) -> None:
+    """An exception of aiohttp becomes one line of the right class of ours, and says if anything was sent."""
+    error = translate(problem, 5.0, OPEN)
+
+    assert type(error) is kind
+    assert words in str(error)
+    assert "secret" not in str(error)
+    assert "\n" not in str(error)
+    assert not isinstance(error, APIConnectionError) or error.sent is sent
+
+
+def test_a_time_out_names_the_seconds_of_the_attempt() -> None:
+    """The error of a time-out names the seconds that the attempt had, to three digits."""
+    assert translate(TimeoutError(), 0.12345, OPEN).summary == (
+        "Timed out: there was no whole answer within 0.123 s"
+    )
+
+
+def test_what_a_closed_session_raises_is_a_closed_client() -> None:
+    """A RuntimeError of a session that is closed becomes ClientClosedError."""
+    closed: Any = SimpleNamespace(closed=True)
+
+    assert isinstance(translate(RuntimeError("Session is closed"), 5.0, closed), ClientClosedError)
+
+
+# Our own session
+
+
+async def test_a_session_of_our_own_shares_nothing_between_keys() -> None:
+    """Our own session keeps no cookies and reads no environment, and allows as many connections as asked."""
+    session = await open_session(7)
+
+    assert session.keeper is not None
+    assert session.loop is asyncio.get_running_loop()
+    assert isinstance(session.http.cookie_jar, aiohttp.DummyCookieJar)
+    assert not session.http.trust_env
+    assert session.http.connector is not None
+    assert session.http.connector.limit == await free_slots(session) == 7
+    await session.keeper.aclose()
+
+
+async def test_a_session_of_our_own_is_open_until_its_keeper_closes_it() -> None:
+    """Our own session is open until its keeper is closed."""
+    session = await open_session(1)
+    assert session.keeper is not None
+    assert not session.http.closed
+
+    await session.keeper.aclose()
+
+    assert session.http.closed
+
+
+def test_a_session_of_our_own_ends_with_its_event_loop() -> None:
+    """asyncio.run() closes a session of ours that is still open when it ends."""
+    session = asyncio.run(open_session(1))
+
+    assert session.http.closed
+
+
+async def test_a_request_on_a_kept_connection_is_not_sent_again_by_aiohttp(serve: Serve) -> None:
+    """A disconnect on a connection that was kept is an error at once: aiohttp would send a GET again."""
+    server = await serve(FUNDED, CLOSE)
+    session = await open_session(1)
+    assert session.keeper is not None
+    async with session.http.get(server.url) as response:
+        await response.read()
+
+    error = await outcome(session.http.get(server.url).__aenter__())
+    await session.keeper.aclose()
+
+    assert type(error) is ConnectionLostError
+    assert error.__cause__ is None
+    assert (server.hits, server.connections) == (2, 1)
+
+
+async def test_a_refused_connection_of_our_own_session_keeps_its_class() -> None:
+    """A connection that is refused stays aiohttp's ClientConnectorError, which says that nothing was sent."""
+    session = await open_session(1)
+    assert session.keeper is not None
+    with bound_socket() as sock:
+        error = await outcome(session.http.get(f"http://127.0.0.1:{sock.getsockname()[1]}").__aenter__())
+    await session.keeper.aclose()
+
+    assert isinstance(error, aiohttp.ClientConnectorError)
+
+
+async def free_slots(session: Session, most: int = 20) -> int:
+    """Take slots of a session until none is free; return how many there were, or `most`."""
+    for taken in range(most):
+        if session.slots.locked():
+            return taken
+        await session.slots.acquire()
+    return most
+
+
+@pytest.mark.parametrize(("answer", "kind"), [(reply(503), ServerError), (CLOSE, APIConnectionError)])
+async def test_a_503_for_ever_is_three_requests(
+    answer: Step, kind: type[Exception], serve: Serve, connect: Connect
+) -> None:
+    """Three attempts are three requests, for refusals and disconnects: aiohttp's own second try is off."""
+    server = await serve(answer)
+
+    error = await outcome(connect(server).credits())
+
+    assert type(error) is kind
+    assert server.hits == 3
+
+
+async def test_a_port_without_a_server_refuses(connect: Connect) -> None:
+    """A refused connection raises APIConnectionError with the system's own words."""
+    with bound_socket() as sock:
+        error = await outcome(connect(f"http://127.0.0.1:{sock.getsockname()[1]}", retry=ONCE).credits())
+
+    assert isinstance(error, APIConnectionError)
+    assert "Connection refused" in str(error)
+
+
+# Borrowed sessions
+
+
+@pytest.mark.parametrize(
+    ("connector", "limit"),
+    [
+        (None, None),
+        (SimpleNamespace(limit=3, limit_per_host=0), 3),
+        (SimpleNamespace(limit=0, limit_per_host=0), None),
+        (SimpleNamespace(limit=100, limit_per_host=2), 2),
+        (SimpleNamespace(limit=2, limit_per_host=5), 2),
+    ],
+)
+async def test_a_borrowed_session_s_own_limits_count(connector: object, limit: int | None) -> None:
+    """A borrowed session has as many slots as its connector allows connections: none waits in aiohttp."""
+    http: Any = SimpleNamespace(connector=connector)
+
+    session = borrow_session(http)
+
+    assert session.http is http
+    assert session.keeper is None
+    assert await free_slots(session) == (limit or 20)
+
+
+async def test_a_borrowed_session_is_used_with_our_settings_and_left_alone(serve: Serve) -> None:
+    """A borrowed session is used without its redirects, raising and timers, and stays open and unchanged."""
+    server = await serve(reply(302, b"", "Location: /api/v1/elsewhere"))
+    async with aiohttp.ClientSession(
+        raise_for_status=True, timeout=aiohttp.ClientTimeout(total=1e-9)
+    ) as session:
+        async with CreditsClient(KEY, base_url=server.url, session=session, retry=ONCE) as client:
+            error = await outcome(client.credits())
+
+        assert not session.closed
+        assert session.raise_for_status is True
+    assert isinstance(error, RedirectError)
+    assert server.lines == ["GET /api/v1/credits"]
+
+
+# The proxy of the environment
+
+
+@pytest.mark.parametrize(
+    ("environ", "url", "expected"),
+    [
+        ({"HTTPS_PROXY": "http://proxy:3128"}, "https://openrouter.ai/api/v1", "http://proxy:3128"),
+        ({"https_proxy": "http://proxy:3128"}, "https://openrouter.ai/api/v1", "http://proxy:3128"),
+        ({"HTTPS_PROXY": ""}, "https://openrouter.ai/api/v1", None),
+        (
+            {"HTTP_PROXY": "http://proxy:3128", "ALL_PROXY": "http://proxy:3128"},
+            "https://openrouter.ai/api/v1",
+            None,
+        ),
+        ({"HTTPS_PROXY": "http://p:1", "http_proxy": "http://p:1"}, "http://127.0.0.1:8080/api/v1", None),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "openrouter.ai"}, "https://openrouter.ai/api/v1", None),
+        ({"HTTPS_PROXY": "http://p:1", "no_proxy": "openrouter.ai"}, "https://eu.openrouter.ai/api/v1", None),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, "https://openrouter.ai/api/v1", None),
+        (
+            {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "a.example, openrouter.ai:8443"},
+            "https://openrouter.ai:8443/v1",
+            None,
+        ),
+        (
+            {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "openrouter.ai:8443"},
+            "https://openrouter.ai/v1",
+            "http://p:1",
+        ),
+        (
+            {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "notopenrouter.ai,localhost"},
+            "https://openrouter.ai/v1",
+            "http://p:1",
+        ),
+    ],
+)
+def test_the_proxy_is_for_https_alone(
+    environ: dict[str, str], url: str, expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HTTPS_PROXY counts for https alone, where a proxy cannot see the key, and NO_PROXY excludes hosts."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+    assert proxy_from_environment(url) == expected
+
+
+@pytest.mark.parametrize("how", ["environment", "argument"])
+async def test_a_proxy_sees_connect_and_never_the_key(
+    how: str, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy sees CONNECT without the key; its refusal is an APIConnectionError that hides its password."""
+    proxy = await serve(b"HTTP/1.1 407 Who are you?\r\nContent-Length: 0\r\n\r\n")
+    url = proxy.url.removesuffix("/api/v1").replace("//", "//me:secret@")
+    if how == "environment":
+        monkeypatch.setenv("HTTPS_PROXY", url)
+    async with CreditsClient(
+        KEY, base_url="https://nowhere.invalid", proxy=url if how == "argument" else None, retry=ONCE
+    ) as client:
+        error = await outcome(client.credits())
+
+    assert type(error) is APIConnectionError
+    assert "The proxy answered 407" in str(error)
+    assert "secret" not in f"{error} {vars(error)} {client!r}"
+    assert [asked.method for asked in proxy.received] == ["CONNECT"]
+    assert KEY not in str(proxy.received)
