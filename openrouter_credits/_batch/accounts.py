@@ -58,7 +58,7 @@ class Accounts:
 
     def is_known(self, key: ApiKey) -> bool:
         """Tell whether a key is the management key of a wallet."""
-        return key in self._numbers
+        return bool(self._numbers) and key in self._numbers
 
     def wallet_id(self, *names: str | ApiKey) -> int | None:
         """Return the number of the wallet that all these account names and management keys stand for."""

@@ -144,7 +144,8 @@ class Gates:
         """Note that a request is over; the next one that waits may go."""
         self.in_flight -= 1
         self.breaker.ended(turn)
-        self._pump()
+        if self._fresh or self._retries:
+            self._pump()
 
     def rest(self) -> None:
         """Note that no key is under way: nothing waits for an answer."""

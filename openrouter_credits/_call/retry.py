@@ -96,12 +96,12 @@ async def retry(
     is_retry = False
     while True:
         turn: Turn = FREE_TURN
+        asked_at = began_at = clock()
         if gate is not None:
-            asked_at = clock()
             turn = await gate(is_retry)
-            deadline_at += clock() - asked_at
+            began_at = clock()
+            deadline_at += began_at - asked_at
         is_retry = True
-        began_at = clock()
         try:
             with turn:
                 return await attempt(deadline_at - began_at)

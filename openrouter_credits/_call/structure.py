@@ -19,13 +19,12 @@ from cattrs.cols import homogenous_tuple_structure_factory, list_structure_facto
 from cattrs.gen import make_dict_structure_fn, override
 
 from openrouter_credits._models import is_model
-from openrouter_credits._models.amounts import EXACT, plain
+from openrouter_credits._models.amounts import EXACT, MOST_DIGITS, is_plain, plain
 
 Structure = Callable[[Any, Any], Any]
 
 _AMOUNT_TEXT = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-_MOST_DIGITS = _MOST_EXPONENT = 30
-_LAST_DIGITS = frozenset("123456789")
+_MOST_EXPONENT = 30
 _LARGE = 10**15
 
 
@@ -38,10 +37,10 @@ def to_amount(value: object, _: object = None) -> Decimal:
 
     It is normalised, and bounded so that it always prints as a number: 30 digits, and exponents within 30.
     """
-    # The fast way: nearly always it is a small whole number, or short and normal already.
+    # The fast way: nearly always it is a small whole number, or plain already.
     if type(value) is int and -_LARGE < value < _LARGE:
         return Decimal(value)
-    if type(value) is Decimal and _is_normal(str(value)):
+    if type(value) is Decimal and is_plain(str(value)):
         return value
     if type(value) is str and not _AMOUNT_TEXT.fullmatch(value):
         raise WrongAmountError("an amount is needed, not a text")
@@ -53,15 +52,11 @@ def to_amount(value: object, _: object = None) -> Decimal:
         raise WrongAmountError("no amount has so many digits") from None
     if not amount.is_finite():
         raise WrongAmountError("no amount has such an exponent")
-    if len(str(amount)) > _MOST_DIGITS:
+    if len(str(amount)) > MOST_DIGITS:
         _, digits, exponent = amount.normalize(EXACT).as_tuple()
-        if len(digits) > _MOST_DIGITS or abs(cast("int", exponent)) > _MOST_EXPONENT:
+        if len(digits) > MOST_DIGITS or abs(cast("int", exponent)) > _MOST_EXPONENT:
             raise WrongAmountError("no amount has so many digits")
     return amount
-
-
-def _is_normal(text: str) -> bool:
-    return len(text) <= _MOST_DIGITS and text[-1] in _LAST_DIGITS and "E" not in text
 
 
 def to_bool(value: object, _: object) -> bool:

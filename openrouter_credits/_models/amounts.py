@@ -5,11 +5,13 @@ from __future__ import annotations
 from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
 from typing import Any
 
-from attrs import Attribute, validators
+from attrs import Attribute
 
 # The process's own context may round or trap. 100 digits hold any sum of two amounts (30 digits, exponents
 # within 30).
 EXACT = Context(prec=100, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
+MOST_DIGITS = 30
+_LAST_DIGITS = frozenset("123456789")
 _ROUNDED = Context(prec=28, traps=[InvalidOperation, DivisionByZero, Overflow])
 
 
@@ -26,12 +28,19 @@ class _SmallAmount(Decimal):
         return super().__format__(spec if has_type else f"{spec}f")
 
 
+def is_plain(text: str) -> bool:
+    """Tell whether the text of an amount is surely plain, and short; nearly always it is."""
+    return text[-1] in _LAST_DIGITS and "E" not in text and len(text) <= MOST_DIGITS
+
+
 def plain(amount: Decimal) -> Decimal:
     """Give an amount the one form whose text is plain: no exponent, no trailing zeros, no negative zero.
 
     Raises:
         ArithmeticError: it has more than 100 digits, written out.
     """
+    if is_plain(str(amount)):
+        return amount
     amount = amount.normalize(EXACT)
     if not amount:
         return Decimal(0)
@@ -68,4 +77,7 @@ def finite(_: object, attribute: Attribute[Any], value: object) -> None:
         raise ValueError(f"{attribute.name} is a finite number")
 
 
-finite_or_none = validators.optional(finite)
+def finite_or_none(instance: object, attribute: Attribute[Any], value: object) -> None:
+    """Validate a field that is an amount or `None`, as `finite` does."""
+    if value is not None:
+        finite(instance, attribute, value)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import Literal
 
 from attrs import field, frozen
 
 from openrouter_credits._arguments import Dollars, require_dollars
-from openrouter_credits._models import Budget, Credits, KeyInfo
+from openrouter_credits._models import Credits, KeyInfo
 from openrouter_credits._public import public
 
 
@@ -68,44 +68,45 @@ class Spendable:
 
 def spendable(wallet: Credits | None, key: KeyInfo | None, now: datetime) -> Spendable:
     """Find the smallest known limit; on a tie the wallet goes before the key's limit, that before budgets."""
-    limits = list(_limits(wallet, key, now))
+    limits: list[_Limit] = []
+    if wallet is not None:
+        limits.append(("wallet", wallet.remaining, wallet.total_credits, wallet.total_usage, None, None))
+    if (
+        key is not None and not key.is_management_key
+    ):  # of a management key, which cannot spend, the wallet counts
+        limits += _limits_of_key(key, now)
     if not limits:
         return Spendable(None, None, None, "unknown")
-    smallest = min(range(len(limits)), key=lambda place: limits[place][1])  # the first of equals
-    bounds = tuple(Bound(*limit, binds=place == smallest) for place, limit in enumerate(limits))
-    first = bounds[smallest]
+    smallest = min(limits, key=_remaining)  # the first of equals
+    bounds = tuple([Bound(*limit, limit is smallest) for limit in limits])
     certainty: Literal["complete", "at_most"] = "at_most" if wallet is None or key is None else "complete"
-    return Spendable(first.remaining, first.name, first.resets_at, certainty, bounds)
+    name, amount, *_, resets_at = smallest
+    return Spendable(amount, name, resets_at, certainty, bounds)
 
 
 _Limit = tuple[str, Decimal, Decimal | None, Decimal | None, str | None, datetime | None]
-"""The fields of a `Bound`, before it is known which one binds."""
+"""The fields of a `Bound`, as long as it is not known which one binds."""
+
+_remaining = itemgetter(1)
 
 
-def _limits(wallet: Credits | None, key: KeyInfo | None, now: datetime) -> Iterator[_Limit]:
-    if wallet is not None:
-        yield "wallet", wallet.remaining, wallet.total_credits, wallet.total_usage, None, None
-    if (
-        key is None or key.is_management_key
-    ):  # a management key cannot run inference: only the wallet is of interest
-        return
-    budgets = (key.effective_budget,) if key.budgets is None else key.budgets
-    known = [limit for budget in budgets if budget is not None and (limit := _of_budget(budget))]
-    # The key's own limit is one of the budgets, too.
-    own = [limit for limit in known if limit[0] == "key_limit"]
+def _limits_of_key(key: KeyInfo, now: datetime) -> list[_Limit]:
+    own: list[_Limit] = []
+    others: list[_Limit] = []
     if key.limit is not None and key.limit_remaining is not None:
-        reset, resets_at = key.limit_reset, key.next_reset(now)
-        own = [("key_limit", key.limit_remaining, key.limit, key.used_in_window, reset, resets_at), *own]
-    if own:
-        yield min(own, key=lambda limit: limit[1])
-    yield from (limit for limit in known if limit[0] != "key_limit")
-
-
-def _of_budget(budget: Budget) -> _Limit | None:
-    if budget.remaining_usd is None:
-        return None
-    scope, reset, resets_at = budget.scope, budget.reset_interval, budget.resets_at
-    return scope, budget.remaining_usd, budget.limit_usd, budget.spend_usd, reset, resets_at
+        resets_at = key.next_reset(now)
+        own.append(
+            ("key_limit", key.limit_remaining, key.limit, key.used_in_window, key.limit_reset, resets_at)
+        )
+    for budget in (key.effective_budget,) if key.budgets is None else key.budgets:
+        if budget is None or budget.remaining_usd is None:
+            continue
+        limits = (
+            own if budget.scope == "key_limit" else others
+        )  # the key's own limit is one of the budgets, too
+        amounts = budget.remaining_usd, budget.limit_usd, budget.spend_usd
+        limits.append((budget.scope, *amounts, budget.reset_interval, budget.resets_at))
+    return [min(own, key=_remaining), *others] if own else others
 
 
 public(Bound, Spendable)
