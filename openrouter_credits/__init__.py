@@ -63,9 +63,13 @@ __all__ = [
     "format_usd",
 ]
 
+_PICKLED = ("_SmallAmount",)
+"""Private classes that pickles name."""
+
 _HOMES = (
     "_errors",
     "_models",
+    "_models.amounts",
     "_secrets",
     "_words",
     "_status.spendable",
@@ -82,7 +86,7 @@ So a command that prints its version need not load aiohttp.
 
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
+    if name not in __all__ and name not in _PICKLED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     homes = (import_module(f"openrouter_credits.{home}") for home in _HOMES)
     value: object = next(getattr(home, name) for home in homes if hasattr(home, name))

@@ -133,9 +133,11 @@ class CreditsClient:
             OpenRouterError: any other fault.
         """
         deadline_at = self._caller.deadline_at()
-        reader = self._management_key or self._own_key()
-        credits = await self._caller.get("/credits", Credits, reader, deadline_at=deadline_at)
-        return await confirm(self._read(deadline_at), credits, reader) if credits.is_zero else credits
+        wallet_key = self._management_key or self._own_key()
+        credits = await self._caller.get("/credits", Credits, wallet_key, deadline_at=deadline_at)
+        if not credits.is_zero:
+            return credits
+        return await confirm(self._read(deadline_at), credits, wallet_key)
 
     async def key(self) -> KeyInfo:
         """Read the key's own allowance (`GET /key`).

@@ -29,6 +29,7 @@ from openrouter_credits import (
     RetryPolicy,
 )
 from openrouter_credits._call.request import USER_AGENT
+from openrouter_credits._models.amounts import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -215,13 +216,15 @@ def test_pickles_name_the_door_alone() -> None:
     status = 429
     error = RateLimitError("slow down", status=status)
     error.attempts = (Attempt(APITimeoutError("late"), None, 1.0, 0.0),)
-    values = [error, Credits(Decimal(5), Decimal(3)), Level.OK, RetryPolicy(), openrouter_credits.format_usd]
+    tiny = plain(Decimal("1E-9"))
+    values = [error, Credits(tiny, Decimal(3)), Level.OK, RetryPolicy(), openrouter_credits.format_usd]
 
     pickled = pickle.dumps(values)
 
     modules = set(re.findall(rb"openrouter_credits[\w.]*", pickled))
     assert {b"openrouter_credits"} == modules
     assert str(error) == str(pickle.loads(pickled)[0])
+    assert "0.000000001" == str(pickle.loads(pickled)[1].total_credits)
 
 
 def test_every_module_has_its_place() -> None:

@@ -53,7 +53,7 @@ class Turn:
             if self.gates.failed(self, error):
                 logger.warning("requests of this batch are held back: %s", error.summary)
         else:
-            self.gates.end(self)
+            self.gates.ended(self)
 
 
 @define(eq=False)
@@ -105,7 +105,7 @@ class Gates:
             return await waiter.turn
         except asyncio.CancelledError:
             if waiter.turn.done() and not waiter.turn.cancelled():
-                self.end(waiter.turn.result())
+                self.ended(waiter.turn.result())
             else:
                 with suppress(ValueError):  # it was passed over already
                     queue.remove(waiter)
@@ -118,7 +118,7 @@ class Gates:
         self.breaker.answered()
         self.silent_since = max(self.clock(), self.pace.paused_until) if self.in_flight > 1 else None
         self.pace.answered()
-        self.end(turn)
+        self.ended(turn)
 
     def failed(self, turn: Turn, error: OpenRouterError) -> bool:
         """Note the error of a request, and hold the others back if need be; tell whether that is news."""
@@ -137,10 +137,10 @@ class Gates:
                 return False
             case _:
                 pass
-        self.end(turn)
+        self.ended(turn)
         return is_news
 
-    def end(self, turn: Turn) -> None:
+    def ended(self, turn: Turn) -> None:
         """Note that a request is over; the next one that waits may go."""
         self.in_flight -= 1
         self.breaker.ended(turn)

@@ -7,6 +7,8 @@ from typing import Any
 
 from attrs import Attribute
 
+from openrouter_credits._public import public
+
 # The process's own context may round or trap. 100 digits hold any sum of two amounts (30 digits, exponents
 # within 30).
 EXACT = Context(prec=100, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
@@ -81,3 +83,6 @@ def finite_or_none(instance: object, attribute: Attribute[Any], value: object) -
     """Validate a field that is an amount or `None`, as `finite` does."""
     if value is not None:
         finite(instance, attribute, value)
+
+
+public(_SmallAmount)  # pickles name it

@@ -31,27 +31,28 @@ async def look(
     Args:
         read: makes one request.
         own: the key.
-        manager: reads the wallet; without it the key does. An error in its place is why the wallet cannot be
-            read.
+        manager: reads the wallet; without it the key does. An error in its place is the reason that the
+            wallet cannot be read.
         wanted: `"credits"`, `"key"` or both.
 
     Raises:
         OpenRouterError: nothing could be read; the key's error, if there is one, with the wallet's in its
             `problems`.
     """
-    reader = own if manager is None else manager
+    wallet_key = own if manager is None else manager
     credits: Credits | OpenRouterError | None = None
     key: KeyInfo | OpenRouterError | None = None
-    if isinstance(reader, InvalidKeyError):
-        credits = reader
+    wallet_reader: KeyInfo | OpenRouterError | None = None
+    if isinstance(wallet_key, InvalidKeyError):
+        credits = wallet_key
         if "key" in wanted:
             key = await read("/key", KeyInfo, own)
     elif "key" not in wanted:
-        credits = await read("/credits", Credits, reader)
+        credits = await read("/credits", Credits, wallet_key)
     elif "credits" not in wanted:
         key = await read("/key", KeyInfo, own)
     else:
-        wallet = asyncio.get_running_loop().create_task(read("/credits", Credits, reader))
+        wallet = asyncio.get_running_loop().create_task(read("/credits", Credits, wallet_key))
         try:
             key = await read("/key", KeyInfo, own)
             credits = await wallet
@@ -59,18 +60,18 @@ async def look(
             wallet.cancel()
             await asyncio.gather(wallet, return_exceptions=True)  # it ends before the exception goes on
             raise
-        if reader != own and isinstance(credits, Credits) and credits.is_zero:
-            return assess(credits, key, reader=await read("/key", KeyInfo, reader), now=datetime.now(UTC))
-    return assess(credits, key, reader=key, now=datetime.now(UTC))
+        if wallet_key != own and isinstance(credits, Credits) and credits.is_zero:
+            wallet_reader = await read("/key", KeyInfo, wallet_key)
+    return assess(credits, key, wallet_reader=wallet_reader or key, now=datetime.now(UTC))
 
 
-async def confirm(read: Read, credits: Credits, reader: ApiKey) -> Credits:
+async def confirm(read: Read, credits: Credits, wallet_key: ApiKey) -> Credits:
     """Return a wallet if it is plausible; a 0/0 takes one more request.
 
     Raises:
-        UnconfirmedCreditsError: it is 0/0, and what `/key` says of its reader does not confirm that.
+        UnconfirmedCreditsError: it is 0/0, and `/key` of the key that read it does not confirm that.
     """
-    if credits.is_zero and (doubt := unconfirmed(credits, await read("/key", KeyInfo, reader))):
+    if credits.is_zero and (doubt := unconfirmed(credits, await read("/key", KeyInfo, wallet_key))):
         raise doubt
     return credits
 
@@ -79,7 +80,7 @@ def assess(
     credits: Credits | OpenRouterError | None,
     key: KeyInfo | OpenRouterError | None,
     *,
-    reader: KeyInfo | OpenRouterError | None,
+    wallet_reader: KeyInfo | OpenRouterError | None,
     now: datetime,
 ) -> KeyStatus:
     """Put together what was read of a wallet and a key.
@@ -87,7 +88,7 @@ def assess(
     Args:
         credits: the wallet; the error that hid it; or `None` if it was not asked for.
         key: the same of the key.
-        reader: the answer of `/key` to the key that read the wallet; it decides if the wallet is 0/0.
+        wallet_reader: the answer of `/key` to the key that read the wallet; it decides if the wallet is 0/0.
         now: the time (aware).
 
     Raises:
@@ -103,7 +104,7 @@ def assess(
     if isinstance(credits, OpenRouterError):
         problems += (credits,)
     elif credits is not None:
-        if doubt := unconfirmed(credits, reader):
+        if doubt := unconfirmed(credits, wallet_reader):
             problems += (doubt,)
         else:
             wallet = credits
@@ -116,7 +117,7 @@ def assess(
 
 def unconfirmed(
     credits: Credits,
-    reader: KeyInfo | OpenRouterError | None,
+    wallet_reader: KeyInfo | OpenRouterError | None,
 ) -> UnconfirmedCreditsError | None:
     """Doubt a 0/0, unless what `/key` says of the key that read it makes it plausible.
 
@@ -126,20 +127,20 @@ def unconfirmed(
     """
     if not credits.is_zero:
         return None
-    if reader is None:
+    if wallet_reader is None:
         return UnconfirmedCreditsError(credits)
-    if isinstance(reader, OpenRouterError):
-        return UnconfirmedCreditsError(credits, problems=[detached(reader)])
+    if isinstance(wallet_reader, OpenRouterError):
+        return UnconfirmedCreditsError(credits, problems=[detached(wallet_reader)])
     counters = (
-        reader.usage,
-        reader.usage_daily,
-        reader.usage_weekly,
-        reader.usage_monthly,
-        reader.byok_usage,
-        reader.byok_usage_daily,
-        reader.byok_usage_weekly,
-        reader.byok_usage_monthly,
+        wallet_reader.usage,
+        wallet_reader.usage_daily,
+        wallet_reader.usage_weekly,
+        wallet_reader.usage_monthly,
+        wallet_reader.byok_usage,
+        wallet_reader.byok_usage_daily,
+        wallet_reader.byok_usage_weekly,
+        wallet_reader.byok_usage_monthly,
     )
-    if reader.is_management_key or (reader.is_free_tier and not any(counters)):
+    if wallet_reader.is_management_key or (wallet_reader.is_free_tier and not any(counters)):
         return None
     return UnconfirmedCreditsError(credits)

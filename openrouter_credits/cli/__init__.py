@@ -6,7 +6,7 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from openrouter_credits.cli._exits import INTERRUPTED, NO_VERDICT, fail, open_streams, reader_may_leave
+from openrouter_credits.cli._exits import INTERRUPTED, NO_VERDICT, allow_closed_pipe, fail, open_streams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 NO_VERDICT,
             )
         if text := _quick_answer(arguments):
-            with reader_may_leave():
+            with allow_closed_pipe():
                 sys.stdout.write(text)
             return 0
         from openrouter_credits.cli._app import run  # noqa: PLC0415 - imports cyclopts, which is slow

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from openrouter_credits import MissingKeyError, OpenRouterError
-from openrouter_credits.cli._exits import NO_VERDICT, CommandError, fail, reader_may_leave
+from openrouter_credits.cli._exits import NO_VERDICT, CommandError, allow_closed_pipe, fail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +90,7 @@ def run(arguments: list[str]) -> int:
         arguments = [*(word for word in arguments if word != "-"), "--", "-"]
     code: int = NO_VERDICT
     try:
-        with reader_may_leave():
+        with allow_closed_pipe():
             code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         return fail(f"{_usage_error(error)} See openrouter-credits --help.", NO_VERDICT)

@@ -19,8 +19,8 @@ from openrouter_credits.cli._exits import (
     ATTENTION,
     INTERRUPTED,
     CommandError,
+    allow_closed_pipe,
     fail,
-    reader_may_leave,
     worst,
 )
 from openrouter_credits.cli._json import check_document, report_document, to_text
@@ -76,7 +76,7 @@ def show_check(
             print(to_text(check_document(check, form.level(check)), indent=None), flush=True)
 
     is_interrupted = False
-    with reader_may_leave():
+    with allow_closed_pipe():
         try:
             with make_progress(len(specs), is_wanted=not (form.jsonl and sys.stdout.isatty())) as progress:
                 asyncio.run(run(counting(take, progress)))
@@ -224,6 +224,6 @@ def _wallets(report: CheckReport) -> Iterator[RenderableType]:
         yield table
     others = len(wallets) - len(shared)
     if others == 1:
-        yield "1 key of no known account: its wallet is in no sum."
+        yield "1 key: account unknown; not included in the total."
     elif others > 1:
-        yield f"{others} keys of no known account: their wallets are in no sum."
+        yield f"{others} keys: account unknown; not included in the total."

@@ -18,7 +18,7 @@ from openrouter_credits import CheckReport, CreditsClient, KeyStatus, OpenRouter
 from openrouter_credits._words import one_line
 from openrouter_credits.cli._check import Format, collect, counting, draw_report, make_progress
 from openrouter_credits.cli._demo_keys import make_cases, make_dozen
-from openrouter_credits.cli._exits import reader_may_leave
+from openrouter_credits.cli._exits import allow_closed_pipe
 from openrouter_credits.cli._judge import level_of
 from openrouter_credits.cli._screen import coloured, make_console, make_table, show
 from openrouter_credits.cli._status import draw_status
@@ -37,7 +37,7 @@ WARN, CRITICAL = Decimal(10), Decimal(5)
 
 def show_demo() -> int:
     """Show the output of both commands for keys in every state, and return the exit code."""
-    with reader_may_leave():
+    with allow_closed_pipe():
         asyncio.run(_run(make_console()))
     return 0
 

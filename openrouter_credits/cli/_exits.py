@@ -44,7 +44,7 @@ def warn(text: str) -> None:
 
 
 @contextmanager
-def reader_may_leave() -> Iterator[None]:
+def allow_closed_pipe() -> Iterator[None]:
     """Accept a closed pipe, as after `| head`: drop the rest of the output without an error."""
     try:
         yield

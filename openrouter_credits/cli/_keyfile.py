@@ -28,7 +28,7 @@ _SHAPE = 'A key file has [keys] and [accounts.NAME.keys] with NAME = "KEY" or NA
 _TOML_FAULTS = {
     "Invalid value": "not a value of TOML (a key stands in quotes)",
     "Cannot overwrite a value": "a name for the second time",
-    "Expected '=' after a key": "a name that no = follows",
+    "Expected '=' after a key": "expected = after the name",
     "Invalid initial character for a key part": "a line that does not begin with a name",
     "Invalid statement": "a line that does not begin with a name",
     "Unterminated string": "a text without closing quotes",

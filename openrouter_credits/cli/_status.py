@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from openrouter_credits import CreditsClient, OpenRouterError
 from openrouter_credits._words import one_line
-from openrouter_credits.cli._exits import EXIT_CODES, reader_may_leave
+from openrouter_credits.cli._exits import EXIT_CODES, allow_closed_pipe
 from openrouter_credits.cli._json import status_document, to_text
 from openrouter_credits.cli._judge import UNKNOWN, day, left, level_of, limit, moment, usd
 from openrouter_credits.cli._screen import STYLES, coloured, make_console, make_table, show
@@ -34,14 +34,14 @@ def show_status(warn: Decimal, critical: Decimal, *, json: bool, oneline: bool) 
         status = asyncio.run(_read())
     except OpenRouterError as error:
         level = level_of(error)
-        with reader_may_leave():
+        with allow_closed_pipe():
             if json:
                 print(to_text(status_document(None, error, level)))
             elif oneline:
                 _show_line(f"{level} {UNKNOWN}", level)
         raise
     level = status.level(warn, critical)
-    with reader_may_leave():
+    with allow_closed_pipe():
         if json:
             print(to_text(status_document(status, None, level)))
         elif oneline:

@@ -31,9 +31,8 @@ from openrouter_credits._batch.breaker import CAPACITY, FAILURES_TO_OPEN, PER_AN
 from openrouter_credits._batch.gates import Gates, Turn
 from openrouter_credits._batch.pace import NO_SLOW_START, SlowStart
 from openrouter_credits._call.retry import retry
-from tests.batch._errors import down, limited
 from tests.kit.clock import VirtualLoop, lap, now, timers, virtual
-from tests.kit.values import made_up_keys
+from tests.kit.values import down, limited, made_up_keys
 
 HELD_BACK = "requests of this batch are held back: "
 
@@ -188,13 +187,13 @@ def test_a_retry_is_paid_and_an_answer_earns() -> None:
     desk = Desk()
 
     for _ in range(50):
-        desk.gates.end(desk.go(is_retry=True))
+        desk.gates.ended(desk.go(is_retry=True))
     assert desk.gates.budget.tokens == 0
     assert desk.gates.take("a", is_retry=True) is None
 
     desk.answer(5)
     assert pytest.approx(1) == desk.gates.budget.tokens
-    desk.gates.end(desk.go(is_retry=True))
+    desk.gates.ended(desk.go(is_retry=True))
     assert pytest.approx(0) == desk.gates.budget.tokens
 
 
@@ -377,7 +376,7 @@ def test_a_window_holds_requests_back_until_one_is_over() -> None:
 
     assert desk.is_shut()
 
-    desk.gates.end(turn)
+    desk.gates.ended(turn)
     desk.go()
     assert desk.is_shut()
 
@@ -516,14 +515,14 @@ async def test_waiting_requests_go_in_order() -> None:
     async def wait(name: str) -> None:
         turn = await gates.wait(name, is_retry=False)
         assert name == turn.key
-        gates.end(turn)
+        gates.ended(turn)
         order.append((name, now() - began_at))
 
     tasks = [asyncio.create_task(wait(name)) for name in "abcde"]
     await asyncio.sleep(0.5)
     tasks[2].cancel()
     await asyncio.wait(tasks)
-    gates.end(first)
+    gates.ended(first)
 
     names, times = [name for name, _ in order], [at for _, at in order]
     assert ["a", "b", "d", "e"] == names
@@ -560,7 +559,7 @@ async def test_a_turn_that_comes_to_a_cancelled_call_is_given_back() -> None:
     """A call that is cancelled just as it may send leaves its turn to the next call."""
     gates = Gates(rate=1.0, clock=now)
     for _ in range(2):
-        gates.end(await gate(gates, "a")(False))
+        gates.ended(await gate(gates, "a")(False))
     first, second = (asyncio.create_task(gates.wait("a", is_retry=False)) for _ in range(2))
     await asyncio.sleep(0)
     waiter = gates._fresh[0]
@@ -571,7 +570,7 @@ async def test_a_turn_that_comes_to_a_cancelled_call_is_given_back() -> None:
     assert first.cancelled()
     assert waiter.turn.result(), "the turn came"
     assert gates.in_flight == 0
-    gates.end(await asyncio.wait_for(second, 5))
+    gates.ended(await asyncio.wait_for(second, 5))
     assert gates.in_flight == 0
 
 
@@ -585,7 +584,7 @@ async def test_a_cancelled_call_is_passed_over() -> None:
     await asyncio.sleep(0)
 
     first.cancel()
-    gates.end(under_way)
+    gates.ended(under_way)
 
     turn = await asyncio.wait_for(second, 0.1)
     assert first.cancelled()
@@ -635,7 +634,7 @@ async def test_a_parked_retry_goes_when_a_token_is_there() -> None:
     assert not parked.done()
     gates.answered(fresh)
 
-    gates.end(await asyncio.wait_for(parked, 0.1))
+    gates.ended(await asyncio.wait_for(parked, 0.1))
     assert pytest.approx(0) == gates.budget.tokens
 
 
@@ -872,10 +871,10 @@ class Watched(Gates):
         self.on_granted(turn)
         return turn
 
-    def end(self, turn: Turn) -> None:
+    def ended(self, turn: Turn) -> None:
         """Call `on_end`, then end the request, which may let others go."""
         self.on_end(turn)
-        super().end(turn)
+        super().ended(turn)
 
 
 class GatesRules(RuleBasedStateMachine):
@@ -1016,7 +1015,7 @@ class GatesRules(RuleBasedStateMachine):
     @rule(place=st.integers(0, 50))
     def give_up(self, place: int) -> None:
         """Cancel a request in flight."""
-        self.times(1, lambda place: self.gates.end(self.under_way.pop(place % len(self.under_way))), place)
+        self.times(1, lambda place: self.gates.ended(self.under_way.pop(place % len(self.under_way))), place)
 
     @precondition(lambda self: self.waiting)
     @rule(place=st.integers(0, 50))
@@ -1030,7 +1029,7 @@ class GatesRules(RuleBasedStateMachine):
         """Cancel all waiting requests just as the turn of the first one comes."""
 
         def act() -> None:
-            self.gates.end(self.under_way.pop(place % len(self.under_way)))
+            self.gates.ended(self.under_way.pop(place % len(self.under_way)))
             for task in self.waiting:
                 task.cancel()
 

@@ -9,7 +9,7 @@ import pytest
 from attrs import Factory, define, field
 
 from openrouter_credits._batch.pace import NO_SLOW_START, Pace, SlowStart
-from tests.batch._errors import limited
+from tests.kit.values import limited
 
 
 @define(eq=False)

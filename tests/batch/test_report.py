@@ -26,13 +26,13 @@ from tests.kit.values import HARSH, LENIENT, WALLET, wallet
 
 def status_of(credits: Credits | None = WALLET, *problems: OpenRouterError) -> KeyStatus:
     """Make a status with these credits and problems."""
-    amount = None if credits is None else credits.remaining
+    spendable = Spendable(None, None, None, "unknown")
+    if credits is not None:
+        spendable = Spendable(credits.remaining, "wallet", None, "complete")
     return KeyStatus(
         key=None,
         credits=credits,
-        spendable=Spendable(
-            amount, None if amount is None else "wallet", None, "unknown" if amount is None else "complete"
-        ),
+        spendable=spendable,
         problems=problems,
         checked_at=datetime(2026, 11, 23, tzinfo=UTC),
     )

@@ -23,9 +23,9 @@ from openrouter_credits import (
 )
 from openrouter_credits._call.gate import FREE_TURN
 from openrouter_credits._call.retry import retry
-from tests.call._attempts import Script, busy, failure, limited
 from tests.kit.clock import FakeTime
-from tests.kit.values import outcome
+from tests.kit.hosts import Script, failure
+from tests.kit.values import busy, limited, outcome
 
 
 class NotedTurn:
@@ -278,7 +278,7 @@ async def test_a_shared_turn_is_not_counted_as_an_attempt() -> None:
     """A policy of one attempt outlasts any number of tries whose turns were shared."""
     time = FakeTime()
     gate = NotedGate(time, shared=RateLimitError)
-    script = Script(time, *(limited() for _ in range(50)), "value")
+    script = Script(time, *(limited(None) for _ in range(50)), "value")
 
     assert await retry(script, RetryPolicy(attempts=1), gate=gate, **time.injected()) == "value"
     assert len(script.left) == 51
@@ -297,7 +297,7 @@ async def test_the_hint_of_a_shared_turn_is_not_compared_with_the_deadline() -> 
 async def test_the_time_of_a_try_with_a_shared_turn_is_charged() -> None:
     """The time of a try counts against the deadline, though its turn was shared."""
     time = FakeTime()
-    script = Script(time, limited(), limited(), "value", takes=2.0)
+    script = Script(time, limited(None), limited(None), "value", takes=2.0)
 
     await retry(script, RetryPolicy(), gate=NotedGate(time, shared=RateLimitError), **time.injected())
 
@@ -309,7 +309,13 @@ async def test_attempts_hold_no_tries_with_shared_turns() -> None:
     time = FakeTime(draw=1.0)
     gate = NotedGate(time, shared=RateLimitError)
     script = Script(
-        time, limited(), busy(), limited(), limited(), busy(), AuthenticationError("No", status=401)
+        time,
+        limited(None),
+        busy(),
+        limited(None),
+        limited(None),
+        busy(),
+        AuthenticationError("No", status=401),
     )
 
     error = await failure(script, time, RetryPolicy(), gate=gate)
@@ -427,7 +433,7 @@ async def test_an_error_that_went_through_a_gate_is_freed_at_once(shared: Any) -
     try:
         try:
             await retry(
-                Script(time, limited(), busy(), busy(), busy()),
+                Script(time, limited(None), busy(), busy(), busy()),
                 RetryPolicy(),
                 gate=gate,
                 **time.injected(),

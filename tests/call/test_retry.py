@@ -8,6 +8,7 @@ import itertools
 import pickle
 import weakref
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,9 +31,9 @@ from openrouter_credits import (
     TLSError,
 )
 from openrouter_credits._call.retry import after_write, retry
-from tests.call._attempts import Script, busy, failure, limited
 from tests.kit.clock import FakeTime
-from tests.kit.values import outcome
+from tests.kit.hosts import Script, failure
+from tests.kit.values import busy, limited, outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +97,9 @@ async def test_other_exceptions_pass_untouched(kind: type[BaseException]) -> Non
     assert caught.value.__cause__ is caught.value.__context__ is None
 
 
-@pytest.mark.parametrize(("make", "draw", "factor"), [(busy, 1.0, 1), (busy, 0.25, 1), (limited, 0.25, 2)])
+@pytest.mark.parametrize(
+    ("make", "draw", "factor"), [(busy, 1.0, 1), (busy, 0.25, 1), (partial(limited, None), 0.25, 2)]
+)
 async def test_the_wait_is_full_jitter_and_doubled_for_429(
     make: Callable[[], OpenRouterError], draw: float, factor: int
 ) -> None:
@@ -269,7 +272,7 @@ async def test_a_wait_that_leaves_no_time_for_a_try_is_not_begun(wait: float, sl
 async def test_a_sleep_that_ends_late_raises_the_last_real_error() -> None:
     """If the loop was busy until the deadline, no try follows whose time-out would hide the error's hint."""
     time = FakeTime(draw=0.0)
-    error = limited(hint=1.0)
+    error = limited(1.0)
     script = Script(time, error, "value")
 
     async def oversleep(seconds: float) -> None:
@@ -347,7 +350,7 @@ async def test_a_write_may_become_doubtful_later() -> None:
     """A write is tried again after a 429; if the second try is doubtful, the attempts hold both errors."""
     time = FakeTime()
 
-    raised = await failure(Script(time, limited(), busy()), time, RetryPolicy(), is_write=True)
+    raised = await failure(Script(time, limited(None), busy()), time, RetryPolicy(), is_write=True)
 
     assert type(raised) is AmbiguousWriteError
     assert [type(attempt.error) for attempt in raised.attempts] == [RateLimitError, ServerError]

@@ -25,7 +25,7 @@ from openrouter_credits._call.session import (
     proxy_from_environment,
     translate,
 )
-from tests.call._sessions import TRANSLATIONS
+from tests.kit.hosts import TRANSLATIONS
 from tests.kit.values import KEY, ONCE, outcome
 from tests.kit.wire import CLOSE, FUNDED, bound_socket, reply
 

@@ -31,8 +31,8 @@ from openrouter_credits import (
 from openrouter_credits._call.protocol import Reply
 from openrouter_credits._call.request import Request, make_request
 from openrouter_credits._call.transport import Transport
-from tests.call._sessions import ONE_SLOT, TRANSLATIONS, WHERE, InFlight, RaisingSession, oserror
 from tests.kit.clock import allowance, lap, settle
+from tests.kit.hosts import ONE_SLOT, TRANSLATIONS, WHERE, InFlight, RaisingSession, oserror
 from tests.kit.values import KEY, MASK, ONCE, OTHER_KEY, outcome
 from tests.kit.wire import CLOSE, FUNDED, HANG, Server, reply
 

@@ -93,7 +93,7 @@ acme      $74.75     5
 globex    -$2.75     2
 together  $74.75     7
 owed      -$2.75
-2 keys of no known account: their wallets are in no sum.
+2 keys: account unknown; not included in the total.
 """
     assert (2, "") == (outcome.code, outcome.err)
     assert expected == outcome.out
@@ -263,7 +263,7 @@ def test_ctrl_c_shows_what_is_known(
     assert text.out.startswith(
         "1 key: 1 OK\n\nLevel  Key  Account    Left  Why\nOK     a    -        $40.00  wallet\n"
     )
-    assert text.out.endswith("\n1 key of no known account: its wallet is in no sum.\n")
+    assert text.out.endswith("\n1 key: account unknown; not included in the total.\n")
     shown = json.loads(document.out)
     assert (False, ["a"]) == (shown["complete"], [check["name"] for check in shown["checks"]])
 
@@ -348,7 +348,7 @@ def test_a_check_without_reason_is_a_dash(capsys: pytest.CaptureFixture[str]) ->
     draw_report(make_console(), CheckReport((check(0, "a"),)), FORM)
 
     assert (
-        "UNKNOWN  a    -           -  -\n\n1 key of no known account: its wallet is in no sum.\n"
+        "UNKNOWN  a    -           -  -\n\n1 key: account unknown; not included in the total.\n"
         in capsys.readouterr().out
     )
 

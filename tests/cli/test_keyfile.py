@@ -108,7 +108,7 @@ SECRET = "sk-or-v1-" + "d" * 64
     [
         (f"[keys]\nalice = {SECRET}", "line 2: not a value of TOML (a key stands in quotes)"),
         (f'[keys]\nalice = "{SECRET}"\nalice = "{SECRET}"', "line 3: a name for the second time"),
-        (f"[keys]\n{SECRET}", "line 2: a name that no = follows"),
+        (f"[keys]\n{SECRET}", "line 2: expected = after the name"),
         (f"[keys]\n= {SECRET}", "line 2: a line that does not begin with a name"),
         (f'[keys]\nalice = "{SECRET}\n', "line 2: a character that may not stand there"),
         (f'[keys]\nalice = """{SECRET}', "line 2: a text without closing quotes"),

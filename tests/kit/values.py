@@ -1,4 +1,4 @@
-"""Made-up keys, recorded bodies, retry policies; wallets, allowances and errors to make a status of."""
+"""Made-up keys, recorded bodies, retry policies; wallets, allowances and errors, made by hand or drawn."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ from decimal import (
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hypothesis import strategies as st
+
 from openrouter_credits import (
+    APIConnectionError,
     AuthenticationError,
     Budget,
     Credits,
@@ -30,6 +33,7 @@ from openrouter_credits import (
     KeyInfo,
     Level,
     ManagementKeyRequiredError,
+    RateLimitError,
     RetryPolicy,
     ServerError,
 )
@@ -128,3 +132,54 @@ async def outcome(awaitable: Awaitable[object]) -> object:
         return await awaitable
     except Exception as error:  # noqa: BLE001 - a test looks at the exception, of whatever kind
         return error
+
+
+def down() -> APIConnectionError:
+    """Make the error of a host that is down."""
+    return APIConnectionError("Could not connect", sent=False)
+
+
+def limited(
+    retry_after: float | None = 1.0,
+    message: str = "Rate limit exceeded",
+    code: int | None = 429,
+    **metadata: Any,
+) -> RateLimitError:
+    """Make the error of a 429; one whose code is None was not made by OpenRouter itself."""
+    return RateLimitError(message, status=429, code=code, retry_after=retry_after, metadata=metadata)
+
+
+def busy(hint: float | None = None, status: int = 503) -> ServerError:
+    """Make a refusal that is worth another try."""
+    return ServerError("Busy", status=status, retry_after=hint)
+
+
+AMOUNTS = st.builds(
+    lambda digits, exponent: Decimal(digits).scaleb(-exponent),
+    st.integers(-(10**9), 10**9),
+    st.integers(0, 9),
+)
+WALLETS = st.builds(Credits, AMOUNTS, AMOUNTS)
+TIMES = st.none() | st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - `timezones` adds the zone
+BUDGETS = st.builds(
+    Budget,
+    st.sampled_from(["workspace", "member", "api_key", "key_limit", "galaxy"]),
+    remaining_usd=st.none() | AMOUNTS,
+    resets_at=TIMES,
+)
+
+
+@st.composite
+def keys(draw: st.DrawFn, *, manages: bool | None = None) -> KeyInfo:
+    """Draw a key with any limit, window, kind and budgets."""
+    limit = draw(st.none() | AMOUNTS)
+    return KeyInfo(
+        label="k",
+        usage=draw(AMOUNTS),
+        limit=limit,
+        limit_remaining=draw(AMOUNTS if limit is not None else st.none() | AMOUNTS),
+        limit_reset=draw(st.sampled_from([None, "daily", "weekly", "monthly", "fortnightly"])),
+        is_management_key=draw(st.sampled_from([None, False, True])) if manages is None else manages,
+        budgets=draw(st.none() | st.lists(BUDGETS, max_size=3).map(tuple)),
+        effective_budget=draw(st.none() | BUDGETS),
+    )

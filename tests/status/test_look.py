@@ -368,9 +368,10 @@ def test_either_may_be_missing_without_hiding_the_other(
     problems: list[OpenRouterError],
 ) -> None:
     """A status holds the wallet or the key that was read, and in `problems` the error of the other one."""
-    result = assess(credits_, info, reader=None, now=NOW)
+    result = assess(credits_, info, wallet_reader=None, now=NOW)
 
-    assert (result.credits, result.key) == (credits_ if seen[0] else None, info if seen[1] else None)
+    assert result.credits == (credits_ if seen[0] else None)
+    assert result.key == (info if seen[1] else None)
     assert result.spendable == spendable(result.credits, result.key, NOW)
     assert (result.spendable.certainty, list(result.problems), result.checked_at) == (
         certainty,
@@ -398,7 +399,7 @@ def test_nothing_readable_is_an_error(
 ) -> None:
     """If nothing was read, the key's error is raised, with the wallet's, if any, in its problems."""
     with pytest.raises(raised) as caught:
-        assess(credits_, info, reader=info, now=NOW)
+        assess(credits_, info, wallet_reader=info, now=NOW)
 
     assert type(caught.value) is raised
     assert [type(problem) for problem in caught.value.problems] == problems
@@ -410,7 +411,7 @@ def test_an_error_that_many_keys_share_is_not_changed() -> None:
 
     for _ in range(2):
         with pytest.raises(APIConnectionError) as caught:
-            assess(FORBIDDEN, shared, reader=None, now=NOW)
+            assess(FORBIDDEN, shared, wallet_reader=None, now=NOW)
         assert [str(problem) for problem in caught.value.problems] == [str(FORBIDDEN)]
         assert str(caught.value) == str(shared)
 
@@ -421,7 +422,7 @@ def test_an_unconfirmed_zero_is_no_amount() -> None:
     """A 0/0 that nothing confirms is a problem that holds the figures, and it bounds nothing."""
     used = key(usage=Decimal("3.17"))
 
-    result = assess(ZERO, used, reader=used, now=NOW)
+    result = assess(ZERO, used, wallet_reader=used, now=NOW)
 
     assert (result.credits, result.spendable) == (None, UNKNOWN)
     (problem,) = result.problems
@@ -432,7 +433,7 @@ def test_an_unconfirmed_zero_is_no_amount() -> None:
 
 def test_a_confirmed_zero_is_an_amount() -> None:
     """A 0/0 that was read with a management key is exactly $0."""
-    result = assess(ZERO, key("5"), reader=key(is_management_key=True), now=NOW)
+    result = assess(ZERO, key("5"), wallet_reader=key(is_management_key=True), now=NOW)
 
     assert (result.credits, result.spendable, result.problems) == (ZERO, NOTHING, ())
     assert result.level() is Level.DEPLETED
@@ -440,7 +441,7 @@ def test_a_confirmed_zero_is_an_amount() -> None:
 
 def test_the_reader_is_looked_at_only_for_a_zero() -> None:
     """A spent wallet, which is not 0/0, is believed whatever `/key` says of the key that read it."""
-    results = [assess(wallet("0"), key(), reader=reader, now=NOW) for reader in (None, DOWN, key())]
+    results = [assess(wallet("0"), key(), wallet_reader=reader, now=NOW) for reader in (None, DOWN, key())]
 
     assert [result.spendable for result in results] == [NOTHING] * 3
 

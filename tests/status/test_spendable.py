@@ -16,8 +16,20 @@ from hypothesis import strategies as st
 
 from openrouter_credits import Bound, Budget, Credits, KeyInfo, Spendable
 from openrouter_credits._status.spendable import spendable
-from tests.kit.values import HARSH, LENIENT, MONDAY, NOVEMBER, NOW, budget, key, wallet
-from tests.status._drawn import AMOUNTS, BUDGETS, WALLETS, keys
+from tests.kit.values import (
+    AMOUNTS,
+    BUDGETS,
+    HARSH,
+    LENIENT,
+    MONDAY,
+    NOVEMBER,
+    NOW,
+    WALLETS,
+    budget,
+    key,
+    keys,
+    wallet,
+)
 
 
 def complete(amount: str, bound_by: str, resets_at: datetime | None = None) -> Spendable:

@@ -24,8 +24,20 @@ from openrouter_credits import (
     Spendable,
 )
 from openrouter_credits._status.look import assess
-from tests.kit.values import DOWN, FORBIDDEN, MONDAY, NOW, UNAUTHORIZED, ZERO, budget, key, wallet
-from tests.status._drawn import AMOUNTS, WALLETS, keys
+from tests.kit.values import (
+    AMOUNTS,
+    DOWN,
+    FORBIDDEN,
+    MONDAY,
+    NOW,
+    UNAUTHORIZED,
+    WALLETS,
+    ZERO,
+    budget,
+    key,
+    keys,
+    wallet,
+)
 
 
 def status(
@@ -133,7 +145,7 @@ def test_unreadable_is_never_ok(
     """A status is never OK if the wallet or the key could not be read, whatever the thresholds."""
     assume(credits_ is not None or info is not None)
 
-    result = assess(credits_ or FORBIDDEN, info or DOWN, reader=key(is_management_key=True), now=NOW)
+    result = assess(credits_ or FORBIDDEN, info or DOWN, wallet_reader=key(is_management_key=True), now=NOW)
 
     assert result.spendable.certainty == "complete" or result.level(warn, critical) is not Level.OK
     assert result.spendable.amount is not None or result.level(warn, critical) is Level.UNKNOWN
@@ -165,7 +177,7 @@ def test_each_threshold_is_validated(ask: Callable[[Any], object]) -> None:
 
 def say(credits_: Credits | OpenRouterError | None, info: KeyInfo | OpenRouterError | None) -> str:
     """Explain the status of a wallet and a key, of which either may be an error or not asked for."""
-    return assess(credits_, info, reader=info, now=NOW).explain()
+    return assess(credits_, info, wallet_reader=info, now=NOW).explain()
 
 
 SENTENCES = {
@@ -336,7 +348,7 @@ def test_the_sentence_never_promises_more_than_there_is(
     status = assess(
         Credits(Decimal(10_000), Decimal(10_000) - in_wallet),
         key(str(in_cap), budget("workspace", str(in_budget))),
-        reader=None,
+        wallet_reader=None,
         now=NOW,
     )
 
@@ -352,7 +364,9 @@ def test_the_sentence_never_promises_more_than_there_is(
 
 def test_a_status_is_a_value() -> None:
     """A status is frozen, and a copied or unpickled one has the same contents, its problems included."""
-    original = assess(FORBIDDEN, key("26.83", budget("workspace", "11.75", MONDAY)), reader=None, now=NOW)
+    original = assess(
+        FORBIDDEN, key("26.83", budget("workspace", "11.75", MONDAY)), wallet_reader=None, now=NOW
+    )
 
     copies = [copy.copy(original), copy.deepcopy(original), pickle.loads(pickle.dumps(original))]
 
