@@ -137,7 +137,7 @@ class CreditsClient:
         credits = await self._caller.get("/credits", Credits, wallet_key, deadline_at=deadline_at)
         if not credits.is_zero:
             return credits
-        return await confirm(self._read(deadline_at), credits, wallet_key)
+        return await confirm(self._reader(deadline_at), credits, wallet_key)
 
     async def key(self) -> KeyInfo:
         """Read the key's own allowance (`GET /key`).
@@ -153,7 +153,7 @@ class CreditsClient:
         Raises:
             OpenRouterError: neither could be read; the key's error, with the wallet's in its `problems`.
         """
-        read = self._read(self._caller.deadline_at())
+        read = self._reader(self._caller.deadline_at())
         return await look(read, self._own_key(), self._management_key, ("credits", "key"))
 
     def check_keys(
@@ -287,7 +287,7 @@ class CreditsClient:
             raise MissingKeyError("There is no API key")
         return key
 
-    def _read(self, deadline_at: float) -> Read:
+    def _reader(self, deadline_at: float) -> Read:
         return partial(self._caller.read, deadline_at=deadline_at)
 
 

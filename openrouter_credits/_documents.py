@@ -48,7 +48,8 @@ def to_json(
 ) -> str:
     """Write an object as JSON, in which no control character can steer a terminal.
 
-    `clean` is called with every text before it is escaped. Later a line break before a key would be a letter.
+    `clean` is called with every text before it is escaped: an escaped line break ends in the letter n, and
+    behind a letter a key may not be recognised.
     """
     text = json.dumps(document(content, clean), indent=indent)
     return text.replace("\x7f", "\\u007f")  # JSON lets this one character pass

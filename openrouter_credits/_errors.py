@@ -49,7 +49,7 @@ RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 520, 521, 522, 523
 
 _LONGEST_SHARED_WAIT = 60.0
 """In seconds: a longer wait is about one key's day, not about how fast the host is asked."""
-_KEY_LIMIT = re.compile(r"\b(key|daily|per-day|free)\b|free-models|openrouter_key_limit", re.IGNORECASE)
+_KEY_LIMIT = re.compile(r"\b(key|daily|per-day|free)\b|openrouter_key_limit", re.IGNORECASE)
 
 
 @frozen
@@ -99,7 +99,7 @@ class OpenRouterError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle the facts without the constructor, which may need other arguments than `args`."""
-        # the stubs do not have it
+        # The stubs do not have this function.
         make = copyreg.__newobj__  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
         return make, (type(self),), {**self.__dict__, "args": self.args}
 
@@ -193,7 +193,7 @@ class UnconfirmedCreditsError(OpenRouterError):
 
     remedy = "Use a management key (https://openrouter.ai/settings/management-keys) to read the wallet."
     credits: Credits
-    """What the server said."""
+    """The server's answer."""
 
     def __init__(self, credits: Credits, *, problems: Iterable[OpenRouterError] = ()) -> None:
         super().__init__("GET /credits answered 0 of 0, which nothing confirms", problems=problems)
@@ -219,7 +219,7 @@ class APIStatusError(OpenRouterError):
     metadata: Mapping[str, Any]
     """The body's `error.metadata`, cut and scrubbed like the message."""
     request_id: str | None
-    """What to quote to OpenRouter's support, if the reply carried it."""
+    """The number to quote to OpenRouter's support, if the reply carried it."""
     resets_at: datetime | None
     """When the server will answer again (UTC), if it said so."""
 

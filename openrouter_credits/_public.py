@@ -19,7 +19,7 @@ def public(*items: Any, door: str = "openrouter_credits") -> None:
     that a class says it is from.
 
     Args:
-        items: call this at the end of their module, where every name of an annotation is known.
+        items: classes and functions; call this at the end of their module, where all names are known.
         door: where users import them from.
     """
     for item in items:

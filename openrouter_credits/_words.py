@@ -78,7 +78,8 @@ def limit_in_sentence(name: str) -> str:
         case "key_limit":
             return "the key's limit"
         case _:
-            words = " ".join(name.replace("_", " ").split())  # first: line breaks are not printable
+            # Replace line breaks first: the filter below would join the words.
+            words = " ".join(name.replace("_", " ").split())
             scope = " ".join("".join(filter(str.isprintable, words))[:_LONGEST_SCOPE].split())
             return f"the {scope} budget" if scope else "the budget"
 

@@ -10,9 +10,10 @@ from openrouter_credits._batch.report import KeyCheck
 from openrouter_credits._batch.spec import KeySpec
 from openrouter_credits._errors import InvalidKeyError
 from openrouter_credits._secrets import ApiKey
+from openrouter_credits._status.status import KeyStatus
 
 
-@define(eq=False)  # which is made faster than a frozen one
+@define(eq=False)  # faster to make than a frozen one
 class Job:
     """A key of a batch, and its wallet, as far as it is known before the key is read."""
 
@@ -29,7 +30,7 @@ class Job:
 class Accounts:
     """Numbers wallets: an account's name and each management key of it stand for the same number.
 
-    That two numbers are one wallet may be learnt late: `settled` tells which number stays.
+    That two numbers are one wallet may be learnt late: `current` tells which number stays.
     """
 
     _management_keys: dict[str, ApiKey] = field(init=False, factory=dict)
@@ -54,17 +55,17 @@ class Accounts:
         if isinstance(management_key, ApiKey):
             account = account or str(management_key)
             names = (*names, management_key)
-        return Job(index, spec, account, management_key, names, self.wallet_id(*names))
+        return Job(index, spec, account, management_key, names, self.join(*names))
 
     def is_known(self, key: ApiKey) -> bool:
         """Tell whether a key is the management key of a wallet."""
         return bool(self._numbers) and key in self._numbers
 
-    def wallet_id(self, *names: str | ApiKey) -> int | None:
-        """Return the number of the wallet that all these account names and management keys stand for."""
+    def join(self, *names: str | ApiKey) -> int | None:
+        """Note that these account names and management keys stand for one wallet; return its number."""
         if not names:
             return None
-        numbers = [self._settled(self._numbers.setdefault(name, len(self._numbers))) for name in names]
+        numbers = [self._current(self._numbers.setdefault(name, len(self._numbers))) for name in names]
         first = min(numbers)
         for name, number in zip(names, numbers, strict=True):
             self._numbers[name] = first
@@ -75,13 +76,27 @@ class Accounts:
                 self._joined[number] = first
         return first
 
-    def place_later(self, index: int, key: ApiKey) -> None:
-        """Remember a key that has no wallet so far: a later spec may name it as a management key."""
-        self._unplaced[index] = key
+    def place(self, job: Job, status: KeyStatus | None, *, for_report: bool) -> tuple[str | None, int | None]:
+        """Return the account and the wallet of a job's key, as far as both are known now that it was read.
 
-    def settled(self, wallet_id: int | None) -> int | None:
+        Args:
+            job: the key.
+            status: what was read of it, if anything was.
+            for_report: whether `settle` will be asked: a later spec may name the key as a management key.
+        """
+        key, account, wallet_id = job.spec.api_key, job.account, job.wallet_id
+        if isinstance(key, InvalidKeyError):
+            return account, self.current(wallet_id)
+        is_manager = status is not None and status.key is not None and status.key.is_management_key
+        if is_manager or self.is_known(key):
+            return account or str(key), self.join(*job.wallet_names, key)
+        if wallet_id is None and for_report:
+            self._unplaced[job.index] = key
+        return account, self.current(wallet_id)
+
+    def current(self, wallet_id: int | None) -> int | None:
         """Return the number that stands for a wallet now."""
-        return None if wallet_id is None else self._settled(wallet_id)
+        return None if wallet_id is None else self._current(wallet_id)
 
     def settle(self, checks: Iterable[KeyCheck]) -> tuple[KeyCheck, ...]:
         """Give all keys of a wallet the same number, and the account's name if it has one."""
@@ -97,7 +112,7 @@ class Accounts:
         self._management_keys[account] = key
         return key
 
-    def _settled(self, number: int) -> int:
+    def _current(self, number: int) -> int:
         last = number
         while last in self._joined:
             last = self._joined[last]
@@ -107,7 +122,7 @@ class Accounts:
 
     def _settle(self, check: KeyCheck) -> KeyCheck:
         key = self._unplaced.get(check.index)
-        wallet_id = self.settled(check.wallet_id if key is None else self._numbers.get(key))
+        wallet_id = self.current(check.wallet_id if key is None else self._numbers.get(key))
         if wallet_id is None:
             return check
         account = self._names.get(wallet_id, check.account or check.label)

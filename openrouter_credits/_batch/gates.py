@@ -35,7 +35,7 @@ logger = logging.getLogger("openrouter_credits")
 
 @define(eq=False)
 class Turn:
-    """Leave to send one try of a key's call; the gates learn how it ended."""
+    """Permission to send one try of a key's call; the gates learn how it ended."""
 
     gates: Gates
     key: Hashable

@@ -9,13 +9,12 @@ from attrs import Factory, define, field, frozen
 
 from openrouter_credits._errors import RateLimitError
 
-_LONGEST_PAUSE = 60.0
 _SAME_MOMENT = 1.0
 """Refusals of two keys within this time are about the host."""
 
 _SMALL_BATCH = 100
 _SMALLEST_WINDOW = 8
-_UNHEARD = 64
+_MOST_UNHEARD = 64
 """Requests under way at most, until the host has answered anything."""
 _ANSWERS_BEFORE_GROWTH = 150
 
@@ -25,7 +24,7 @@ _SLOWEST_START = 32.0
 """Requests a second after the first pause, at least: a burst before it says little of the allowed rate."""
 _INCREASE = 0.35
 _INCREASE_ABOVE_THRESHOLD = 0.01
-"""Additive increase: each answer adds it to the pace, a third in a second below the threshold."""
+"""Additive increase: each answer adds it to the pace; below the threshold that is a third in a second."""
 _LATE_TIMERS = 0.005
 """Event loops are late by up to a few milliseconds; a pace makes up for that."""
 
@@ -79,7 +78,7 @@ class Pace:
 
     def delay(self, now: float, in_flight: int) -> float:
         """Return how long the next request has to wait; infinity if the end of another one decides."""
-        if in_flight >= self._window or (in_flight >= _UNHEARD and not self._is_heard):
+        if in_flight >= self._window or (in_flight >= _MOST_UNHEARD and not self._is_heard):
             return math.inf
         until = self.paused_until if self.per_second is None else max(self.paused_until, self._next_at)
         return until - now
@@ -103,7 +102,7 @@ class Pace:
             self.per_second = min(self.per_second + step, self.rate or math.inf)
 
     def refused(self, now: float, sent_at: float, error: RateLimitError, key: Hashable) -> bool:
-        """Note a short 429, and pause if it is about the host; tell whether that is news."""
+        """Note a 429 that is no limit of its key; pause if it is about the host, and tell if that is news."""
         self._is_heard = True
         before, self._last_refusal = self._last_refusal, (key, now)
         is_shared = before is not None and before[0] != key and now - before[1] <= _SAME_MOMENT
@@ -111,14 +110,14 @@ class Pace:
         if error.code is not None and not is_shared:
             return False
         is_news = sent_at >= self.paused_until  # the others were sent before we knew
-        self.paused_until = max(self.paused_until, now + min(error.retry_after or 1.0, _LONGEST_PAUSE))
+        self.paused_until = max(self.paused_until, now + (error.retry_after or 1.0))
         if is_news:
             self._decrease(now)
         return is_news
 
     def _decrease(self, now: float) -> None:
         """Go on after the pause somewhat slower than answers came before it: multiplicative decrease."""
-        seconds = now - (self._counted_from or now)
+        seconds = 0.0 if self._counted_from is None else now - self._counted_from
         measured = self._answers / max(1.0, seconds)
         if self.per_second is None:
             self.per_second = max(0.85 * measured, _SLOWEST_START)

@@ -24,7 +24,7 @@ class KeyCheck:
     name: str | None
     """Its name in its `KeySpec`, or in the mapping."""
     label: str | None
-    """The key, masked; `None` if there was none."""
+    """The key, masked; `None` if the text could not be a key."""
     account: str | None
     """The account whose wallet it spends from, or its masked management key; `None` if not known."""
     status: KeyStatus | None

@@ -32,7 +32,7 @@ async def run(
     caller: Caller,
     accounts: Accounts | None = None,
     *,
-    keeps_all: bool = False,
+    for_report: bool = False,
 ) -> AsyncGenerator[KeyCheck, None]:
     """Check all keys of a source, and yield each outcome as soon as it is there.
 
@@ -41,10 +41,10 @@ async def run(
         options: what the caller of the batch asked for.
         caller: makes the requests.
         accounts: learns which keys share a wallet.
-        keeps_all: whether equal keys share their requests over the whole batch, and not only while these are
-            under way.
+        for_report: whether all outcomes become one report. Then equal keys share their requests over the
+            whole batch, and not only while these are under way.
     """
-    batch = _Batch(source, options, caller, accounts or Accounts(), keeps_all=keeps_all)
+    batch = _Batch(source, options, caller, accounts or Accounts(), for_report=for_report)
     try:
         while (check := await batch.next()) is not None:
             yield check
@@ -55,7 +55,7 @@ async def run(
 async def run_all(source: Source, options: Options, caller: Caller) -> CheckReport:
     """Check all keys of a source, and return their outcomes in order; equal keys are read once."""
     accounts = Accounts()
-    async with aclosing(run(source, options, caller, accounts, keeps_all=True)) as outcomes:
+    async with aclosing(run(source, options, caller, accounts, for_report=True)) as outcomes:
         checks = sorted([check async for check in outcomes], key=lambda check: check.index)
     return CheckReport(accounts.settle(checks))
 
@@ -64,7 +64,7 @@ class _Batch:
     """One run over a source of keys; made in the event loop that it runs on."""
 
     def __init__(
-        self, source: Source, options: Options, caller: Caller, accounts: Accounts, *, keeps_all: bool
+        self, source: Source, options: Options, caller: Caller, accounts: Accounts, *, for_report: bool
     ) -> None:
         size = source.size
         workers = options.concurrency if size is None else min(options.concurrency, size)
@@ -75,7 +75,7 @@ class _Batch:
         self._options = options
         self._caller = caller
         self._accounts = accounts
-        self._keeps_all = keeps_all
+        self._for_report = for_report
         self._deadlines = Deadlines(loop)
         self._gates = Gates(options.rate, slow_start, clock=loop.time)
         self._over: str | None = None
@@ -90,7 +90,7 @@ class _Batch:
         if options.deadline is not None:
             why = f"its {options.deadline:g} s are over"
             self._timers["deadline"] = loop.call_later(options.deadline, self._finish, why)
-        source.open(workers, caller.unless_closed)
+        source.open(caller.unless_closed)
         # Plain tasks, and no scope that a `yield` would stand in: TaskGroup and timeout() would cancel the
         # caller's own code.
         self._working = workers
@@ -151,7 +151,7 @@ class _Batch:
 
     async def _check(self, job: Job) -> KeyCheck:
         began_at = self._loop.time()
-        own, account, wallet_id = job.spec.api_key, job.account, job.wallet_id
+        own = job.spec.api_key
         status: KeyStatus | None = None
         error: OpenRouterError | None = None
         if isinstance(own, InvalidKeyError):
@@ -173,12 +173,7 @@ class _Batch:
                 self._under_way -= 1
                 if self._under_way == 0:
                     self._gates.rest()
-        if isinstance(own, ApiKey):
-            is_manager = status is not None and status.key is not None and status.key.is_management_key
-            if is_manager or self._accounts.is_known(own):
-                account, wallet_id = account or str(own), self._accounts.wallet_id(*job.wallet_names, own)
-            elif wallet_id is None and self._keeps_all:
-                self._accounts.place_later(job.index, own)
+        account, wallet_id = self._accounts.place(job, status, for_report=self._for_report)
         return KeyCheck(
             job.index,
             job.spec.name,
@@ -187,7 +182,7 @@ class _Batch:
             status,
             error,
             self._loop.time() - began_at,
-            wallet_id=self._accounts.settled(wallet_id),
+            wallet_id=wallet_id,
         )
 
     def _too_late(self, *, sent: bool) -> APITimeoutError:
@@ -208,7 +203,7 @@ class _Batch:
                 running.cancel()
                 raise
             running.set_result(outcome)
-            if not self._keeps_all and not self._accounts.is_known(key):
+            if not self._for_report and not self._accounts.is_known(key):
                 del self._shared[path, key]
         if isinstance(outcome, ClientClosedError):
             raise copy(outcome)
@@ -221,7 +216,7 @@ class _Batch:
         return turn
 
     def _watch(self) -> None:
-        """End the batch if the host has owed an answer for too long; else look again when it could have."""
+        """End the batch if no request was answered for too long; else look again at the next possible end."""
         patience = self._caller.policy.deadline
         silent_since, now = self._gates.silent_since, self._loop.time()
         if silent_since is not None and now >= silent_since + patience:
@@ -234,4 +229,4 @@ class _Batch:
         """End what is under way, and give each key that is known the reason for its outcome."""
         self._over = why
         self._source.finish()
-        self._deadlines.call_all()
+        self._deadlines.expire_all()

@@ -41,12 +41,12 @@ class Source:
         self._given: asyncio.Queue[Any] = asyncio.Queue()
         self._feeder: asyncio.Task[None] | None = None
 
-    def open(self, workers: int, unless_closed: UnlessClosed) -> None:
-        """Begin to read for some workers; `unless_closed` awaits something until the client is closed."""
+    def open(self, unless_closed: UnlessClosed) -> None:
+        """Begin to read; `unless_closed` awaits something until the client is closed."""
         if not isinstance(self._items, Iterator):
             # One task alone reads: an asynchronous generator may have a timeout around its loop, which must
             # not end a worker.
-            feeding = self._feed(self._items, workers, unless_closed)
+            feeding = self._feed(self._items, unless_closed)
             self._feeder = asyncio.get_running_loop().create_task(feeding)
 
     async def take(self) -> Any:
@@ -55,7 +55,10 @@ class Source:
             return END
         if self._feeder is not None:
             self._wanted.release()
-            return await self._given.get()
+            item = await self._given.get()
+            if item is END:
+                self._given.put_nowait(END)  # for the next worker
+            return item
         try:
             return next(self._items, END)  # type: ignore[arg-type]  # without a feeder it is an Iterator
         except Exception as error:  # noqa: BLE001 - whatever the source raises reaches the caller
@@ -90,7 +93,7 @@ class Source:
         if self._feeder is not None and not self._feeder.cancelling():
             self._feeder.cancel()
 
-    async def _feed(self, items: AsyncIterator[Any], workers: int, unless_closed: UnlessClosed) -> None:
+    async def _feed(self, items: AsyncIterator[Any], unless_closed: UnlessClosed) -> None:
         async def read() -> None:
             while True:
                 await self._wanted.acquire()
@@ -105,8 +108,7 @@ class Source:
             self.fault = self.fault or error
         finally:
             self._is_over = True
-            for _ in range(workers):
-                self._given.put_nowait(END)
+            self._given.put_nowait(END)
 
 
 def _named(name: Any, key: Any) -> KeySpec:

@@ -12,9 +12,12 @@ import math
 from types import TracebackType
 from typing import Self
 
+MIN_ATTEMPT_TIME = 0.01
+"""Seconds that an attempt needs at least. With less left nothing is sent: no answer could arrive in time."""
+
 
 class Deadline:
-    """A block that ends with `TimeoutError` at a moment of the loop's clock, or when all of them are called.
+    """A block that ends with `TimeoutError` at a moment of the loop's clock, or when all of them expire.
 
     Make it in the task that enters it.
     """
@@ -53,7 +56,7 @@ class Deadline:
         self._when = when
         self._deadlines.add(self)
 
-    def call(self) -> None:
+    def expire(self) -> None:
         """Leave the block now."""
         self._is_due = True
         self._deadlines.discard(self)
@@ -61,7 +64,7 @@ class Deadline:
 
 
 class Deadlines:
-    """All deadlines of one client on one event loop."""
+    """A group of deadlines on one event loop: of a client, or of a batch."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -70,7 +73,7 @@ class Deadlines:
         self._timer_at = math.inf
 
     def at(self, when: float) -> Deadline:
-        """Make a deadline; `math.inf` for one that only `call_all` reaches."""
+        """Make a deadline; `math.inf` for one that only `expire_all` reaches."""
         return Deadline(self, when)
 
     def add(self, deadline: Deadline) -> None:
@@ -83,19 +86,19 @@ class Deadlines:
         """Forget a deadline; the timer stays, and finds nothing to do."""
         self._open.discard(deadline)
 
-    def call_all(self) -> None:
+    def expire_all(self) -> None:
         """End every block now."""
         for deadline in list(self._open):
-            deadline.call()
+            deadline.expire()
         self._set_timer(math.inf)
 
     def _set_timer(self, when: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = None if when == math.inf else self._loop.call_at(when, self._call_due)
+        self._timer = None if when == math.inf else self._loop.call_at(when, self._expire_due)
         self._timer_at = when
 
-    def _call_due(self) -> None:
+    def _expire_due(self) -> None:
         for deadline in [deadline for deadline in self._open if deadline.when <= self._timer_at]:
-            deadline.call()
+            deadline.expire()
         self._set_timer(min((deadline.when for deadline in self._open), default=math.inf))

@@ -1,4 +1,4 @@
-"""Leave to send: a gate that calls share may hold each of their tries back."""
+"""Permission to send: a gate that calls share may hold each of their tries back."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Protocol
 
 
 class Turn(Protocol):
-    """Leave to send one try. The try is made inside `with turn`, so that the gate learns how it ends."""
+    """Permission to send one try, which is made inside `with turn`: so the gate learns how it ends."""
 
     is_shared: bool
-    """Whether the wait for the next try is the gate's. Read after the try."""
+    """Whether the gate, and not the call, decides the wait before the next try. Read after the try."""
 
     def __enter__(self) -> object: ...
 

@@ -78,10 +78,10 @@ def _query_text(value: object) -> str:
     raise TypeError(f"a query parameter is a str, an int or a bool, not {type(value).__name__}")
 
 
-def parse_base_url(text: str) -> str | ConfigurationError:
+def parse_base_url(text: object) -> str | ConfigurationError | TypeError:
     """Check a base URL; the error is returned, and quotes nothing of it: there may be a password inside."""
     if not isinstance(text, str):
-        raise TypeError(f"base_url is a str, not {type(text).__name__}")
+        return TypeError(f"base_url is a str, not {type(text).__name__}")
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port  # the port is parsed when it is read

@@ -10,6 +10,7 @@ from typing import TypeVar
 from attrs import frozen
 
 from openrouter_credits._arguments import require_count, require_seconds
+from openrouter_credits._call.deadlines import MIN_ATTEMPT_TIME
 from openrouter_credits._call.gate import FREE_TURN, Gate, Turn
 from openrouter_credits._errors import (
     AmbiguousWriteError,
@@ -25,9 +26,6 @@ from openrouter_credits._errors import (
 from openrouter_credits._public import public
 
 _T = TypeVar("_T")
-
-MIN_ATTEMPT_TIME = 0.01
-"""Seconds that an attempt needs at least. With less left nothing is sent: no answer could arrive in time."""
 
 
 @frozen

@@ -7,6 +7,8 @@ import errno
 import os
 import ssl
 from collections.abc import AsyncGenerator
+
+# the stubs do not have the second one
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
 
 import aiohttp
@@ -33,7 +35,7 @@ _TOO_MANY_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 class ConnectionLostError(aiohttp.ClientError):
-    """A disconnect, under a name that aiohttp does not answer by sending the request again."""
+    """A disconnect under a name of our own: aiohttp does not send the request again after it."""
 
     def __init__(self, number: int | None) -> None:
         super().__init__()

@@ -17,9 +17,9 @@ from typing import TypeVar
 import aiohttp
 from yarl import URL
 
+from openrouter_credits._call.deadlines import MIN_ATTEMPT_TIME
 from openrouter_credits._call.protocol import Reply
 from openrouter_credits._call.request import Request
-from openrouter_credits._call.retry import MIN_ATTEMPT_TIME
 from openrouter_credits._call.session import ClientSession, Session, borrow_session, open_session, translate
 from openrouter_credits._errors import (
     APITimeoutError,
@@ -117,7 +117,7 @@ class Transport:
         session, self._session = self._session, None
         if session is None or session.loop.is_closed():
             return
-        session.deadlines.call_all()
+        session.deadlines.expire_all()
         if session.keeper is not None:
             await session.keeper.aclose()
 
@@ -199,6 +199,7 @@ class Transport:
                 if isinstance(problem, TimeoutError) and not may_be_sent:
                     return _unsent(left, was_queued=was_queued)
                 return translate(problem, min(left, self._timeout), session.http)
+        # A refusal counts even if its body is cut or lost: the status says enough.
         if 200 <= status < 300 and len(body) > largest:
             return ResponseTooLargeError(f"{status}, but the body is over {largest} bytes")
         return Reply(status, headers, bytes(body))

@@ -31,7 +31,7 @@ class _SmallAmount(Decimal):
 
 
 def is_plain(text: str) -> bool:
-    """Tell whether the text of an amount is surely plain, and short; nearly always it is."""
+    """Test quickly whether an amount's text is plain and short; if false, it has to be looked at."""
     return text[-1] in _LAST_DIGITS and "E" not in text and len(text) <= MOST_DIGITS
 
 

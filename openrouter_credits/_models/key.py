@@ -110,7 +110,7 @@ class KeyInfo:
     workspace_id: str | None = None
     """The workspace that the key belongs to."""
     allowed_data_regions: tuple[str, ...] | None = None
-    """Such as `global`, `europe`, `us`; an open set."""
+    """Regions where data may be processed, such as `global`, `europe`, `us`; an open set."""
     free_model_daily_requests: FreeModelQuota | None = None
     """Requests to free models that are left today."""
     budgets: tuple[Budget, ...] | None = None

@@ -17,7 +17,7 @@ def utc(moment: datetime) -> datetime:
 
 
 def end_of_window(interval: str | None, now: datetime) -> datetime | None:
-    """Return when the window that `now` (aware) lies in ends, in UTC.
+    """Return the end (UTC) of the window that contains `now` (aware).
 
     `None` if there is no window, or if the interval is not `daily`, `weekly` (from Monday) or `monthly` (from
     the 1st). Windows begin at 00:00 UTC (OpenRouter's documentation of `limit_reset`).

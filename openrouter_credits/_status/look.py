@@ -109,7 +109,7 @@ def assess(
         else:
             wallet = credits
     if wallet is None and info is None:
-        first, *others = map(copy, problems)  # they may be other keys' outcomes too
+        first, *others = map(copy, problems)  # copies: other keys may share these errors
         first.problems += tuple(others)
         raise first
     return KeyStatus(info, wallet, spendable(wallet, info, now), problems, now)

@@ -66,14 +66,19 @@ class Spendable:
         return True if self.certainty == "complete" else None
 
 
+_Limit = tuple[str, Decimal, Decimal | None, Decimal | None, str | None, datetime | None]
+"""The fields of a `Bound`, as long as it is not known which one binds; a batch makes thousands of them."""
+
+_remaining = itemgetter(1)
+
+
 def spendable(wallet: Credits | None, key: KeyInfo | None, now: datetime) -> Spendable:
     """Find the smallest known limit; on a tie the wallet goes before the key's limit, that before budgets."""
     limits: list[_Limit] = []
     if wallet is not None:
         limits.append(("wallet", wallet.remaining, wallet.total_credits, wallet.total_usage, None, None))
-    if (
-        key is not None and not key.is_management_key
-    ):  # of a management key, which cannot spend, the wallet counts
+    # A management key cannot spend: only its wallet is of interest.
+    if key is not None and not key.is_management_key:
         limits += _limits_of_key(key, now)
     if not limits:
         return Spendable(None, None, None, "unknown")
@@ -84,28 +89,19 @@ def spendable(wallet: Credits | None, key: KeyInfo | None, now: datetime) -> Spe
     return Spendable(amount, name, resets_at, certainty, bounds)
 
 
-_Limit = tuple[str, Decimal, Decimal | None, Decimal | None, str | None, datetime | None]
-"""The fields of a `Bound`, as long as it is not known which one binds."""
-
-_remaining = itemgetter(1)
-
-
 def _limits_of_key(key: KeyInfo, now: datetime) -> list[_Limit]:
     own: list[_Limit] = []
     others: list[_Limit] = []
     if key.limit is not None and key.limit_remaining is not None:
-        resets_at = key.next_reset(now)
-        own.append(
-            ("key_limit", key.limit_remaining, key.limit, key.used_in_window, key.limit_reset, resets_at)
-        )
+        amounts = key.limit_remaining, key.limit, key.used_in_window
+        own.append(("key_limit", *amounts, key.limit_reset, key.next_reset(now)))
     for budget in (key.effective_budget,) if key.budgets is None else key.budgets:
         if budget is None or budget.remaining_usd is None:
             continue
-        limits = (
-            own if budget.scope == "key_limit" else others
-        )  # the key's own limit is one of the budgets, too
-        amounts = budget.remaining_usd, budget.limit_usd, budget.spend_usd
-        limits.append((budget.scope, *amounts, budget.reset_interval, budget.resets_at))
+        of_budget = budget.remaining_usd, budget.limit_usd, budget.spend_usd
+        # The key's own limit is one of the budgets, too.
+        limits = own if budget.scope == "key_limit" else others
+        limits.append((budget.scope, *of_budget, budget.reset_interval, budget.resets_at))
     return [min(own, key=_remaining), *others] if own else others
 
 

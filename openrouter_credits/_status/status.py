@@ -32,7 +32,7 @@ class Level(StrEnum):
     INVALID = "INVALID"
     """The key is unknown, disabled or expired."""
     UNKNOWN = "UNKNOWN"
-    """It could not be told; never to be taken for OK."""
+    """The level is not known; do not take it for OK."""
 
 
 @frozen
@@ -53,8 +53,8 @@ class KeyStatus:
     def level(self, warn: Dollars = 10, critical: Dollars = 5) -> Level:
         """Judge the amount by two thresholds in US dollars.
 
-        An amount that is only an upper limit can be too low, but not good enough, unless what is missing was
-        not asked for.
+        If a part is missing, the amount is an upper limit: it can show that too little is left, but not that
+        enough is. So it is OK only if that part was not asked for.
         """
         warn, critical = require_dollars(warn), require_dollars(critical)
         if self.is_invalid:
@@ -100,7 +100,7 @@ def _until(status: KeyStatus) -> str:
 
 
 def _other_limit(status: KeyStatus) -> str:
-    """Tell of the wallet if the key binds, and the other way round only that the key is unknown."""
+    """Add the wallet if another limit is the smallest. If the wallet is, add only that the key is unknown."""
     if status.spendable.bound_by == "wallet":
         return " (key: unknown)" if status.key is None and status.problems else ""
     if status.credits is not None:

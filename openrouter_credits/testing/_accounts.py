@@ -12,8 +12,9 @@ from attrs import Factory, define, evolve, field
 from attrs.validators import in_
 
 from openrouter_credits import ApiKey
+from openrouter_credits._models.amounts import subtract
 from openrouter_credits._public import public
-from openrouter_credits.testing._amounts import Amount, subtract, to_amount
+from openrouter_credits.testing._amounts import Amount, to_amount
 from openrouter_credits.testing._settings import CreditsReply, FakeBudget, KeySettings, Shape
 from openrouter_credits.testing._spending import Clock, Interval, Spending
 

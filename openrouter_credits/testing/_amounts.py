@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
+from decimal import Decimal, InvalidOperation
 from typing import Any, TypeAlias
 
 Amount: TypeAlias = str | int | Decimal
 """An amount in US dollars: a text such as `"3.17"`, an `int` or a `Decimal`; never a float."""
-
-# A decimal context of its own: the context of the process must not change the figures.
-_EXACT = Context(prec=100, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
 
 
 def to_amount(value: Amount) -> Decimal:
@@ -32,16 +29,6 @@ def to_amount(value: Amount) -> Decimal:
     if not amount.is_finite():
         raise ValueError(f"{value!r} is not an amount")
     return amount
-
-
-def add(augend: Decimal, addend: Decimal) -> Decimal:
-    """Add exactly."""
-    return _EXACT.add(augend, addend)
-
-
-def subtract(minuend: Decimal, subtrahend: Decimal) -> Decimal:
-    """Subtract exactly."""
-    return _EXACT.subtract(minuend, subtrahend)
 
 
 def to_json(value: object) -> str:

@@ -13,9 +13,10 @@ from typing import Self
 from aiohttp import web
 
 from openrouter_credits import ApiKey
+from openrouter_credits._models.amounts import add
 from openrouter_credits._public import public
 from openrouter_credits.testing._accounts import Directory, FakeAccount
-from openrouter_credits.testing._amounts import Amount, add, to_amount
+from openrouter_credits.testing._amounts import Amount, to_amount
 from openrouter_credits.testing._api import Call, answer
 from openrouter_credits.testing._faults import Answer, Reply
 from openrouter_credits.testing._limit import TokenBucket

@@ -9,8 +9,9 @@ from typing import Any, Literal, TypeAlias
 from attrs import Attribute, converters, field, frozen
 from attrs.validators import in_, instance_of, optional
 
+from openrouter_credits._models.amounts import subtract
 from openrouter_credits._public import public
-from openrouter_credits.testing._amounts import subtract, to_amount
+from openrouter_credits.testing._amounts import to_amount
 from openrouter_credits.testing._spending import INTERVALS, Interval
 
 CreditsReply: TypeAlias = Literal["forbidden", "zeros", "real"]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Literal, TypeAlias
 
-from openrouter_credits.testing._amounts import add
+from openrouter_credits._models.amounts import add
 
 Clock: TypeAlias = Callable[[], datetime]
 Interval: TypeAlias = Literal["daily", "weekly", "monthly"]

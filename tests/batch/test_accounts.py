@@ -80,7 +80,7 @@ def test_a_job_has_the_management_key_that_its_account_had_before() -> None:
     jobs = [accounts.job(index, spec) for index, spec in enumerate(specs)]
 
     assert [job.management_key for job in jobs] == [None, MANAGER, MANAGER, MANAGER, None]
-    assert [accounts.settled(job.wallet_id) for job in jobs] == [0, 0, 0, 0, 2]
+    assert [accounts.current(job.wallet_id) for job in jobs] == [0, 0, 0, 0, 2]
 
 
 def test_a_second_management_key_of_an_account_is_refused() -> None:
@@ -107,7 +107,7 @@ def test_an_account_with_the_text_of_a_key_as_its_name_is_not_that_key() -> None
     """An account whose name reads like a key is another wallet than that of the management key."""
     accounts = Accounts()
 
-    assert accounts.wallet_id(KEY) != accounts.wallet_id(MANAGER)
+    assert accounts.join(KEY) != accounts.join(MANAGER)
     assert not accounts.is_known(OTHER_MANAGER)
 
 
@@ -115,8 +115,8 @@ def test_no_names_are_no_wallet() -> None:
     """A key of which no account and no management key is known has no wallet number."""
     accounts = Accounts()
 
-    assert accounts.wallet_id() is None
-    assert accounts.settled(None) is None
+    assert accounts.join() is None
+    assert accounts.current(None) is None
 
 
 def test_names_are_joined_through_each_other() -> None:
@@ -124,12 +124,12 @@ def test_names_are_joined_through_each_other() -> None:
     links: list[tuple[str | ApiKey, ...]] = [("a",), ("b",), ("c",), ("a", MANAGER), ("b", MANAGER)]
     for order in itertools.permutations(links):
         accounts = Accounts()
-        numbers = {link: accounts.wallet_id(*link) for link in order}
+        numbers = {link: accounts.join(*link) for link in order}
 
-        a, b, c, *joined = (accounts.settled(numbers[link]) for link in links)
+        a, b, c, *joined = (accounts.current(numbers[link]) for link in links)
         assert {a} == {b, *joined}
         assert a != c
-        assert [a, b, c, *joined] == [accounts.wallet_id(*link) for link in links]
+        assert [a, b, c, *joined] == [accounts.join(*link) for link in links]
 
 
 @given(st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=3), max_size=12))
@@ -139,30 +139,30 @@ def test_numbers_are_equal_if_names_are_linked(links: list[list[str]]) -> None:
     groups: list[set[str]] = []
     numbers = []
     for link in links:
-        numbers.append(accounts.wallet_id(*link))
+        numbers.append(accounts.join(*link))
         touched = [group for group in groups if group & set(link)]
         groups = [group for group in groups if group not in touched] + [set(link).union(*touched)]
 
     for (one, number), (other, other_number) in itertools.combinations(zip(links, numbers, strict=True), 2):
         is_linked = any({one[0], other[0]} <= group for group in groups)
-        assert is_linked == (accounts.settled(number) == accounts.settled(other_number))
+        assert is_linked == (accounts.current(number) == accounts.current(other_number))
 
 
 def test_many_names_for_one_management_key_are_one_wallet() -> None:
     """Ten thousand accounts that share one management key are one wallet."""
     accounts = Accounts()
-    numbers = [accounts.wallet_id(f"account {number}", MANAGER) for number in range(10_000)]
+    numbers = [accounts.join(f"account {number}", MANAGER) for number in range(10_000)]
 
-    assert {accounts.settled(number) for number in numbers} == {0}
+    assert {accounts.current(number) for number in numbers} == {0}
 
 
 def test_settling_gives_all_keys_of_a_wallet_its_number_and_name() -> None:
     """A key whose wallet is joined or named after its check has that number and name in the end."""
     accounts = Accounts()
-    by_name, by_manager = accounts.wallet_id("acme"), accounts.wallet_id(MANAGER)
-    other = accounts.wallet_id("x")
+    by_name, by_manager = accounts.join("acme"), accounts.join(MANAGER)
+    other = accounts.join("x")
     checks = [check_of(0, by_manager, MASK), check_of(1, by_name, "acme"), check_of(2, other, "x")]
-    accounts.wallet_id("acme", MANAGER)
+    accounts.join("acme", MANAGER)
 
     settled = accounts.settle(checks)
 
@@ -184,7 +184,7 @@ def test_settling_gives_all_keys_of_a_wallet_its_number_and_name() -> None:
 def test_a_wallet_keeps_its_first_name(links: list[tuple[str | ApiKey, ...]]) -> None:
     """A wallet has the first account's name that was linked with it, however it was linked."""
     accounts = Accounts()
-    numbers = [accounts.wallet_id(*link) for link in links]
+    numbers = [accounts.join(*link) for link in links]
 
     settled = accounts.settle([check_of(index, number, MASK) for index, number in enumerate(numbers)])
 
@@ -194,7 +194,7 @@ def test_a_wallet_keeps_its_first_name(links: list[tuple[str | ApiKey, ...]]) ->
 def test_settling_changes_nothing_that_is_settled() -> None:
     """Outcomes without a wallet, with an unnamed wallet, or settled already stay the same objects."""
     accounts = Accounts()
-    number, named = accounts.wallet_id(MANAGER), accounts.wallet_id("acme")
+    number, named = accounts.join(MANAGER), accounts.join("acme")
     checks = [check_of(0, None, None), check_of(1, number, MASK), check_of(2, named, "acme")]
 
     settled = accounts.settle(checks)

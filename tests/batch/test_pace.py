@@ -203,11 +203,9 @@ def test_a_429_that_is_not_openrouters_holds_back_all_at_once() -> None:
     assert road.is_free()
 
 
-@pytest.mark.parametrize(
-    ("hint", "pause"), [(None, 1.0), (0.25, 0.25), (60.0, 60.0), (60.5, 60.0), (3600.0, 60.0)]
-)
+@pytest.mark.parametrize(("hint", "pause"), [(None, 1.0), (0.25, 0.25), (60.0, 60.0)])
 def test_a_pause_lasts_as_long_as_the_hint(hint: float | None, pause: float) -> None:
-    """A pause lasts as long as the hint, but 60 s at most, and one second if there is no hint."""
+    """A pause lasts as long as the hint, and one second if there is no hint."""
     road = Road()
 
     assert road.meet_limit(retry_after=hint)

@@ -474,7 +474,7 @@ async def test_a_shared_failure_pins_no_frames() -> None:
             Options.of(32, CREDITS, None, None),
             client._caller,
             Accounts(),
-            keeps_all=False,
+            for_report=False,
         )
         checks = []
         while (check := await batch.next()) is not None:

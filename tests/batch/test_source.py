@@ -349,7 +349,7 @@ async def test_a_source_that_is_over_stays_over() -> None:
 async def test_an_asynchronous_source_gives_its_end_to_every_worker() -> None:
     """Each of several workers that wait for an asynchronous source takes a key or the end."""
     source = Source(lazily(["a", "b"], every=1))
-    source.open(4, never_closed)
+    source.open(never_closed)
 
     taken = await asyncio.gather(*(source.take() for _ in range(4)))
 
@@ -367,7 +367,7 @@ async def test_a_source_keeps_the_exception_of_its_keys(is_async: bool) -> None:
         raise SourceError("the source failed")
 
     source = Source(lazily(failing()) if is_async else failing())
-    source.open(1, never_closed)
+    source.open(never_closed)
 
     assert await rest_of(source) == ["a"]
     assert isinstance(source.fault, SourceError)
@@ -379,7 +379,7 @@ async def test_a_source_that_fails_keeps_the_first_fault(is_async: bool) -> None
     """`fail` ends a source, even one with a length, and of several faults the first is kept."""
     first = SourceError("first")
     source = Source(lazily(["a", "b"]) if is_async else ["a", "b"])
-    source.open(1, never_closed)
+    source.open(never_closed)
 
     source.fail(first)
     source.fail(SourceError("second"))
@@ -401,7 +401,7 @@ async def test_an_exception_after_a_fault_does_not_replace_it() -> None:
 
     first = SourceError("first")
     source = Source(clumsy())
-    source.open(2, never_closed)
+    source.open(never_closed)
     await source.take()
     waiting = asyncio.create_task(source.take())
     await asyncio.sleep(1)
@@ -425,7 +425,7 @@ async def test_an_exception_after_a_fault_does_not_replace_it() -> None:
 async def test_a_finished_source_gives_only_the_rest_of_a_list(keys: Any, expected: list[str]) -> None:
     """After `finish` a list still gives the rest of its keys, and any other source gives none."""
     source = Source(keys)
-    source.open(1, never_closed)
+    source.open(never_closed)
     first = await source.take()
 
     source.finish()
@@ -449,7 +449,7 @@ async def test_the_clean_up_of_a_source_is_interrupted_once() -> None:
             steps.append("closed")
 
     source = Source(slow_to_close())
-    source.open(1, never_closed)
+    source.open(never_closed)
     waiting = asyncio.create_task(source.take())
     await asyncio.sleep(1)
 
@@ -473,7 +473,7 @@ async def test_closing_a_source_closes_its_generator() -> None:
             steps.append("closed")
 
     source = Source(noting())
-    source.open(1, never_closed)
+    source.open(never_closed)
     await source.take()
     await source.close()
 

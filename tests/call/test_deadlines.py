@@ -114,7 +114,7 @@ async def test_a_cancellation_at_the_deadline_wins(order: tuple[str, str], deadl
         if step == "cancel":
             task.cancel()
         else:
-            deadlines.call_all()
+            deadlines.expire_all()
 
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -153,20 +153,20 @@ async def test_the_block_s_own_exception_goes_on(deadlines: Deadlines) -> None:
     await asyncio.sleep(100)
 
 
-async def test_call_all_ends_every_block_now(deadlines: Deadlines) -> None:
-    """call_all() ends every open block at once, as close() needs it, and does not touch later blocks."""
+async def test_expire_all_ends_every_block_now(deadlines: Deadlines) -> None:
+    """expire_all() ends every open block at once, as close() needs it, and does not touch later blocks."""
     tasks = [asyncio.ensure_future(hold(deadlines, when)) for when in (5.0, 50.0, math.inf)]
     await asyncio.sleep(1)
-    deadlines.call_all()
+    deadlines.expire_all()
 
     assert await asyncio.gather(*tasks) == [1.0, 1.0, 1.0]
     assert await hold(deadlines, 3.0) == 3.0
 
 
-async def test_call_all_without_blocks_does_nothing(deadlines: Deadlines) -> None:
-    """call_all() may be called again and without open blocks; nothing happens."""
-    deadlines.call_all()
-    deadlines.call_all()
+async def test_expire_all_without_blocks_does_nothing(deadlines: Deadlines) -> None:
+    """expire_all() may be called again and without open blocks; nothing happens."""
+    deadlines.expire_all()
+    deadlines.expire_all()
 
 
 async def test_infinity_sets_no_timer(deadlines: Deadlines) -> None:
