@@ -17,7 +17,7 @@ from openrouter_credits._batch.report import CheckReport, KeyCheck
 from openrouter_credits._batch.source import END, Source
 from openrouter_credits._batch.spec import KeySpec, Options
 from openrouter_credits._call.caller import Caller
-from openrouter_credits._call.deadlines import Deadlines
+from openrouter_credits._call.deadlines import Deadline, Deadlines
 from openrouter_credits._errors import APITimeoutError, ClientClosedError, InvalidKeyError, OpenRouterError
 from openrouter_credits._secrets import ApiKey
 from openrouter_credits._status.look import look
@@ -46,8 +46,10 @@ async def run(
     """
     batch = _Batch(source, options, caller, accounts or Accounts(), for_report=for_report)
     try:
-        while (check := await batch.next()) is not None:
+        while (check := await batch.finished.get()) is not None:
+            batch.room.release()
             yield check
+        batch.raise_fault()
     finally:
         await batch.close()
 
@@ -84,8 +86,10 @@ class _Batch:
         self._under_way = 0
         self._shared: dict[tuple[str, ApiKey], asyncio.Future[Any]] = {}
         """Reads that equal keys share."""
-        self._finished: asyncio.Queue[KeyCheck | None] = asyncio.Queue()
-        self._room = asyncio.Semaphore(options.concurrency)  # a slow consumer stops the workers
+        self.finished: asyncio.Queue[KeyCheck | None] = asyncio.Queue()
+        """Outcomes, and `None` after the last one."""
+        self.room = asyncio.Semaphore(options.concurrency)
+        """Room for outcomes: a slow consumer stops the workers."""
         self._timers = {"watch": loop.call_later(caller.policy.deadline, self._watch)}
         if options.deadline is not None:
             why = f"its {options.deadline:g} s are over"
@@ -97,22 +101,15 @@ class _Batch:
         self._workers = [loop.create_task(self._work()) for _ in range(workers)]
         for worker in self._workers:
             worker.add_done_callback(self._count_out)
+        if not self._workers:
+            self.finished.put_nowait(None)
 
-    async def next(self) -> KeyCheck | None:
-        """Return the next outcome; `None` when there are no more.
-
-        Raises:
-            Exception: what the source raised, or what ended the batch.
-        """
-        check = await self._finished.get() if self._workers else None
-        if check is not None:
-            self._room.release()
-            return check
+    def raise_fault(self) -> None:
+        """Raise what the source raised, or what ended the batch, if anything did."""
         for worker in self._workers:
             worker.result()
         if self._source.fault is not None:
             raise self._source.fault
-        return None
 
     async def close(self) -> None:
         """End everything that is still under way."""
@@ -124,21 +121,21 @@ class _Batch:
         await self._source.close()
 
     async def _work(self) -> None:
+        until_over = self._deadlines.at(math.inf)  # made once: it is entered for each key
         try:
-            while (job := await self._take()) is not None:
-                check = await self._check(job)
-                await self._room.acquire()
-                self._finished.put_nowait(check)
+            while (job := self._accept(await self._source.take())) is not None:
+                check = await self._check(job, until_over)
+                await self.room.acquire()
+                self.finished.put_nowait(check)
         except ClientClosedError as error:
             self._source.fail(error)
 
     def _count_out(self, _: object) -> None:
         self._working -= 1
         if self._working == 0:
-            self._finished.put_nowait(None)
+            self.finished.put_nowait(None)
 
-    async def _take(self) -> Job | None:
-        item = await self._source.take()
+    def _accept(self, item: Any) -> Job | None:
         if item is END:
             return None
         try:
@@ -149,7 +146,7 @@ class _Batch:
         self._count += 1
         return job
 
-    async def _check(self, job: Job) -> KeyCheck:
+    async def _check(self, job: Job, until_over: Deadline) -> KeyCheck:
         began_at = self._loop.time()
         own = job.spec.api_key
         status: KeyStatus | None = None
@@ -161,7 +158,7 @@ class _Batch:
         else:
             self._under_way += 1
             try:
-                with self._deadlines.at(math.inf):
+                with until_over:
                     status = await look(self._read, own, job.management_key, self._options.read)
             except ClientClosedError:
                 raise

@@ -19,7 +19,7 @@ MIN_ATTEMPT_TIME = 0.01
 class Deadline:
     """A block that ends with `TimeoutError` at a moment of the loop's clock, or when all of them expire.
 
-    Make it in the task that enters it.
+    Make it in the task that enters it; it may be entered again until it expires.
     """
 
     __slots__ = ("_cancelling", "_deadlines", "_is_due", "_task", "_when")

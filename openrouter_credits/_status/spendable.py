@@ -14,7 +14,7 @@ from openrouter_credits._models import Credits, KeyInfo
 from openrouter_credits._public import public
 
 
-@frozen
+@frozen(slots=False)  # faster to make
 class Bound:
     """One limit on what a key can spend. Amounts are US dollars."""
 

@@ -477,7 +477,8 @@ async def test_a_shared_failure_pins_no_frames() -> None:
             for_report=False,
         )
         checks = []
-        while (check := await batch.next()) is not None:
+        while (check := await batch.finished.get()) is not None:
+            batch.room.release()
             checks.append(check)
         await batch.close()
 
