@@ -11,10 +11,12 @@ import subprocess
 import sys
 import tomllib
 import typing
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cattrs
 import pytest
 
 import openrouter_credits
@@ -24,9 +26,12 @@ from openrouter_credits import (
     Attempt,
     CheckReport,
     Credits,
+    KeyCheck,
+    KeyStatus,
     Level,
     RateLimitError,
     RetryPolicy,
+    Spendable,
 )
 from openrouter_credits._call.request import USER_AGENT
 from openrouter_credits._models.amounts import plain
@@ -202,6 +207,17 @@ def test_annotations_resolve() -> None:
     assert Decimal | None == hints["openrouter_credits.KeyInfo.__init__"]["limit"]
     assert CheckReport == hints["openrouter_credits.CreditsClient.check_all"]["return"]
     assert len(items) > 200
+
+
+def test_values_can_be_unstructured() -> None:
+    """`cattrs.unstructure` with its defaults makes plain containers of a check and all that is in it."""
+    wallet, now = Credits(Decimal(5), Decimal(3)), datetime(2026, 11, 25, tzinfo=UTC)
+    status = KeyStatus(None, wallet, Spendable(Decimal(2), "wallet", None, "at_most"), (), now)
+
+    plain_check = cattrs.unstructure(KeyCheck(0, "bot", None, None, status, None, 0.1))
+
+    assert Decimal(3) == plain_check["status"]["credits"]["total_usage"]
+    assert "wallet" == plain_check["status"]["spendable"]["bound_by"]
 
 
 def test_public_classes_are_of_the_door() -> None:

@@ -15,7 +15,9 @@ from openrouter_credits import (
     APIStatusError,
     Attempt,
     AuthenticationError,
+    Bound,
     Budget,
+    CheckReport,
     ClientClosedError,
     Credits,
     CreditsClient,
@@ -26,6 +28,7 @@ from openrouter_credits import (
     PaymentRequiredError,
     RateLimitError,
     RetryPolicy,
+    Total,
     UnconfirmedCreditsError,
     __version__,
     format_usd,
@@ -98,6 +101,7 @@ def explain(error: OpenRouterError) -> str:
             assert_type(error.limit_source, str | None)
         case RateLimitError():
             assert_type(error.resets_at, datetime | None)
+            assert_type(error.is_key_limit, bool)
         case UnconfirmedCreditsError():
             assert_type(error.credits, Credits)
         case APIStatusError():
@@ -126,7 +130,13 @@ async def main() -> None:
             assert_type(client, CreditsClient)
             wallet(assert_type(await client.credits(), Credits))
             key(assert_type(await client.key(), KeyInfo))
-            assert_type(await client.status(), KeyStatus)
+            status = assert_type(await client.status(), KeyStatus)
+            for bound in assert_type(status.spendable.bounds, tuple[Bound, ...]):
+                assert_type(bound.remaining, Decimal)
+                assert_type(bound.limit, Decimal | None)
+                assert_type(bound.resets_at, datetime | None)
+            report = assert_type(await client.check_all([own]), CheckReport)
+            assert_type(report.total(), Total)
             listed = assert_type(
                 await client.request("GET", "/keys", into=ManagedKeys, params={"offset": 0}), ManagedKeys
             )
