@@ -101,7 +101,7 @@ class OpenRouterError(Exception):
         """Copy and pickle the facts without the constructor, which may need other arguments than `args`."""
         # The stubs do not have this function.
         make = copyreg.__newobj__  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
-        return make, (type(self),), {**self.__dict__, "args": self.args}
+        return make, (type(self), *self.args), {**self.__dict__, "args": self.args}
 
 
 def detached(error: OpenRouterError) -> OpenRouterError:

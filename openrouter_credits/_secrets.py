@@ -97,9 +97,9 @@ class ApiKey:
         raise TypeError("an ApiKey is not pickled: hand over reveal() yourself if the key must travel")
 
 
-def is_mask(text: str) -> bool:
-    """Tell whether a text looks like a masked key."""
-    return text == "***" or (len(text) == 19 and text[12:15] == "...")
+def is_mask(text: object) -> bool:
+    """Tell whether something is a text that looks like a masked key."""
+    return text == "***" or (isinstance(text, str) and len(text) == 19 and text[12:15] == "...")
 
 
 def parse_key(text: object) -> ApiKey | InvalidKeyError | TypeError:

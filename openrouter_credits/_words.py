@@ -34,11 +34,9 @@ _A_WEEK = timedelta(days=7)
 
 _LONGEST_SCOPE = 40
 _LONGEST_QUOTE = 200
-# The one pattern of a key. After a letter `sk-` ends a word, as in `task-runner-production-eu-west-1`,
-# but no word has `sk-or-v1`, and the `m` of a terminal's colour is no word.
-_LOOKS_LIKE_A_KEY = re.compile(
-    r"((?:(?<![A-Za-z])|(?<=[\[;0-9]m))sk-(?:or-)?|sk-or-(?=v[0-9]))[A-Za-z0-9_-]{20,}"
-)
+# The one pattern of a key. `sk-` alone must begin a word, so `task-runner-production-eu-west-1` is no key;
+# a colour code of a terminal and an escaped line break end in a letter, but are no words.
+_LOOKS_LIKE_A_KEY = re.compile(r"(sk-or-|(?:(?<![A-Za-z])|(?<=[\[;0-9]m)|(?<=\\[nrt]))sk-)[\w-]{20,}")
 # C0 and C1 controls (terminal escapes), marks that turn the direction of text, and halves of surrogate pairs
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _LINE_BREAKS = re.compile(r"[\t\r\n]+")

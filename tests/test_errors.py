@@ -429,3 +429,17 @@ def test_a_traceback_prints() -> None:
     error = make(RateLimitError)
 
     assert traceback.format_exception_only(error)[-1] == f"openrouter_credits.RateLimitError: {error}\n"
+
+
+class UpdatingError(OpenRouterError):
+    """An error of a user that takes its state over by hand."""
+
+    def __setstate__(self, state: dict[str, Any] | None) -> None:
+        self.__dict__.update(state or {})
+
+
+def test_an_error_that_takes_its_state_over_by_hand_keeps_its_text() -> None:
+    """A copy and a pickle of a user's error with its own `__setstate__` have the text of the original."""
+    error = UpdatingError("odd")
+
+    assert str(error) == str(copy.copy(error)) == str(pickle.loads(pickle.dumps(error)))

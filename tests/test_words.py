@@ -201,6 +201,10 @@ KEYS = [
     ("sk-proj-" + "a1_-" * 5, "sk-***"),
     ("sk-" + "x" * 20, "sk-***"),
     ("sk-or-" + "x" * 20, "sk-or-***"),
+    ("keysk-or-" + "x" * 20, "keysk-or-***"),
+    (f"{KEY[:15]}é{KEY[16:]}", "sk-or-***"),
+    (f"{KEY[:40]}\uff41{KEY[41:]}", "sk-or-***"),
+    ("words\\nsk-proj-" + "a1" * 10, "words\\nsk-***"),
 ]
 NO_KEYS = [
     "",
@@ -211,8 +215,6 @@ NO_KEYS = [
     "task-runner-production-eu-west-1",
     "TASK-RUNNER-PRODUCTION-EU-WEST-1",
     "desk-for-the-people-of-marketing",
-    "desk-or-table-in-the-living-room-of-ours",
-    "task-or-value-of-the-production-team",
     "risk-assessment-of-the-whole-team",
     "SK-OR-V1-" + "A" * 64,
 ]

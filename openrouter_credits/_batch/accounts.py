@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from attrs import define, evolve, field
 
-from openrouter_credits._batch.report import KeyCheck
+from openrouter_credits._batch.report import KeyCheck, current_number
 from openrouter_credits._batch.spec import KeySpec
 from openrouter_credits._errors import InvalidKeyError
-from openrouter_credits._secrets import ApiKey
+from openrouter_credits._secrets import ApiKey, is_mask
 from openrouter_credits._status.status import KeyStatus
 
 
@@ -37,10 +37,10 @@ class Accounts:
     _numbers: dict[str | ApiKey, int] = field(init=False, factory=dict)
     _names: dict[int, str] = field(init=False, factory=dict)
     """The account's name of each wallet that has one."""
-    _joined: dict[int, int] = field(init=False, factory=dict)
+    joined: dict[int, int] = field(init=False, factory=dict)
     """Numbers that are no longer used, and the number that stands for the same wallet."""
-    _unplaced: dict[int, ApiKey] = field(init=False, factory=dict)
-    """Keys without a wallet so far, by their index."""
+    _read: dict[int, tuple[ApiKey, tuple[str | ApiKey, ...]]] = field(init=False, factory=dict)
+    """Keys that a later spec may name as management keys, by their index, and the names of their wallets."""
 
     def job(self, index: int, spec: KeySpec) -> Job:
         """Take a key into the batch.
@@ -69,11 +69,11 @@ class Accounts:
         first = min(numbers)
         for name, number in zip(names, numbers, strict=True):
             self._numbers[name] = first
-            account = name if isinstance(name, str) else self._names.get(number)
+            account = self._names.get(number) if isinstance(name, ApiKey) else name
             if account is not None:
                 self._names.setdefault(first, account)
             if number != first:
-                self._joined[number] = first
+                self.joined[number] = first
         return first
 
     def place(self, job: Job, status: KeyStatus | None, *, for_report: bool) -> tuple[str | None, int | None]:
@@ -82,7 +82,7 @@ class Accounts:
         Args:
             job: the key.
             status: what was read of it, if anything was.
-            for_report: whether `settle` will be asked: a later spec may name the key as a management key.
+            for_report: whether `settle` will be called: a later spec may name the key as a management key.
         """
         key, account, wallet_id = job.spec.api_key, job.account, job.wallet_id
         if isinstance(key, InvalidKeyError):
@@ -90,16 +90,19 @@ class Accounts:
         is_manager = status is not None and status.key is not None and status.key.is_management_key
         if is_manager or self.is_known(key):
             return account or str(key), self.join(*job.wallet_names, key)
-        if wallet_id is None and for_report:
-            self._unplaced[job.index] = key
+        if for_report:
+            self._read[job.index] = key, job.wallet_names
         return account, self.current(wallet_id)
 
     def current(self, wallet_id: int | None) -> int | None:
         """Return the number that stands for a wallet now."""
-        return None if wallet_id is None else self._current(wallet_id)
+        return current_number(wallet_id, self.joined)
 
     def settle(self, checks: Iterable[KeyCheck]) -> tuple[KeyCheck, ...]:
-        """Give all keys of a wallet the same number, and the account's name if it has one."""
+        """Give all keys of a wallet the same number, and the account's name to those that have none."""
+        for key, names in self._read.values():
+            if self.is_known(key):
+                self.join(*names, key)
         return tuple(map(self._settle, checks))
 
     def _management_key(self, account: str, key: ApiKey | None) -> ApiKey | None:
@@ -114,18 +117,22 @@ class Accounts:
 
     def _current(self, number: int) -> int:
         last = number
-        while last in self._joined:
-            last = self._joined[last]
+        while last in self.joined:
+            last = self.joined[last]
         while number != last:  # make the way short for the next time
-            self._joined[number], number = last, self._joined[number]
+            self.joined[number], number = last, self.joined[number]
         return last
 
     def _settle(self, check: KeyCheck) -> KeyCheck:
-        key = self._unplaced.get(check.index)
-        wallet_id = self.current(check.wallet_id if key is None else self._numbers.get(key))
-        if wallet_id is None:
+        number = check.wallet_id
+        if number is None and check.index in self._read:
+            key, _ = self._read[check.index]
+            number = self._numbers.get(key)
+        if number is None:
             return check
-        account = self._names.get(wallet_id, check.account or check.label)
+        wallet_id, account = self._current(number), check.account or check.label
+        if is_mask(account):
+            account = self._names.get(wallet_id, account)
         if (wallet_id, account) == (check.wallet_id, check.account):
             return check
         return evolve(check, wallet_id=wallet_id, account=account)

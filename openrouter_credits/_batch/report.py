@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from attrs import field, frozen
@@ -33,6 +34,8 @@ class KeyCheck:
     """Why nothing could be read."""
     elapsed: float
     """Seconds from taking the key to its outcome."""
+    # Numbers that turned out to be of the same wallet as others; a batch has one map, which may still grow.
+    _joined: Mapping[int, int] = field(factory=dict, alias="joined", eq=False, repr=False, kw_only=True)
     wallet_id: int | None = field(default=None, repr=False, kw_only=True)
     """Equal for all keys of a report that spend from one wallet; `None` if the account is not known."""
 
@@ -85,7 +88,8 @@ class CheckReport:
         """List each wallet once; a key without a known account has an entry of its own."""
         groups: dict[object, list[KeyCheck]] = {}
         for check in self.checks:
-            group = ("alone", check.index) if check.wallet_id is None else check.wallet_id
+            wallet_id = current_number(check.wallet_id, check._joined)  # noqa: SLF001 - of the same file
+            group = ("alone", check.index) if wallet_id is None else wallet_id
             groups.setdefault(group, []).append(check)
         return tuple(_wallet(tuple(checks)) for checks in groups.values())
 
@@ -104,10 +108,17 @@ class CheckReport:
         return Total(known, owed, unread)
 
 
+def current_number(number: int | None, joined: Mapping[int, int]) -> int | None:
+    """Return the number that stands for a wallet now; `joined` has the numbers that are no longer used."""
+    while number is not None and number in joined:
+        number = joined[number]
+    return number
+
+
 def _wallet(checks: tuple[KeyCheck, ...]) -> Wallet:
     # An account's name may have been learnt after the first of its keys was read.
-    accounts = [check.account for check in checks if check.account is not None]
-    account = next((name for name in accounts if not is_mask(name)), checks[0].account)
+    names = [check.account for check in checks if check.account and not is_mask(check.account)]
+    account = names[0] if names else checks[0].account
     for check in checks:
         if check.status is not None and check.status.credits is not None:
             return Wallet(account, check.status.credits, None, checks)

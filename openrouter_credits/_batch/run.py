@@ -118,6 +118,7 @@ class _Batch:
         for worker in self._workers:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
+        self._workers.clear()  # their exceptions' frames hold this batch
         await self._source.close()
 
     async def _work(self) -> None:
@@ -179,6 +180,7 @@ class _Batch:
             status,
             error,
             self._loop.time() - began_at,
+            joined=self._accounts.joined,
             wallet_id=wallet_id,
         )
 

@@ -19,22 +19,25 @@ MIN_ATTEMPT_TIME = 0.01
 class Deadline:
     """A block that ends with `TimeoutError` at a moment of the loop's clock, or when all of them expire.
 
-    Make it in the task that enters it; it may be entered again until it expires.
+    It may be entered again until it expires.
     """
 
     __slots__ = ("_cancelling", "_deadlines", "_is_due", "_task", "_when")
 
     def __init__(self, deadlines: Deadlines, when: float) -> None:
+        self._deadlines = deadlines
+        self._when = when
+        self._is_due = False
+        self._cancelling = 0
+        self._task: asyncio.Task[object] | None = None
+        """The task inside the block. It is forgotten at the end, or its exception's frames would live on."""
+
+    def __enter__(self) -> Self:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("call this from a task: with asyncio.run(), or in an async test")
         self._task = task
         self._cancelling = task.cancelling()
-        self._deadlines = deadlines
-        self._when = when
-        self._is_due = False
-
-    def __enter__(self) -> Self:
         self._deadlines.add(self)
         return self
 
@@ -42,8 +45,10 @@ class Deadline:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._deadlines.discard(self)
+        task, self._task = self._task, None
         # As in asyncio.Timeout: our own cancellation ends here, anybody else's goes on.
-        if self._is_due and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+        was_ours = self._is_due and task is not None and task.uncancel() <= self._cancelling
+        if was_ours and kind is asyncio.CancelledError:
             raise TimeoutError
 
     @property
@@ -57,10 +62,11 @@ class Deadline:
         self._deadlines.add(self)
 
     def expire(self) -> None:
-        """Leave the block now."""
+        """Leave the block now, if a task is inside."""
         self._is_due = True
         self._deadlines.discard(self)
-        self._task.cancel()
+        if self._task is not None:
+            self._task.cancel()
 
 
 class Deadlines:

@@ -14,11 +14,12 @@ from openrouter_credits.cli._screen import STYLES, coloured, make_console, make_
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from decimal import Decimal
 
     from rich.console import Console, RenderableType
 
-    from openrouter_credits import Bound, KeyInfo, KeyStatus, Level
+    from openrouter_credits import Bound, Budget, KeyInfo, KeyStatus, Level
 
 _WIDEST_NAME = len("> Workspace budget")
 """Minimum width of the first column in both tables."""
@@ -93,30 +94,54 @@ def _tables(status: KeyStatus, level: Level, warn: Decimal, critical: Decimal) -
 def _limits(status: KeyStatus) -> list[tuple[str, tuple[str, str, str, str], bool]]:
     """List each limit: its name, its cells (left, limit, used, resets), and whether it binds.
 
-    Wallet and key limit are always listed, so that what was not read is seen.
+    Wallet and key limit are always listed, and so are limits that bind nothing: budgets whose remaining
+    amount is unknown, and the limits of a management key.
     """
-    bounds = status.spendable.bounds
-    rows = [(limit(bound.name), _cells(bound), bound.binds) for bound in bounds]
-    names = {bound.name for bound in bounds}
+    key, now = status.key, status.checked_at
+    rows = [(limit(bound.name), _cells(bound), bound.binds) for bound in status.spendable.bounds]
+    names = {bound.name for bound in status.spendable.bounds}
     if "wallet" not in names:
-        rows.insert(0, (limit("wallet"), (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN), False))
+        rows.insert(0, (limit("wallet"), _UNREAD, False))
     if "key_limit" not in names:
-        has_none = status.key is not None and status.key.limit is None
-        rows.insert(
-            1, (limit("key_limit"), (UNKNOWN, "none" if has_none else UNKNOWN, UNKNOWN, UNKNOWN), False)
-        )
+        rows.insert(1, (limit("key_limit"), _UNREAD if key is None else _cells_of_key(key, now), False))
+    rows += [(limit(budget.scope), _cells_of_budget(budget), False) for budget in _other_budgets(key)]
     return rows
 
 
+_UNREAD = (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
+
+
+def _cells_of_key(key: KeyInfo, now: datetime) -> tuple[str, str, str, str]:
+    if key.limit is None:
+        return UNKNOWN, "none", UNKNOWN, UNKNOWN
+    resets = _resets(key.limit, key.limit_reset, key.next_reset(now))
+    return usd(key.limit_remaining), usd(key.limit), usd(key.used_in_window), resets
+
+
+def _other_budgets(key: KeyInfo | None) -> list[Budget]:
+    """List the budgets that are no bounds."""
+    if key is None:
+        return []
+    budgets = (key.effective_budget,) if key.budgets is None else key.budgets
+    others = [budget for budget in budgets if budget is not None and budget.scope != "key_limit"]
+    return [budget for budget in others if budget.remaining_usd is None or key.is_management_key]
+
+
+def _cells_of_budget(budget: Budget) -> tuple[str, str, str, str]:
+    resets = _resets(budget.limit_usd, budget.reset_interval, budget.resets_at)
+    return usd(budget.remaining_usd), usd(budget.limit_usd), usd(budget.spend_usd), resets
+
+
 def _cells(bound: Bound) -> tuple[str, str, str, str]:
-    return usd(bound.remaining), usd(bound.limit), usd(bound.used), _resets(bound)
+    resets = _resets(bound.limit, bound.reset, bound.resets_at)
+    return usd(bound.remaining), usd(bound.limit), usd(bound.used), resets
 
 
-def _resets(bound: Bound) -> str:
+def _resets(of: Decimal | None, interval: str | None, resets_at: datetime | None) -> str:
     """Format the next reset: its date, else the server's interval; `-` if the limit is unknown."""
-    if bound.resets_at is not None or bound.limit is None:
-        return day(bound.resets_at)
-    return "never" if bound.reset is None else one_line(bound.reset)
+    if resets_at is not None or of is None:
+        return day(resets_at)
+    return "never" if interval is None else one_line(interval)
 
 
 def _key(key: KeyInfo | None) -> str:

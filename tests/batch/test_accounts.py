@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import pickle
 from collections.abc import AsyncGenerator
 from decimal import Decimal
 from typing import Literal
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openrouter_credits import ApiKey, InvalidKeyError, KeyCheck, KeySpec
+from openrouter_credits import ApiKey, CheckReport, InvalidKeyError, KeyCheck, KeySpec, Total
 from openrouter_credits._batch.accounts import Accounts
 from tests.kit.clock import run, virtual
 from tests.kit.hosts import Host, by_key, client_of, credits_of, gathered, key_of, lazily, refusal
@@ -409,8 +410,77 @@ def test_three_names_of_one_wallet_are_joined_whenever_they_are_learnt() -> None
     async def wallets_of(order: tuple[KeySpec, ...]) -> list[list[int]]:
         async with client_of(ONE_MANAGER) as (client, _):
             report = await client.check_all(order, concurrency=1)
-        assert len({check.account for check in report.checks}) == 1
+        assert {check.account for check in report.checks} == {"a", "b"}
         return [[check.index for check in wallet.checks] for wallet in report.wallets()]
 
     orders = list(itertools.permutations(specs))
     assert [run(wallets_of(order)) for order in orders] == [[[0, 1, 2, 3]]] * len(orders)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_report_of_streamed_outcomes_joins_wallets_learnt_late(order: tuple[int, ...]) -> None:
+    """A report of what check_keys yields has one wallet, although its numbers were joined after a yield."""
+    specs = [
+        KeySpec(made_up(1), account="acme"),
+        KeySpec(made_up(2), management_key=MANAGEMENT_KEY),
+        KeySpec(made_up(3), account="acme", management_key=MANAGEMENT_KEY),
+    ]
+
+    owner = {"/credits": credits_of(100), "/key": key_of()}
+    host = by_key({MANAGEMENT_KEY: MANAGES} | {made_up(number): owner for number in (1, 2, 3)})
+
+    async def report() -> CheckReport:
+        async with client_of(host) as (client, _):
+            checks = await gathered(client.check_keys([specs[place] for place in order], concurrency=1))
+        return CheckReport(tuple(checks))
+
+    found = run(report())
+
+    assert [("acme", 3)] == [(wallet.account, len(wallet.checks)) for wallet in found.wallets()]
+    assert Total(Decimal(100), Decimal(0), 0) == found.total()
+    assert Total(Decimal(100), Decimal(0), 0) == pickle.loads(pickle.dumps(found)).total()
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_key_that_a_later_key_names_as_management_key_joins_their_wallets(
+    order: tuple[int, ...],
+) -> None:
+    """A key of one account that manages another makes them one wallet in both orders, without `/key` too."""
+    specs = [
+        KeySpec(made_up(1), account="acme", management_key=MANAGEMENT_KEY),
+        KeySpec(made_up(2), account="beta", management_key=made_up(1)),
+    ]
+
+    async def wallets() -> int:
+        async with client_of(TWO_MANAGERS) as (client, _):
+            keys = [specs[place] for place in order]
+            return len((await client.check_all(keys, read=("credits",), concurrency=1)).wallets())
+
+    assert 1 == run(wallets())
+
+
+def test_an_account_that_a_key_was_given_stays() -> None:
+    """check_all gives the account's name to keys that have none, and replaces no name that a key has."""
+    specs = [
+        KeySpec(made_up(1), account="team-a", management_key=MANAGEMENT_KEY),
+        KeySpec(made_up(2), account="team-b", management_key=MANAGEMENT_KEY),
+        KeySpec(made_up(3), management_key=MANAGEMENT_KEY),
+    ]
+
+    async def accounts() -> list[str | None]:
+        async with client_of(ONE_MANAGER) as (client, _):
+            return [check.account for check in (await client.check_all(specs)).checks]
+
+    assert ["team-a", "team-b", "team-a"] == run(accounts())
+
+
+def test_an_account_may_be_named_by_something_else_than_a_text() -> None:
+    """Accounts that are numbers of a database are told apart as names are, and an empty name is none."""
+    specs = [KeySpec(made_up(1), account=42, management_key=MANAGEMENT_KEY)]  # type: ignore[arg-type]
+    specs += [KeySpec(made_up(2), account="", management_key=MANAGEMENT_KEY)]
+
+    async def wallets() -> list[object]:
+        async with client_of(ONE_MANAGER) as (client, _):
+            return [wallet.account for wallet in (await client.check_all(specs)).wallets()]
+
+    assert [42] == run(wallets())

@@ -6,11 +6,12 @@ All tests run in virtual time. "Row 41" and the like are rows of the fault matri
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import itertools
 import pickle
 import warnings
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -916,6 +917,34 @@ async def test_a_client_closed_between_two_results_ends_the_batch() -> None:
         gc.collect()
 
     assert [str(warning.message) for warning in warned] == []
+
+
+@virtual
+@pytest.mark.parametrize("is_cut", [False, True])
+async def test_a_batch_that_is_ended_from_outside_leaves_no_cycle(is_cut: bool) -> None:
+    """A batch that a timeout cuts, or whose loop is left early, is freed without the garbage collector."""
+    async with client_of(latency=0.01) as (client, _):
+        gc.collect()
+        gc.disable()
+        try:
+            if is_cut:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0.015):
+                        await client.check_all(made_up_keys(50))
+            else:
+                async with aclosing(client.check_keys(made_up_keys(500))) as checks:
+                    await anext(checks)
+                del checks
+            await asyncio.sleep(1)
+            gc.set_debug(gc.DEBUG_SAVEALL)
+            gc.collect()
+            kinds = Counter(type(item).__name__ for item in gc.garbage)
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+            gc.enable()
+
+    assert not kinds & Counter({"ApiKey": 1, "KeyCheck": 1, "KeyStatus": 1, "Task": 1})
 
 
 @virtual

@@ -221,3 +221,12 @@ async def test_outside_of_a_task_is_an_error_that_says_so(deadlines: Deadlines) 
     loop.call_soon(callback)
 
     assert "from a task" in await message
+
+
+async def test_a_deadline_outside_of_its_block_expires_without_harm(deadlines: Deadlines) -> None:
+    """A deadline that expires while no task is inside cancels nobody."""
+    deadline = deadlines.at(math.inf)
+
+    deadline.expire()
+
+    await asyncio.sleep(0)

@@ -415,6 +415,21 @@ def test_a_wallet_has_its_accounts_name(fake: FakeOpenRouter, run: Run, keys: Pa
     ]
 
 
+def test_accounts_found_to_be_one_are_one_wallet(fake: FakeOpenRouter, run: Run, keys: Path) -> None:
+    """Two accounts of the file that are found to be one, after outcomes are there, count as one wallet."""
+    acme = fake.add_account(credits=100)
+    first, second = acme.add_key(management=True).reveal(), acme.add_key(management=True).reveal()
+    a, b = acme.add_key().reveal(), acme.add_key().reveal()
+    keys.write_text(
+        f'[accounts.beta]\nmanagement_key = "{second}"\nkeys.b = "{b}"\n'
+        f'[accounts.acme]\nmanagement_key = "{first}"\nkeys.a = "{a}"\nkeys.second = "{second}"\n'
+    )
+
+    done = run("check", "--concurrency", "1", "keys.toml")
+
+    assert ["beta $100.00 3"] == wallets_in(done.out)
+
+
 def test_the_sum_is_of_the_wallets_that_were_read(capsys: pytest.CaptureFixture[str]) -> None:
     """If a wallet was not read, the row of the sum says how many were, and debts still have their row."""
     unread = check(2, account="account 2", wallet_id=2)

@@ -375,15 +375,30 @@ def test_a_limit_that_is_never_renewed_says_so(
     assert re.search(rf"^[> ] Key limit .* {re.escape(shown)}$", capsys.readouterr().out, re.MULTILINE)
 
 
-def test_a_budget_of_which_nothing_is_known_has_no_row(capsys: pytest.CaptureFixture[str]) -> None:
-    """A budget without `remaining_usd` has no row; one with it has a row, whatever else is missing of it."""
+@pytest.mark.parametrize("is_effective", [False, True])
+def test_a_budget_of_which_something_is_unknown_has_a_row(
+    capsys: pytest.CaptureFixture[str], is_effective: bool
+) -> None:
+    """A budget has a row, whatever is missing of it; one whose remaining amount is unknown stands last."""
     unknown, known = Budget("member", limit_usd=Decimal(9)), Budget("workspace", remaining_usd=Decimal(8))
 
-    draw(key_info(budgets=(unknown, known)))
+    draw(key_info(effective_budget=unknown) if is_effective else key_info(budgets=(unknown, known)))
 
     out = capsys.readouterr().out
-    assert "Member budget" not in out
-    assert re.search(r"^> Workspace budget   \$8\.00       -      -  -$", out, re.MULTILINE)
+    assert re.search(r"^  Member budget +- +\$9\.00 +- +never$", out, re.MULTILINE)
+    assert is_effective or re.search(r"^> Workspace budget +\$8\.00 +- +- +-$\n  Member", out, re.MULTILINE)
+
+
+def test_the_limits_of_a_management_key_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """The limits of a management key have rows, although they bind nothing: it cannot spend."""
+    workspace = Budget("workspace", remaining_usd=Decimal(1), limit_usd=Decimal(2), reset_interval="monthly")
+
+    draw(key_info(is_management_key=True, budgets=(workspace,)), wallet=WALLET)
+
+    out = capsys.readouterr().out
+    assert re.search(r"^> Wallet +\$74\.75 ", out, re.MULTILINE)
+    assert re.search(r"^  Key limit +\$11\.75 +\$20\.00 +\$8\.25 +never$", out, re.MULTILINE)
+    assert re.search(r"^  Workspace budget +\$1\.00 +\$2\.00 +- +monthly$", out, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
