@@ -70,7 +70,7 @@ class Accounts:
         for name, number in zip(names, numbers, strict=True):
             self._numbers[name] = first
             account = self._names.get(number) if isinstance(name, ApiKey) else name
-            if account is not None:
+            if account:
                 self._names.setdefault(first, account)
             if number != first:
                 self.joined[number] = first

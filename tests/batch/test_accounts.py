@@ -7,7 +7,7 @@ import itertools
 import pickle
 from collections.abc import AsyncGenerator
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -474,13 +474,13 @@ def test_an_account_that_a_key_was_given_stays() -> None:
     assert ["team-a", "team-b", "team-a"] == run(accounts())
 
 
-def test_an_account_may_be_named_by_something_else_than_a_text() -> None:
-    """Accounts that are numbers of a database are told apart as names are, and an empty name is none."""
-    specs = [KeySpec(made_up(1), account=42, management_key=MANAGEMENT_KEY)]  # type: ignore[arg-type]
-    specs += [KeySpec(made_up(2), account="", management_key=MANAGEMENT_KEY)]
+@pytest.mark.parametrize(("given", "shown"), [(42, 42), ("", str(ApiKey(MANAGEMENT_KEY)))])
+def test_an_account_may_be_a_number_and_an_empty_name_is_none(given: Any, shown: object) -> None:
+    """An account that is a number, as in a database, works as a name does; an empty name counts as none."""
+    specs = [KeySpec(made_up(number), account=given, management_key=MANAGEMENT_KEY) for number in (1, 2)]
 
     async def wallets() -> list[object]:
         async with client_of(ONE_MANAGER) as (client, _):
             return [wallet.account for wallet in (await client.check_all(specs)).wallets()]
 
-    assert [42] == run(wallets())
+    assert [shown] == run(wallets())
