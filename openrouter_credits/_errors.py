@@ -57,7 +57,7 @@ class Attempt:
     """One failed try of a call. All times are in seconds."""
 
     error: OpenRouterError
-    """What went wrong, without traceback and without attempts of its own."""
+    """The error of the try, without traceback and without attempts of its own."""
     status: int | None
     """The HTTP status, if the server refused."""
     elapsed: float
@@ -70,7 +70,7 @@ class OpenRouterError(Exception):
     """The base of all errors; `str()` is what happened, then what to do."""
 
     remedy: str = "Report this to the maintainers of openrouter-credits."
-    """What a person should do about it, in one sentence."""
+    """The advice to a person, in one sentence."""
     is_retryable: bool = False
     """Whether the same GET may succeed if it is sent again."""
     retry_after: float | None = None
@@ -87,7 +87,7 @@ class OpenRouterError(Exception):
 
     @property
     def summary(self) -> str:
-        """What happened, without the remedy."""
+        """The text of the error, without the remedy."""
         return str(self.args[0]) if self.args else ""
 
     def __str__(self) -> str:
@@ -280,7 +280,7 @@ class PaymentRequiredError(APIStatusError):
 
     @property
     def remedy(self) -> str:  # type: ignore[override]  # the sentence depends on what ran out
-        """What a person should do about it, in one sentence."""
+        """The advice to a person, in one sentence."""
         return self._REMEDIES.get(
             self.limit_source or "",
             "Add credits, or raise the key's limit, at https://openrouter.ai/settings.",

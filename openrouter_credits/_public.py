@@ -1,4 +1,4 @@
-"""What users see of a class: the name of the package's door, and annotations that resolve at run time."""
+"""Public classes: they name the package's door, and their annotations resolve at run time."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ async def watch(
         if alarm.rings(level):
             try:
                 await tell(f"{level}: {words}")
-            except Exception:
+            except Exception:  # of whatever sends the message
                 logger.exception("nobody was told")
                 alarm = Alarm()  # rings again at the next look
         await sleep(every)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from attrs import define, evolve, field
 
-from openrouter_credits._batch.report import KeyCheck, current_number
+from openrouter_credits._batch.report import KeyCheck
 from openrouter_credits._batch.spec import KeySpec
 from openrouter_credits._errors import InvalidKeyError
 from openrouter_credits._secrets import ApiKey, is_mask
@@ -96,7 +96,7 @@ class Accounts:
 
     def current(self, wallet_id: int | None) -> int | None:
         """Return the number that stands for a wallet now."""
-        return current_number(wallet_id, self.joined)
+        return None if wallet_id is None else self._current(wallet_id)
 
     def settle(self, checks: Iterable[KeyCheck]) -> tuple[KeyCheck, ...]:
         """Give all keys of a wallet the same number, and the account's name to those that have none."""

@@ -1,4 +1,4 @@
-"""What is answered when many keys are checked at once. All amounts are US dollars."""
+"""The outcome of a batch: checks, wallets, and their sum. All amounts are US dollars."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class KeyCheck:
     account: str | None
     """The account whose wallet it spends from, or its masked management key; `None` if not known."""
     status: KeyStatus | None
-    """What was read, or `None` if nothing could be."""
+    """The key's status, or `None` if nothing could be read."""
     error: OpenRouterError | None
     """Why nothing could be read."""
     elapsed: float
@@ -88,7 +88,7 @@ class CheckReport:
         """List each wallet once; a key without a known account has an entry of its own."""
         groups: dict[object, list[KeyCheck]] = {}
         for check in self.checks:
-            wallet_id = current_number(check.wallet_id, check._joined)  # noqa: SLF001 - of the same file
+            wallet_id = _current_number(check.wallet_id, check._joined)  # noqa: SLF001 - of the same file
             group = ("alone", check.index) if wallet_id is None else wallet_id
             groups.setdefault(group, []).append(check)
         return tuple(_wallet(tuple(checks)) for checks in groups.values())
@@ -108,7 +108,7 @@ class CheckReport:
         return Total(known, owed, unread)
 
 
-def current_number(number: int | None, joined: Mapping[int, int]) -> int | None:
+def _current_number(number: int | None, joined: Mapping[int, int]) -> int | None:
     """Return the number that stands for a wallet now; `joined` has the numbers that are no longer used."""
     while number is not None and number in joined:
         number = joined[number]

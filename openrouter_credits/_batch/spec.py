@@ -1,4 +1,4 @@
-"""What is asked when many keys are checked at once."""
+"""The keys and the options of a batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes back: the meaning of an answer's bytes, without I/O."""
+"""The meaning of an answer's bytes, without I/O."""
 
 from __future__ import annotations
 

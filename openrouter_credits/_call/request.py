@@ -1,4 +1,4 @@
-"""What is sent: a request under the base URL, as plain data."""
+"""A request under the base URL, as plain data."""
 
 from __future__ import annotations
 

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-    from openrouter_credits import Bound, Budget, KeyInfo, KeyStatus, Level
+    from openrouter_credits import Budget, KeyInfo, KeyStatus, Level
+
+_Cells = tuple[str, str, str, str]
+"""Left, limit, used, and the next reset."""
+_UNREAD: _Cells = (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
 
 _WIDEST_NAME = len("> Workspace budget")
 """Minimum width of the first column in both tables."""
@@ -91,31 +95,49 @@ def _tables(status: KeyStatus, level: Level, warn: Decimal, critical: Decimal) -
     yield facts
 
 
-def _limits(status: KeyStatus) -> list[tuple[str, tuple[str, str, str, str], bool]]:
-    """List each limit: its name, its cells (left, limit, used, resets), and whether it binds.
+def _limits(status: KeyStatus) -> list[tuple[str, _Cells, bool]]:
+    """List each limit: its name, its cells, and whether it binds.
 
     Wallet and key limit are always listed, and so are limits that bind nothing: budgets whose remaining
     amount is unknown, and the limits of a management key.
     """
-    key, now = status.key, status.checked_at
-    rows = [(limit(bound.name), _cells(bound), bound.binds) for bound in status.spendable.bounds]
-    names = {bound.name for bound in status.spendable.bounds}
+    key, bounds = status.key, status.spendable.bounds
+    rows = [
+        (limit(one.name), _cells(one.remaining, one.limit, one.used, one.reset, one.resets_at), one.binds)
+        for one in bounds
+    ]
+    names = {bound.name for bound in bounds}
     if "wallet" not in names:
         rows.insert(0, (limit("wallet"), _UNREAD, False))
     if "key_limit" not in names:
-        rows.insert(1, (limit("key_limit"), _UNREAD if key is None else _cells_of_key(key, now), False))
-    rows += [(limit(budget.scope), _cells_of_budget(budget), False) for budget in _other_budgets(key)]
+        rows.insert(1, (limit("key_limit"), _cells_of_key(key, status.checked_at), False))
+    for budget in _other_budgets(key):
+        amounts = budget.remaining_usd, budget.limit_usd, budget.spend_usd
+        rows.append((limit(budget.scope), _cells(*amounts, budget.reset_interval, budget.resets_at), False))
     return rows
 
 
-_UNREAD = (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
+def _cells(
+    remaining: Decimal | None,
+    total: Decimal | None,
+    used: Decimal | None,
+    interval: str | None,
+    resets_at: datetime | None,
+) -> _Cells:
+    """Format the cells; the last is the date of the next reset, else the server's word for the interval."""
+    if resets_at is not None or total is None:
+        return usd(remaining), usd(total), usd(used), day(resets_at)
+    return usd(remaining), usd(total), usd(used), "never" if interval is None else one_line(interval)
 
 
-def _cells_of_key(key: KeyInfo, now: datetime) -> tuple[str, str, str, str]:
+def _cells_of_key(key: KeyInfo | None, now: datetime) -> _Cells:
+    """Format the key's own limit where it is no bound."""
+    if key is None:
+        return _UNREAD
     if key.limit is None:
         return UNKNOWN, "none", UNKNOWN, UNKNOWN
-    resets = _resets(key.limit, key.limit_reset, key.next_reset(now))
-    return usd(key.limit_remaining), usd(key.limit), usd(key.used_in_window), resets
+    amounts = key.limit_remaining, key.limit, key.used_in_window
+    return _cells(*amounts, key.limit_reset, key.next_reset(now))
 
 
 def _other_budgets(key: KeyInfo | None) -> list[Budget]:
@@ -125,23 +147,6 @@ def _other_budgets(key: KeyInfo | None) -> list[Budget]:
     budgets = (key.effective_budget,) if key.budgets is None else key.budgets
     others = [budget for budget in budgets if budget is not None and budget.scope != "key_limit"]
     return [budget for budget in others if budget.remaining_usd is None or key.is_management_key]
-
-
-def _cells_of_budget(budget: Budget) -> tuple[str, str, str, str]:
-    resets = _resets(budget.limit_usd, budget.reset_interval, budget.resets_at)
-    return usd(budget.remaining_usd), usd(budget.limit_usd), usd(budget.spend_usd), resets
-
-
-def _cells(bound: Bound) -> tuple[str, str, str, str]:
-    resets = _resets(bound.limit, bound.reset, bound.resets_at)
-    return usd(bound.remaining), usd(bound.limit), usd(bound.used), resets
-
-
-def _resets(of: Decimal | None, interval: str | None, resets_at: datetime | None) -> str:
-    """Format the next reset: its date, else the server's interval; `-` if the limit is unknown."""
-    if resets_at is not None or of is None:
-        return day(resets_at)
-    return "never" if interval is None else one_line(interval)
 
 
 def _key(key: KeyInfo | None) -> str:
