@@ -8,12 +8,17 @@ and one timer can serve them all.
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
 import math
 from types import TracebackType
 from typing import Self
 
 MIN_ATTEMPT_TIME = 0.01
 """Seconds that an attempt needs at least. With less left nothing is sent: no answer could arrive in time."""
+
+_FEW = 64
+"""Outdated entries that the heap may keep in any case."""
 
 
 class Deadline:
@@ -22,11 +27,12 @@ class Deadline:
     It may be entered again until it expires.
     """
 
-    __slots__ = ("_cancelling", "_deadlines", "_is_due", "_task", "_when")
+    __slots__ = ("_cancelling", "_deadlines", "_is_due", "_task", "when")
 
     def __init__(self, deadlines: Deadlines, when: float) -> None:
+        self.when = when
+        """The moment, by the event loop's clock; `move` sets another one."""
         self._deadlines = deadlines
-        self._when = when
         self._is_due = False
         self._cancelling = 0
         self._task: asyncio.Task[object] | None = None
@@ -51,14 +57,10 @@ class Deadline:
         if was_ours and kind is asyncio.CancelledError:
             raise TimeoutError
 
-    @property
-    def when(self) -> float:
-        """The moment, by the event loop's clock."""
-        return self._when
-
     def move(self, when: float) -> None:
         """Set another moment."""
-        self._when = when
+        self._deadlines.discard(self)
+        self.when = when
         self._deadlines.add(self)
 
     def expire(self) -> None:
@@ -70,13 +72,26 @@ class Deadline:
 
 
 class Deadlines:
-    """A group of deadlines on one event loop: of a client, or of a batch."""
+    """A group of deadlines on one event loop: of a client, or of a batch.
+
+    Most calls end long before their deadline, so a new one is not sorted: adding and discarding it is a step
+    in a dictionary. Only those that are still open when the timer fires go into a heap. However many are
+    open, each costs O(log n), and those that have ended take no memory.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._open: set[Deadline] = set()
+        self._new: dict[Deadline, None] = {}
+        """Open since the timer fired last, in the order of their beginning; not in the heap."""
+        self._old: dict[Deadline, None] = {}
+        """The other open ones: in the heap, unless they are at infinity."""
+        self._heap: list[tuple[float, int, Deadline]] = []
+        """Moments of `_old`, earliest first; also of deadlines that have been moved or have ended."""
+        self._numbers = itertools.count()
+        """Decide between equal moments: first come, first expired."""
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
+        """Never later than the earliest moment of an open deadline."""
 
     def at(self, when: float) -> Deadline:
         """Make a deadline; `math.inf` for one that only `expire_all` reaches."""
@@ -84,17 +99,23 @@ class Deadlines:
 
     def add(self, deadline: Deadline) -> None:
         """Watch over a deadline."""
-        self._open.add(deadline)
+        self._new[deadline] = None
         if deadline.when < self._timer_at:
             self._set_timer(deadline.when)
 
     def discard(self, deadline: Deadline) -> None:
         """Forget a deadline; the timer stays, and finds nothing to do."""
-        self._open.discard(deadline)
+        if deadline in self._new:
+            del self._new[deadline]
+        elif deadline in self._old:
+            del self._old[deadline]
+            if len(self._heap) > 2 * len(self._old) + _FEW:
+                self._heap.clear()
+                self._push(self._old)
 
     def expire_all(self) -> None:
         """End every block now."""
-        for deadline in list(self._open):
+        for deadline in [*self._old, *self._new]:
             deadline.expire()
         self._set_timer(math.inf)
 
@@ -105,6 +126,21 @@ class Deadlines:
         self._timer_at = when
 
     def _expire_due(self) -> None:
-        for deadline in [deadline for deadline in self._open if deadline.when <= self._timer_at]:
-            deadline.expire()
-        self._set_timer(min((deadline.when for deadline in self._open), default=math.inf))
+        self._old |= self._new
+        self._push(self._new)
+        self._new.clear()
+        now = max(self._timer_at, self._loop.time())  # a timer may fire a clock tick early
+        while self._heap and (self._heap[0][0] <= now or self._is_outdated(self._heap[0])):
+            entry = heapq.heappop(self._heap)
+            if not self._is_outdated(entry):
+                entry[2].expire()
+        self._set_timer(self._heap[0][0] if self._heap else math.inf)
+
+    def _push(self, deadlines: dict[Deadline, None]) -> None:
+        for deadline in deadlines:
+            if deadline.when != math.inf:
+                heapq.heappush(self._heap, (deadline.when, next(self._numbers), deadline))
+
+    def _is_outdated(self, entry: tuple[float, int, Deadline]) -> bool:
+        when, _, deadline = entry
+        return deadline not in self._old or deadline.when != when

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openrouter_credits._call.deadlines import Deadlines
+from openrouter_credits._call.deadlines import Deadline, Deadlines
 from tests.kit.clock import VirtualLoop, now, timers
 
 TICKS = st.integers(0, 1600).map(lambda number: number / 16)
@@ -230,3 +231,97 @@ async def test_a_deadline_outside_of_its_block_expires_without_harm(deadlines: D
     deadline.expire()
 
     await asyncio.sleep(0)
+
+
+class Counted(float):
+    """A moment that counts how often it is compared."""
+
+    compared = 0
+
+    def __lt__(self, other: float) -> bool:
+        Counted.compared += 1
+        return float(self) < float(other)
+
+    def __le__(self, other: float) -> bool:
+        Counted.compared += 1
+        return float(self) <= float(other)
+
+    def __eq__(self, other: object) -> bool:
+        Counted.compared += 1
+        return float(self) == other
+
+    def __hash__(self) -> int:
+        return super().__hash__()
+
+
+async def test_the_work_for_a_deadline_hardly_grows_with_their_number(
+    monkeypatch: pytest.MonkeyPatch, deadlines: Deadlines
+) -> None:
+    """A thousand open deadlines, each at its own moment, take some 30 comparisons each, not a thousand."""
+    monkeypatch.setattr(Counted, "compared", 0)
+    moments = [Counted(2 + number * 7 % 1000 / 1000) for number in range(1000)]
+
+    ended_at = await asyncio.gather(*(hold(deadlines, moment) for moment in moments))
+
+    assert ended_at == [pytest.approx(float(moment)) for moment in moments]
+    assert Counted.compared < 50_000
+
+
+def alive() -> int:
+    """Count the deadlines in memory."""
+    gc.collect()
+    return sum(isinstance(item, Deadline) for item in gc.get_objects())
+
+
+async def test_ended_deadlines_take_no_memory(deadlines: Deadlines) -> None:
+    """Deadlines that have ended are forgotten, whether the timer has fired meanwhile or not."""
+    before = alive()
+    first = asyncio.ensure_future(hold(deadlines, 1.0))
+    slow = [asyncio.ensure_future(hold(deadlines, 3600.0, seconds=2)) for _ in range(1000)]
+    await asyncio.gather(first, *slow)
+    for _ in range(1000):
+        assert await hold(deadlines, 3600.0, seconds=0) is None
+
+    assert now() == 2.0
+    assert alive() - before < 100
+
+
+async def test_a_deadline_can_be_moved_after_the_timer_has_fired(deadlines: Deadlines) -> None:
+    """A deadline that was open when the timer fired can still be moved later, earlier, and to infinity."""
+    other = asyncio.ensure_future(hold(deadlines, 1.0))
+    with pytest.raises(TimeoutError), deadlines.at(4.0) as deadline:
+        await asyncio.sleep(2)
+        deadline.move(9.0)
+        await asyncio.sleep(4)
+        deadline.move(math.inf)
+        await asyncio.sleep(100)
+        deadline.move(120.0)
+        await asyncio.sleep(100)
+
+    assert await other == 1.0
+    assert now() == 120.0
+
+
+async def test_expire_all_ends_old_and_new_blocks(deadlines: Deadlines) -> None:
+    """expire_all() ends blocks that began before the timer fired, and after it; none is ended again later."""
+    old = [asyncio.ensure_future(hold(deadlines, when)) for when in (1.0, 50.0, math.inf)]
+    await asyncio.sleep(2)
+    new = asyncio.ensure_future(hold(deadlines, 60.0))
+    await asyncio.sleep(1)
+    deadlines.expire_all()
+
+    assert await asyncio.gather(*old, new) == [1.0, 3.0, 3.0, 3.0]
+    assert await hold(deadlines, 100.0, seconds=90) is None
+
+
+async def test_equal_moments_expire_in_the_order_of_their_beginning(deadlines: Deadlines) -> None:
+    """Deadlines at one moment expire in the order in which their blocks began."""
+    ended: list[int] = []
+
+    async def one(number: int) -> None:
+        await hold(deadlines, 5.0)
+        ended.append(number)
+
+    await asyncio.gather(*(one(number) for number in range(200)))
+
+    assert ended == list(range(200))
