@@ -18,6 +18,7 @@ from attrs import frozen
 from yarl import URL
 
 from openrouter_credits._call.deadlines import Deadlines
+from openrouter_credits._call.resolver import Resolver
 from openrouter_credits._errors import (
     APIConnectionError,
     APITimeoutError,
@@ -75,7 +76,7 @@ def borrow_session(http: ClientSession) -> Session:
 async def _keep(limit: int) -> AsyncGenerator[ClientSession, None]:
     """Hold a session open. `asyncio.run` closes asynchronous generators at its end, and so the session."""
     http = ClientSession(
-        connector=aiohttp.TCPConnector(limit=limit),
+        connector=aiohttp.TCPConnector(limit=limit, resolver=Resolver()),
         cookie_jar=aiohttp.DummyCookieJar(),  # or a cookie set for one key would be sent with another
         middlewares=(_send_once,),
         trust_env=False,  # or a .netrc entry, or http_proxy, would get between us and the server

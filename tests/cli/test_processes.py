@@ -147,3 +147,49 @@ def test_a_terminal_that_knows_only_ascii_gets_escapes(fake: FakeOpenRouter) -> 
 
     assert (0, b"") == (done.returncode, done.stderr)
     assert rb"OK     \u2603" in done.stdout
+
+
+NO_NAMES = """
+import socket, sys, time
+def getaddrinfo(*_, **__):
+    print("looking up", file=sys.stderr, flush=True)
+    time.sleep(45)
+    raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+socket.getaddrinfo = getaddrinfo
+from openrouter_credits.cli import main
+sys.exit(main())
+"""
+"""The command on a machine whose name server is silent: each look-up takes 45 s, and fails."""
+
+
+def spawn_without_names(*arguments: str) -> subprocess.Popen[str]:
+    """Start the command on such a machine, and wait until it looks up a name."""
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(
+        [sys.executable, "-c", NO_NAMES, *arguments], stdout=pipe, stderr=pipe, text=True
+    )
+    assert process.stderr is not None
+    assert "looking up\n" == process.stderr.readline()
+    return process
+
+
+def test_a_slow_look_up_does_not_outlast_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`check --deadline` ends on time, exit included, while a look-up of the host's name still hangs."""
+    monkeypatch.setenv("OPENROUTER_API_KEYS", f"a=sk-or-v1-{'a' * 64},b=sk-or-v1-{'b' * 64}")
+    process = spawn_without_names("check", "--deadline", "0.5")
+
+    out, err = process.communicate(timeout=20)  # the look-up takes 45 s
+
+    assert (3, "") == (process.returncode, err)
+    assert "2 keys: 2 UNKNOWN" in out
+
+
+def test_ctrl_c_ends_it_during_a_slow_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends the command with 130 at once, while a look-up of the host's name still hangs."""
+    monkeypatch.setenv("OPENROUTER_API_KEY", f"sk-or-v1-{'a' * 64}")
+    process = spawn_without_names()
+
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)  # the look-up takes 45 s
+
+    assert (130, "", "openrouter-credits: Interrupted.\n") == (process.returncode, out, err)

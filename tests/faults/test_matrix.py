@@ -59,6 +59,7 @@ ROWS = {
     50: "another decimal context",
     51: "a borrowed session with settings of its own",
     66: "thousands of calls with one deadline",
+    71: "a slow name look-up",
 }
 """What can go wrong, a row each; a test names its rows with `@pytest.mark.row(3, 4)`."""
 HERE = Path(__file__).parent
