@@ -147,8 +147,19 @@ class _File:
     """A key file with the lines of its names, which tomllib does not report."""
 
     def __init__(self, text: str, where: str) -> None:
-        self._lines = text.splitlines()
         self._where = where
+        self._tables: dict[str, int] = {}
+        """The first line of each table."""
+        self._names: dict[tuple[str, str], int] = {}
+        """The line of each name in a table; the table is empty before the first one."""
+        table = ""
+        for number, line in enumerate(text.splitlines(), 1):
+            words = line.strip()
+            if words.startswith("["):
+                table = _bare(words.lstrip("[").partition("]")[0])
+                self._tables.setdefault(table, number)
+            else:
+                self._names.setdefault((table, _bare(words.partition("=")[0])), number)
 
     def table(self, parent: dict[str, Any], name: str, title: str) -> Iterable[tuple[str, Any]]:
         """Return the items of a table in `parent`; a missing table is empty."""
@@ -203,17 +214,10 @@ class _File:
     def _line(self, title: str, name: str | None) -> int | None:
         """Find the line of a name in a table, or the first line of the table; `None` if it is not found."""
         title = _bare(title)
-        current = ""
-        wanted = ("", title) if name is None else (title, _bare(name))
-        for number, line in enumerate(self._lines, 1):
-            words = line.strip()
-            if words.startswith("["):
-                current = _bare(words.lstrip("[").partition("]")[0])
-                if name is None and (current == title or current.startswith(f"{title}.")):
-                    return number
-            elif (current, _bare(words.partition("=")[0])) == wanted:
-                return number
-        return None
+        if name is not None:
+            return self._names.get((title, _bare(name)))
+        inside = (line for table, line in self._tables.items() if f"{table}.".startswith(f"{title}."))
+        return min(inside, default=self._names.get(("", title)))
 
 
 def _bare(words: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from openrouter_credits import ApiKey, InvalidKeyError, KeySpec
+from openrouter_credits.cli import _keyfile
 from openrouter_credits.cli._exits import CommandError
 from openrouter_credits.cli._keyfile import read_keys
 
@@ -98,6 +99,28 @@ def test_a_text_that_cannot_be_a_key_is_named_by_its_line(
         "keys.toml, line 4: BOB_KEY: The API key's character 3 of 5 (U+0020) is white space",
         "keys.toml, line 6: The API key is blank",
     ] == summaries
+
+
+def test_the_lines_of_a_key_file_are_read_once(keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of a thousand keys does not search a thousand lines: the work for a key stays the same."""
+    names: list[str] = []
+    bare = _keyfile._bare
+
+    def counted(words: str) -> str:
+        names.append(words)
+        return bare(words)
+
+    monkeypatch.setattr(_keyfile, "_bare", counted)
+    accounts = "".join(
+        f'[accounts.a{number}]\nmanagement_key = "{B.reveal()}"\nkeys.x = "no key"\n' for number in range(500)
+    )
+    keys.write_text("[keys]\n" + "".join(f'k{number} = "no key"\n' for number in range(500)) + accounts)
+
+    specs = read_keys("keys.toml")
+
+    assert len(specs) == 1000
+    assert "keys.toml, line 501: " in str(specs[499].api_key)
+    assert len(names) < 10 * len(specs)
 
 
 SECRET = "sk-or-v1-" + "d" * 64
