@@ -55,9 +55,9 @@ Usage: openrouter-credits check [FILE] [OPTIONS]
 
 Check many keys at once. A wallet that several keys share counts once.
 
-  FILE                 a key file (TOML), or - for standard input: TOML,
-                       or one KEY or NAME=KEY a line; without it the
-                       comma list OPENROUTER_API_KEYS
+  FILE                 a key file (TOML), a .env file, or - for standard
+                       input: the same, or one KEY or NAME=KEY a line;
+                       without it the comma list OPENROUTER_API_KEYS
 
 Options:
   --json               one JSON object; amounts are exact texts

@@ -15,11 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 from openrouter_credits import InvalidKeyError, KeySpec
 from openrouter_credits.cli._exits import CommandError, warn
+from openrouter_credits.cli._keylines import (
+    LIST_VARIABLE,
+    has_tables,
+    is_dotenv,
+    make_spec,
+    read_items,
+    read_lines,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-VARIABLE = "OPENROUTER_API_KEYS"
 STANDARD_INPUT = "-"
 
 _NO_FILE = "Name a key file, or - for standard input, or set the variable to a comma list of keys."
@@ -47,17 +54,16 @@ def read_keys(file: str | None) -> list[KeySpec]:
         CommandError: there are no keys, or they cannot be read.
     """
     if file is None:
-        items = os.environ.get(VARIABLE, "").split(",")
-        specs = list(_from_items(items, VARIABLE, "key"))
-        where = VARIABLE
+        where = LIST_VARIABLE
+        specs = list(read_items(os.environ.get(where, "").split(","), where))
     elif file == STANDARD_INPUT:
         where = "standard input"
         text = "" if sys.stdin is None else _decode(sys.stdin.buffer.read(), where)  # `None` after `<&-`
-        is_toml = any(line.lstrip().startswith("[") for line in text.splitlines())
-        specs = list(_from_toml(text, where) if is_toml else _from_items(text.splitlines(), where, "line"))
+        specs = list(_from_toml(text, where)) if has_tables(text) else read_lines(text.splitlines(), where)
     else:
         where = file
-        specs = list(_from_toml(_decode(_read(file), file), file))
+        text = _decode(_read(file), where)
+        specs = read_lines(text.splitlines(), where) if is_dotenv(text) else list(_from_toml(text, where))
     if not specs:
         raise CommandError(f"There are no keys in {where}. {_NO_FILE if file is None else _SHAPE}")
     return specs
@@ -95,33 +101,6 @@ def _malformed(where: str, line: int | None, reason: str, remedy: str = _SHAPE) 
 
 def _place(where: str, line: int | None) -> str:
     return where if line is None else f"{where}, line {line}"
-
-
-def _from_items(items: Iterable[str], where: str, unit: str) -> Iterator[KeySpec]:
-    """Read one `KEY` or `NAME=KEY` from each item; skip blank items and comments (`#`)."""
-    for number, item in enumerate(items, 1):
-        text = item.strip()
-        if not text or text.startswith("#"):
-            continue
-        name, is_named, key = text.partition("=")
-        name = name.strip()
-        if not is_named or name.startswith("sk-"):  # a key may contain `=`
-            yield _spec(text, None, f"{where}, {unit} {number}")
-        elif not name:
-            line = number if unit == "line" else None
-            raise _malformed(where, line, "no name before the =", "Each is KEY or NAME=KEY.")
-        else:
-            yield _spec(key, name, f"{where}, {unit} {number}")
-
-
-def _spec(
-    key: str, name: str | None, place: str, account: str | None = None, management_key: Any = None
-) -> KeySpec:
-    spec = KeySpec(key, name, account, management_key)
-    if isinstance(spec.api_key, InvalidKeyError):
-        error = InvalidKeyError(f"{place}: {spec.api_key.summary}")
-        return KeySpec(error, name, account, management_key)
-    return spec
 
 
 def _from_toml(text: str, where: str) -> Iterator[KeySpec]:
@@ -197,10 +176,12 @@ class _File:
         place = _place(self._where, line)
         match value:
             case str():
-                return _spec(value, name, place, account, management_key)
+                return make_spec(value, name, place, account, management_key)
             case {"env": str(variable), **rest} if variable and not rest:
                 if os.environ.get(variable, "").strip():
-                    return _spec(os.environ[variable], name, f"{place}: {variable}", account, management_key)
+                    return make_spec(
+                        os.environ[variable], name, f"{place}: {variable}", account, management_key
+                    )
                 unset = InvalidKeyError(f"{place}: the environment variable {variable} is not set")
                 unset.remedy = f"Set {variable}, or write the key into the file."
                 return KeySpec(unset, name, account, management_key)

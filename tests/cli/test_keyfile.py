@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from openrouter_credits import ApiKey, InvalidKeyError, KeySpec
-from openrouter_credits.cli import _keyfile
+from openrouter_credits._secrets import API_KEY_VARIABLES, MANAGEMENT_KEY_VARIABLES
+from openrouter_credits.cli import _keyfile, _keylines
 from openrouter_credits.cli._exits import CommandError
 from openrouter_credits.cli._keyfile import read_keys
 
 if TYPE_CHECKING:
+    from openrouter_credits.testing import FakeOpenRouter
     from tests.cli.conftest import Run
 
 A, B, C = (ApiKey(f"sk-or-v1-{letter * 64}") for letter in "abc")
@@ -231,16 +233,145 @@ def test_a_file_that_others_can_read_gets_a_warning(
 
 def test_standard_input_has_a_key_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Standard input has a KEY or NAME=KEY a line; blank lines and comments are skipped."""
-    feed(monkeypatch, f"# mine\r\n{A.reveal()}\r\n\r\n bob = '{B.reveal()}' \nsk-odd=key\nbad=a b\n".encode())
+    feed(monkeypatch, f"# mine\r\n{A.reveal()}\r\n\r\n bob = '{B.reveal()}' \nbad=sk-or-a b\n".encode())
 
     *good, bad = read_keys("-")
 
-    assert [KeySpec(A), KeySpec(B, "bob"), KeySpec("sk-odd=key")] == good
+    assert [KeySpec(A), KeySpec(B, "bob")] == good
     assert isinstance(bad.api_key, InvalidKeyError)
     assert (
-        "standard input, line 6: The API key's character 2 of 3 (U+0020) is white space"
+        "standard input, line 5: The API key's character 8 of 9 (U+0020) is white space"
         == bad.api_key.summary
     )
+
+
+def test_bare_lines_alone_are_all_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no line has a name, each line is a key, whatever it begins with."""
+    feed(monkeypatch, f"{A.reveal()}\nsk-odd\nmade-up\n".encode())
+
+    assert [KeySpec(A), KeySpec("sk-odd"), KeySpec("made-up")] == read_keys("-")
+
+
+DOTENV = f"""
+# the shop
+export OPENROUTER_API_KEY="{A.reveal()}"  # of the bot
+DATABASE_URL=postgres://app:hunter2@db/app
+MODEL=openai/gpt-4o
+OPENAI_API_KEY=sk-proj-hunter2
+SPARE='Bearer {B.reveal()}'
+CERTIFICATE="-----BEGIN CERTIFICATE-----
+hunter2aGVsbG8gd29ybGQ
+hunter2aGVsbG8gd29ybG=
+-----END CERTIFICATE-----"
+OPENROUTER_KEY=
+OPENROUTER_API_KEYS=made-up # a list
+postgres://app:hunter2@db/app?key=sk-or-v1-1
+"""
+"""A `.env` file with keys of OpenRouter's and other secrets, each with `hunter2` in it."""
+LEFT_OUT = (
+    "openrouter-credits: warning: {}: Left out 8 of 12 lines (first: line 4). "
+    "A key begins with sk-or-, or has a name such as OPENROUTER_API_KEY.\n"
+)
+
+
+@pytest.mark.parametrize("file", ["-", ".env"])
+def test_of_a_dotenv_file_only_openrouter_s_keys_are_read(
+    file: str, keys: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A `.env` gives OpenRouter's variables, and values that begin with sk-or-; the others are counted."""
+    keys.write_text(DOTENV)
+    keys.rename(".env")
+    feed(monkeypatch, DOTENV.encode())
+
+    assert [KeySpec(A, "OPENROUTER_API_KEY"), KeySpec(B, "SPARE"), KeySpec("made-up")] == read_keys(file)
+
+    assert ("", LEFT_OUT.format("standard input" if file == "-" else file)) == capsys.readouterr()
+
+
+def test_nothing_else_of_a_dotenv_file_is_sent(
+    run: Run, fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`check -` with a whole `.env` sends the key alone, and shows nothing of the rest."""
+    key = fake.add_account(credits=400).add_key(credits_reply="real")
+    feed(
+        monkeypatch,
+        f"OPENROUTER_API_KEY={key.reveal()}\nDATABASE_URL=postgres://app:hunter2@db/app\nA=b\n".encode(),
+    )
+
+    outcome = run("check", "-")
+
+    assert 0 == outcome.code
+    assert {str(key)} == {request.key for request in fake.requests}
+    assert "Left out 2 of 3 lines (first: line 2)." in outcome.err
+    assert "hunter2" not in outcome.out + outcome.err
+
+
+def test_a_management_key_of_a_dotenv_file_is_that_of_its_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A management variable is for all keys of the file; the first name in use wins, and blank is unset."""
+    feed(
+        monkeypatch,
+        f"OPENROUTER_PROVISIONING_KEY={B.reveal()}\nOPENROUTER_MANAGEMENT_API_KEY={C.reveal()}\n"
+        f"OPENROUTER_MANAGEMENT_KEY=\nbot={A.reveal()}\nOPENROUTER_API_KEYS=x={A.reveal()},{B.reveal()}\n".encode(),
+    )
+
+    assert [
+        KeySpec(A, "bot", None, C),
+        KeySpec(A, "x", None, C),
+        KeySpec(B, None, None, C),
+    ] == read_keys("-")
+
+
+def test_a_management_key_alone_is_checked_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `.env` with a management key and no other gives that key, so that its wallet is read."""
+    feed(monkeypatch, f"OPENROUTER_MANAGEMENT_KEY={C.reveal()}\nMODEL=openai/gpt-4o\n".encode())
+
+    assert [KeySpec(C, "management key", None, C)] == read_keys("-")
+
+
+def test_a_management_key_that_cannot_be_one_is_named_by_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A management variable that cannot be a key is an InvalidKeyError with its line, beside the keys."""
+    feed(monkeypatch, f"OPENROUTER_API_KEY={A.reveal()}\nOPENROUTER_MANAGEMENT_KEY=a b\n".encode())
+
+    (spec,) = read_keys("-")
+
+    assert A == spec.api_key
+    assert isinstance(spec.management_key, InvalidKeyError)
+    assert spec.management_key.summary.startswith("standard input, line 2: The API key's character 2 of 3")
+
+
+def test_the_command_knows_the_variables_of_the_client() -> None:
+    """The variables that are read from lines are those that the client reads from the environment."""
+    assert (API_KEY_VARIABLES, MANAGEMENT_KEY_VARIABLES) == (
+        _keylines.KEY_VARIABLES,
+        _keylines.MANAGEMENT_KEY_VARIABLES,
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("{}", A.reveal()),
+        ("'{}'", A.reveal()),
+        ('"{}"# mine', A.reveal()),
+        ("{} # mine", A.reveal()),
+        ("' {} '", A.reveal()),
+        ("Bearer {}", f"Bearer {A.reveal()}"),
+        ("'{}' x", f"'{A.reveal()}' x"),
+        ("'{}", f"'{A.reveal()}"),
+        ("{}#", f"{A.reveal()}#"),
+    ],
+)
+def test_a_value_may_have_quotes_and_a_comment(
+    value: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Quotes around a value, and a comment after it, are no part of the key; other characters are."""
+    feed(monkeypatch, f"a={value.format(A.reveal())}\n".encode())
+
+    (spec,) = read_keys("-")
+
+    expected = KeySpec(text, "a")
+    assert isinstance(expected.api_key, ApiKey) == isinstance(spec.api_key, ApiKey)
+    assert isinstance(spec.api_key, InvalidKeyError) or expected == spec
 
 
 def test_a_closed_standard_input_has_no_keys(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,6 +400,7 @@ def test_standard_input_may_be_toml(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (b"\n\xff", "standard input, line 2: not UTF-8."),
         (b"", "There are no keys in standard input."),
+        (b"a=b\n\nc d\n", "There are no keys in standard input. Left out 2 of 2 lines (first: line 1)."),
     ],
 )
 def test_malformed_standard_input_is_named_by_its_line(
@@ -286,7 +418,7 @@ def test_malformed_standard_input_is_named_by_its_line(
 
 def test_the_environment_has_a_comma_list(monkeypatch: pytest.MonkeyPatch) -> None:
     """OPENROUTER_API_KEYS holds KEY or NAME=KEY between commas; a comma at the end adds no key."""
-    monkeypatch.setenv("OPENROUTER_API_KEYS", f"{A.reveal()}, bob={B.reveal()},a b,")
+    monkeypatch.setenv("OPENROUTER_API_KEYS", f"{A.reveal()}, bob={B.reveal()},a b,, #c")
 
     *good, bad = read_keys(None)
 
