@@ -17,7 +17,16 @@ MANAGEMENT_KEY_VARIABLES = (
     "OPENROUTER_PROVISIONING_API_KEY",
 )
 
-_NOT_A_KEY_CHARACTER = re.compile(r"[^\x21-\x7e]")
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+"""A bearer token (`b64token` of RFC 6750, section 2.1)."""
+_KINDS = {
+    **dict.fromkeys("\"'`", "a quote"),
+    **dict.fromkeys("()<>[]{}", "a bracket"),
+    ",": "a comma",
+    ":": "a colon",
+    ";": "a semicolon",
+    "=": "an equals sign before the end",
+}
 
 
 class BearerHeader(str):
@@ -49,7 +58,8 @@ class ApiKey:
     a key must not travel by accident, nor its mask as a key.
 
     Raises:
-        InvalidKeyError: the text is blank or has a character outside of printable ASCII.
+        InvalidKeyError: the text is blank, or no bearer token: letters, digits and `-._~+/`, and then perhaps
+            some `=` (RFC 6750).
         TypeError: not a text.
     """
 
@@ -76,7 +86,7 @@ class ApiKey:
 
     def __str__(self) -> str:
         """Mask the key as OpenRouter's dashboard does; a text below 24 characters is hidden whole."""
-        return f"{self._text[:12]}...{self._text[-4:]}" if len(self._text) >= 24 else "***"
+        return mask(self._text)
 
     def __repr__(self) -> str:
         return f"ApiKey({str(self)!r})"
@@ -97,6 +107,11 @@ class ApiKey:
         raise TypeError("an ApiKey is not pickled: hand over reveal() yourself if the key must travel")
 
 
+def mask(text: str) -> str:
+    """Return the first 12 and the last 4 characters of a text; one below 24 characters is hidden whole."""
+    return f"{text[:12]}...{text[-4:]}" if len(text) >= 24 else "***"
+
+
 def is_mask(text: object) -> bool:
     """Tell whether something is a text that looks like a masked key."""
     return text == "***" or (isinstance(text, str) and len(text) == 19 and text[12:15] == "...")
@@ -109,25 +124,36 @@ def parse_key(text: object) -> ApiKey | InvalidKeyError | TypeError:
     if not isinstance(text, str):
         return TypeError(f"an API key is a str or an ApiKey, not {type(text).__name__}")
     stripped = text.strip()
-    if len(stripped) >= 2 and stripped[0] == stripped[-1] and stripped[0] in "\"'":
+    if len(stripped) >= 2 and stripped[0] in "\"'" and stripped[0] == stripped[-1]:
         stripped = stripped[1:-1].strip()
-    if stripped[:7].lower() == "bearer ":
-        stripped = stripped[7:].strip()
-    if not stripped:
-        return InvalidKeyError("The API key is blank")
-    if wrong := _NOT_A_KEY_CHARACTER.search(stripped):
-        place = f"character {wrong.start() + 1} of {len(stripped)} (U+{ord(wrong.group()):04X})"
-        return InvalidKeyError(f"The API key's {place} is {_kind(wrong.group())}")
+    if stripped[:6].lower() == "bearer" and not stripped[6:7].strip():  # the whole word
+        stripped = stripped[6:].strip()
+    if _TOKEN.fullmatch(stripped) is None:
+        return InvalidKeyError(_why_not_a_key(stripped))
     key = object.__new__(ApiKey)
     key._text = stripped
     key._header = BearerHeader(f"Bearer {stripped}")
     return key
 
 
+def _why_not_a_key(text: str) -> str:
+    if not text:
+        return "The API key is blank"
+    begun = _TOKEN.match(text)
+    at = 0 if begun is None else begun.end()
+    if begun is not None and begun.group()[-1] == "=":
+        at = begun.group().index("=")  # it is not at the end: more follows
+    return f"The API key's character {at + 1} of {len(text)} (U+{ord(text[at]):04X}) is {_kind(text[at])}"
+
+
 def _kind(character: str) -> str:
+    if character in _KINDS:
+        return _KINDS[character]
     if character.isspace():
         return "white space"
-    return "a control character" if ord(character) < 32 or character == "\x7f" else "not ASCII"
+    if not character.isascii():
+        return "not ASCII"
+    return "one that no key has" if character.isprintable() else "a control character"
 
 
 def key_from_environment(variables: tuple[str, ...], environ: Mapping[str, str]) -> ApiKey | Exception | None:

@@ -6,10 +6,13 @@ import copy
 import json
 import logging
 import pickle
+import re
 import traceback
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from openrouter_credits import ApiKey, InvalidKeyError
 from openrouter_credits._secrets import (
@@ -19,6 +22,7 @@ from openrouter_credits._secrets import (
     HiddenUrl,
     is_mask,
     key_from_environment,
+    mask,
     parse_key,
 )
 from tests.kit.values import KEY, MASK, OTHER_KEY
@@ -44,25 +48,25 @@ def test_what_is_pasted_along_is_dropped(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "kept"),
-    [
-        ('""sk-x""', '"sk-x"'),
-        ("'sk-x\"", "'sk-x\""),
-        ('"', '"'),
-        ("bearer-like", "bearer-like"),
-        ("!~", "!~"),
-    ],
+    "text",
+    ["bearer-like", "bearer.x", "Bearers", "Az09-._~+/", "x=", "x==", "/", "sk"],
 )
-def test_nothing_else_is_dropped(text: str, kept: str) -> None:
-    """ApiKey drops quotes once and in pairs only, and keeps any other printable ASCII."""
-    assert ApiKey(text).reveal() == kept
+def test_a_bearer_token_is_kept_as_it_is(text: str) -> None:
+    """ApiKey accepts letters, digits, `-._~+/` and `=` at the end, and drops nothing of them."""
+    assert ApiKey(text).reveal() == text
 
 
-@pytest.mark.parametrize("text", ["", " \t\r\n", '""', '" "', "\u00a0"])
+@pytest.mark.parametrize(
+    "text", ["", " \t\r\n", '""', '" "', "\u00a0", "Bearer", "bearer ", "Bearer\t", '"Bearer "', "' BEARER'"]
+)
 def test_a_blank_key_is_refused(text: str) -> None:
-    """A key given as a blank text is an error, not a missing key."""
-    with pytest.raises(InvalidKeyError, match="blank"):
+    """A key given as a blank text, or as the word `Bearer` alone, is an error, not a missing key."""
+    with pytest.raises(InvalidKeyError, match="The API key is blank"):
         ApiKey(text)
+
+
+QUOTE, BRACKET, SIGN = "a quote", "a bracket", "one that no key has"
+EQUALS = "an equals sign before the end"
 
 
 @pytest.mark.parametrize(
@@ -78,6 +82,22 @@ def test_a_blank_key_is_refused(text: str) -> None:
         ("\U0001f511", "U+1F511", "not ASCII"),
         ("\ud800", "U+D800", "not ASCII"),
         ("é", "U+00E9", "not ASCII"),
+        ("\u0663", "U+0663", "not ASCII"),  # a digit of another script
+        ('"', "U+0022", QUOTE),
+        ("'", "U+0027", QUOTE),
+        ("`", "U+0060", QUOTE),
+        (",", "U+002C", "a comma"),
+        (";", "U+003B", "a semicolon"),
+        ("://", "U+003A", "a colon"),
+        ("=", "U+003D", EQUALS),
+        ("==", "U+003D", EQUALS),
+        ("=,", "U+003D", EQUALS),
+        ("[", "U+005B", BRACKET),
+        ("}", "U+007D", BRACKET),
+        (">", "U+003E", BRACKET),
+        ("$", "U+0024", SIGN),
+        ("*", "U+002A", SIGN),
+        ("\\", "U+005C", SIGN),
     ],
 )
 def test_an_impossible_character_is_named_by_position_and_reason(inside: str, code: str, reason: str) -> None:
@@ -89,6 +109,54 @@ def test_an_impossible_character_is_named_by_position_and_reason(inside: str, co
 
     assert str(caught.value).startswith(f"The API key's character 9 of {len(text)} ({code}) is {reason}.")
     assert "secret" not in str(caught.value)
+
+
+PASTED = {
+    "two keys": (f"{KEY},{OTHER_KEY}", 74, "a comma"),
+    "two lines": (f"{KEY}\n{OTHER_KEY}", 74, "white space"),
+    "a JSON list": (f'["{KEY}"]', 1, BRACKET),
+    "a JSON object": (f'{{"key":"{KEY}"}}', 1, BRACKET),
+    "a line of an .env file": (f"OPENROUTER_API_KEY={KEY}", 19, EQUALS),
+    "an exported line": (f"export OPENROUTER_API_KEY={KEY}", 7, "white space"),
+    "an .env file": (f"OPENROUTER_API_KEY={KEY}\nDATABASE_URL=postgres://me:it@db/x\n", 19, EQUALS),
+    "the URL of a database": ("postgres://app:hunter2@db/app", 9, "a colon"),
+    "a whole header": (f"Authorization: Bearer {KEY}", 14, "a colon"),
+    "quotes inside Bearer": (f'Bearer "{KEY}"', 1, QUOTE),
+    "quotes in quotes": (f'""{KEY}""', 1, QUOTE),
+    "two kinds of quotes": (f"'{KEY}\"", 1, QUOTE),
+    "one quote": (f'{KEY}"', 74, QUOTE),
+    "a quote alone": ("'", 1, QUOTE),
+    "Bearer twice": (f"Bearer Bearer {KEY}", 7, "white space"),
+    "a variable": ("${OPENROUTER_API_KEY}", 1, SIGN),
+    "a place holder": ("<your key>", 1, BRACKET),
+    "an equals sign first": (f"={KEY}", 1, EQUALS),
+    "equals signs alone": ("==", 1, EQUALS),
+}
+
+
+@pytest.mark.parametrize(("text", "position", "reason"), PASTED.values(), ids=PASTED)
+def test_what_is_more_than_a_key_is_refused(text: str, position: int, reason: str) -> None:
+    """A list of keys, a line of a file, a URL and the like are refused as a key, with the place."""
+    error = parse_key(text)
+
+    assert isinstance(error, InvalidKeyError)
+    assert f"character {position} of " in error.summary
+    assert error.summary.endswith(f" is {reason}")
+
+
+@given(st.text())
+def test_a_key_that_is_accepted_is_a_bearer_token(text: str) -> None:
+    """Of any text, a key is made that is a bearer token, or an error that does not quote it."""
+    key = parse_key(f"sk{text}")
+
+    if isinstance(key, ApiKey):
+        assert re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", key.reveal())
+        assert key == ApiKey(key.reveal())
+    else:
+        assert isinstance(key, InvalidKeyError)
+        assert re.fullmatch(
+            r"The API key's character \d+ of \d+ \(U\+[0-9A-F]{4,6}\) is [a-zA-Z ]+", key.summary
+        )
 
 
 def test_a_curly_quote_around_the_key_is_refused() -> None:
@@ -139,7 +207,7 @@ def test_a_key_shows_itself_masked(text: str, mask: str) -> None:
     [
         (MASK, True),
         ("***", True),
-        (str(ApiKey("my-own-proxy-token-12345")), True),
+        (mask("my-own-proxy-token-12345"), True),
         (KEY, False),
         ("", False),
         ("****", False),
