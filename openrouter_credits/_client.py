@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from types import TracebackType
-from typing import Literal, NoReturn, Self, TypeVar
+from typing import Any, Literal, NoReturn, Self, TypeVar
 
 from openrouter_credits._arguments import require_count, require_seconds
 from openrouter_credits._batch.report import CheckReport, KeyCheck
@@ -59,7 +59,7 @@ class CreditsClient:
         proxy: the URL of an HTTP proxy for https; else `HTTPS_PROXY`, unless `NO_PROXY` excludes the host.
 
     Raises:
-        InvalidKeyError: a key is blank or has impossible characters.
+        InvalidKeyError: a key is blank, or no bearer token.
         ConfigurationError: `base_url` is no address that a key should be sent to, or has no use for the
             proxy.
         TypeError: an argument of a wrong type, or `max_connections` or `proxy` together with a `session`,
@@ -80,10 +80,6 @@ class CreditsClient:
         proxy: str | None = None,
     ) -> None:
         # Each secret is replaced before anything is raised: locals are shown by many error reporters.
-        if isinstance(proxy, str):
-            proxy = HiddenUrl(proxy)
-        elif proxy is not None:
-            raise TypeError(f"proxy is a str, not {type(proxy).__name__}")
         own: ApiKey | Exception | None
         management: ApiKey | Exception | None
         if api_key is None and management_key is None:
@@ -93,6 +89,10 @@ class CreditsClient:
             own = None if api_key is None else parse_key(api_key)
             management = None if management_key is None else parse_key(management_key)
         del api_key, management_key
+        if isinstance(proxy, str):
+            proxy = HiddenUrl(proxy)
+        elif proxy is not None:
+            raise TypeError(f"proxy is a str, not {type(proxy).__name__}")
         url = parse_base_url(
             base_url or os.environ.get("OPENROUTER_BASE_URL", "").strip() or DEFAULT_BASE_URL
         )
@@ -186,9 +186,13 @@ class CreditsClient:
                 keys.
             ClientClosedError: the client was closed.
         """
-        return run(Source(keys), Options.of(concurrency, read, rate, deadline), self._caller)
+        source = Source(keys)
+        del keys  # no frame of ours holds them while something is raised or awaited
+        source.raise_fault()
+        return run(source, Options.of(concurrency, read, rate, deadline), self._caller)
 
-    async def check_all(
+    # A plain function: a coroutine holds its arguments until it ends, or is cancelled before it began.
+    def check_all(
         self,
         keys: KeySource,
         *,
@@ -196,13 +200,16 @@ class CreditsClient:
         read: Iterable[Literal["credits", "key"]] = ("credits", "key"),
         rate: float | None = None,
         deadline: float | None = None,
-    ) -> CheckReport:
+    ) -> Coroutine[Any, Any, CheckReport]:
         """Check many keys, and return all outcomes in the order of the keys; equal keys are read once.
 
-        Arguments and errors are those of `check_keys`.
+        Arguments and errors are those of `check_keys`; errors are raised when it is awaited.
         """
-        options = Options.of(concurrency, read, rate, deadline)
-        return await run_all(Source(keys), options, self._caller)
+        return self._check_all(Source(keys), partial(Options.of, concurrency, read, rate, deadline))
+
+    async def _check_all(self, source: Source, options: Callable[[], Options]) -> CheckReport:
+        source.raise_fault()
+        return await run_all(source, options(), self._caller)
 
     async def request(
         self,
@@ -244,7 +251,7 @@ class CreditsClient:
         It takes no key from the environment, nor from this client.
 
         Raises:
-            InvalidKeyError: a key is blank or has impossible characters.
+            InvalidKeyError: a key is blank, or no bearer token.
         """
         own = parse_key(api_key)
         management = None if management_key is None else parse_key(management_key)

@@ -14,7 +14,7 @@ from openrouter_credits._batch.accounts import Accounts, Job
 from openrouter_credits._batch.gates import Gates, Turn
 from openrouter_credits._batch.pace import NO_SLOW_START, SlowStart
 from openrouter_credits._batch.report import CheckReport, KeyCheck
-from openrouter_credits._batch.source import END, Source
+from openrouter_credits._batch.source import End, Source
 from openrouter_credits._batch.spec import KeySpec, Options
 from openrouter_credits._call.caller import Caller
 from openrouter_credits._call.deadlines import Deadline, Deadlines
@@ -108,8 +108,7 @@ class _Batch:
         """Raise what the source raised, or what ended the batch, if anything did."""
         for worker in self._workers:
             worker.result()
-        if self._source.fault is not None:
-            raise self._source.fault
+        self._source.raise_fault()
 
     async def close(self) -> None:
         """End everything that is still under way."""
@@ -136,11 +135,11 @@ class _Batch:
         if self._working == 0:
             self.finished.put_nowait(None)
 
-    def _accept(self, item: Any) -> Job | None:
-        if item is END:
+    def _accept(self, spec: KeySpec | End) -> Job | None:
+        if isinstance(spec, End):
             return None
         try:
-            job = self._accounts.job(self._count, item if isinstance(item, KeySpec) else KeySpec(item))
+            job = self._accounts.job(self._count, spec)
         except ValueError as error:
             self._source.fail(error)
             return None

@@ -9,7 +9,8 @@ from attrs import field, frozen
 from openrouter_credits._arguments import require_count, require_read, require_seconds
 from openrouter_credits._errors import InvalidKeyError
 from openrouter_credits._public import public
-from openrouter_credits._secrets import ApiKey, parse_key
+from openrouter_credits._secrets import ApiKey, mask, parse_key
+from openrouter_credits._words import scrub
 
 
 def _key_or_fault(text: object) -> ApiKey | InvalidKeyError:
@@ -26,18 +27,26 @@ def _optional_key_or_fault(text: object) -> ApiKey | InvalidKeyError | None:
     return None if text is None else _key_or_fault(text)
 
 
+def _without_key(name: str | None) -> str | None:
+    """Mask a name in which a key of OpenRouter's stands; other masks than `scrub`'s keep names apart."""
+    if isinstance(name, str) and "sk-or-" in name and scrub(name) != name:
+        return mask(name)
+    return name
+
+
 @frozen
 class KeySpec:
     """A key to check, and what is known of it.
 
-    A text that cannot be a key becomes that key's outcome, not an exception here.
+    A text that cannot be a key becomes that key's outcome, not an exception here. A name or account in which
+    a key stands is masked: results show both.
     """
 
     api_key: ApiKey | InvalidKeyError = field(converter=_key_or_fault)
     """The key, or why the text cannot be one."""
-    name: str | None = None
+    name: str | None = field(default=None, converter=_without_key)
     """The name of the key in results."""
-    account: str | None = None
+    account: str | None = field(default=None, converter=_without_key)
     """The account whose wallet it spends from."""
     management_key: ApiKey | InvalidKeyError | None = field(default=None, converter=_optional_key_or_fault)
     """A key that may read that wallet; it is read once in a batch."""

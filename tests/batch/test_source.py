@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import itertools
+import weakref
+from collections import UserDict, UserList
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from typing import Any
@@ -60,6 +64,7 @@ class Asynchronous:
         ),
         pytest.param(lambda keys: {f"name of {key[-4:]}": key for key in keys}, id="mapping"),
         pytest.param(lambda keys: (key for key in keys), id="generator"),
+        pytest.param(UserList, id="sequence"),
         pytest.param(Sized, id="iterable with a length"),
         pytest.param(Asynchronous, id="asynchronous iterator"),
         pytest.param(lazily, id="asynchronous generator"),
@@ -306,11 +311,14 @@ async def never_closed(wait: Callable[[], Awaitable[None]]) -> None:
 
 
 async def rest_of(source: Source) -> list[Any]:
-    """Take all items that a source still gives."""
-    items = []
-    while (item := await source.take()) is not END:
-        items.append(item)
-    return items
+    """Take all keys that a source still gives."""
+    specs = []
+    while (spec := await source.take()) is not END:
+        specs.append(spec)
+    return specs
+
+
+A, B, C = map(KeySpec, "abc")
 
 
 @pytest.mark.parametrize(
@@ -331,18 +339,18 @@ def test_a_source_has_a_size_if_its_keys_have_a_length(keys: Any, expected: int 
 
 async def test_a_source_reads_no_further_than_it_is_asked() -> None:
     """Each `take` reads one key from an iterator, and none before it."""
-    keys = iter(range(5))
-    source = Source(keys)  # type: ignore[arg-type]  # numbers are as good as keys here
+    keys = iter("abcde")
+    source = Source(keys)
 
-    assert [await source.take(), await source.take()] == [0, 1]
-    assert list(keys) == [2, 3, 4]
+    assert [await source.take(), await source.take()] == [A, B]
+    assert list(keys) == ["c", "d", "e"]
 
 
 async def test_a_source_that_is_over_stays_over() -> None:
     """`take` returns END after the last key, however often it is asked."""
     source = Source(["a"])
 
-    assert [await source.take() for _ in range(3)] == ["a", END, END]
+    assert [await source.take() for _ in range(3)] == [A, END, END]
     assert source.fault is None
 
 
@@ -353,7 +361,7 @@ async def test_an_asynchronous_source_gives_its_end_to_every_worker() -> None:
 
     taken = await asyncio.gather(*(source.take() for _ in range(4)))
 
-    assert taken == ["a", "b", END, END]
+    assert taken == [A, B, END, END]
     assert await source.take() is END
     await source.close()
 
@@ -369,7 +377,7 @@ async def test_a_source_keeps_the_exception_of_its_keys(is_async: bool) -> None:
     source = Source(lazily(failing()) if is_async else failing())
     source.open(never_closed)
 
-    assert await rest_of(source) == ["a"]
+    assert await rest_of(source) == [A]
     assert isinstance(source.fault, SourceError)
     await source.close()
 
@@ -416,13 +424,13 @@ async def test_an_exception_after_a_fault_does_not_replace_it() -> None:
 @pytest.mark.parametrize(
     ("keys", "expected"),
     [
-        pytest.param(["a", "b", "c"], ["b", "c"], id="list"),
+        pytest.param(["a", "b", "c"], [B, C], id="list"),
         pytest.param(iter(["a", "b", "c"]), [], id="iterator"),
         pytest.param(lazily(["a", "b", "c"]), [], id="asynchronous"),
         pytest.param(Asynchronous(["a", "b", "c"]), [], id="asynchronous with a length"),
     ],
 )
-async def test_a_finished_source_gives_only_the_rest_of_a_list(keys: Any, expected: list[str]) -> None:
+async def test_a_finished_source_gives_only_the_rest_of_a_list(keys: Any, expected: list[KeySpec]) -> None:
     """After `finish` a list still gives the rest of its keys, and any other source gives none."""
     source = Source(keys)
     source.open(never_closed)
@@ -430,7 +438,7 @@ async def test_a_finished_source_gives_only_the_rest_of_a_list(keys: Any, expect
 
     source.finish()
 
-    assert first == "a"
+    assert first == A
     assert await rest_of(source) == expected
     assert source.fault is None
     await source.close()
@@ -478,3 +486,110 @@ async def test_closing_a_source_closes_its_generator() -> None:
     await source.close()
 
     assert steps == ["closed"]
+
+
+@pytest.mark.parametrize("kind", [dict, UserDict])
+async def test_a_mapping_is_read_as_named_specs(kind: Callable[[Any], Any]) -> None:
+    """A source gives each key of a mapping as a KeySpec with its name; a spec's own name stays."""
+    source = Source(kind({"x": "a", "y": A, "z": KeySpec("c", "own")}))
+
+    assert source.size == 3
+    assert await rest_of(source) == [
+        KeySpec("a", "x"),
+        KeySpec("a", "y"),
+        KeySpec("c", "own"),
+    ]
+
+
+@pytest.mark.parametrize("kind", [dict, UserDict])
+async def test_a_mapping_that_changes_size_is_a_fault(kind: Callable[[Any], Any]) -> None:
+    """A mapping that changes its size while it is read ends its source with a RuntimeError."""
+    keys = kind({"x": "a", "y": "b"})
+    source = Source(keys)
+    await source.take()
+
+    keys["z"] = "c"
+
+    assert await rest_of(source) == []
+    with pytest.raises(RuntimeError, match="changed size"):
+        source.raise_fault()
+
+
+@pytest.mark.parametrize("keys", ["a", b"a", ApiKey("a"), KeySpec("a"), 7])
+def test_what_is_no_list_of_keys_is_a_fault(keys: Any) -> None:
+    """A source of a single key, or of what cannot be iterated over, has a TypeError as its fault."""
+    source = Source(keys)
+
+    with pytest.raises(TypeError):
+        source.raise_fault()
+    assert source.fault is None
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("kind", [asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit])
+async def test_an_exit_inside_a_source_is_its_fault(kind: type[BaseException], is_async: bool) -> None:
+    """A cancellation or an exit that the keys themselves raise is kept as the fault."""
+
+    def failing() -> Iterator[str]:
+        yield "a"
+        raise kind
+
+    source = Source(lazily(failing()) if is_async else failing())
+    source.open(never_closed)
+
+    assert await rest_of(source) == [A]
+    assert type(source.fault) is kind
+    await source.close()
+
+
+@virtual
+async def test_a_source_that_raises_stop_async_iteration_does_not_end_in_silence() -> None:
+    """An iterator that raises StopAsyncIteration fails with the RuntimeError that Python makes of it."""
+
+    def odd() -> Iterator[str]:
+        yield made_up(1)
+        raise StopAsyncIteration
+
+    async with client_of() as (client, _):
+        with pytest.raises(RuntimeError, match="raised StopAsyncIteration"):
+            await gathered(client.check_keys(odd()))
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_a_fault_that_was_raised_leaves_no_cycle(is_async: bool) -> None:
+    """A source and its fault are freed as soon as the fault was raised and both are dropped."""
+
+    def failing() -> Iterator[str]:
+        yield "a"
+        raise SourceError
+
+    source = Source(lazily(failing()) if is_async else failing())
+    source.open(never_closed)
+    await rest_of(source)
+    await source.close()
+    gc.collect()
+    gc.disable()
+    try:
+        with contextlib.suppress(SourceError):
+            source.raise_fault()
+        gone = weakref.ref(source)
+        del source
+        await asyncio.sleep(0)
+
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+async def test_an_interrupted_source_has_no_fault() -> None:
+    """A source that is interrupted by `finish` while it waits for a key ends without a fault."""
+    source = Source(lazily(["a"], every=9))
+    source.open(never_closed)
+    waiting = asyncio.create_task(source.take())
+    await asyncio.sleep(1)
+
+    source.finish()
+
+    assert await waiting is END
+    assert source.fault is None
+    await source.close()

@@ -9,7 +9,7 @@ import pytest
 
 from openrouter_credits import ApiKey, InvalidKeyError, KeySpec
 from openrouter_credits._batch.spec import Options
-from tests.kit.values import KEY, OTHER_KEY
+from tests.kit.values import KEY, MASK, OTHER_KEY
 
 
 @pytest.mark.parametrize("text", [KEY, f" {KEY}\n", ApiKey(KEY)])
@@ -39,6 +39,28 @@ def test_an_error_instead_of_a_key_stays_as_it_is() -> None:
     error = InvalidKeyError("BOB_KEY is not set")
 
     assert KeySpec(error).api_key is error
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (KEY, MASK),
+        (f"Bearer {KEY}", "Bearer sk-or...1c96"),
+        ("bob", "bob"),
+        (None, None),
+        ("sk-or-short", "sk-or-short"),
+        (MASK, MASK),
+        ("task-runner-production-eu-west-1", "task-runner-production-eu-west-1"),
+        ("task-runner-production-us-east-2", "task-runner-production-us-east-2"),
+        ("sk-bratislava-production-1", "sk-bratislava-production-1"),
+        (7, 7),
+    ],
+)
+def test_a_name_in_which_a_key_stands_is_masked(given: Any, expected: Any) -> None:
+    """A KeySpec masks a name or an account in which one of OpenRouter's keys stands, and keeps any other."""
+    spec = KeySpec(OTHER_KEY, given, given)
+
+    assert (spec.name, spec.account) == (expected, expected)
 
 
 def test_a_spec_never_shows_its_keys() -> None:

@@ -108,6 +108,21 @@ async def in_locals(_: str, key: str) -> NoReturn:
     raise LeakyError(f"with {len(headers)} headers")
 
 
+async def while_it_waits(_: str, key: str) -> None:
+    """Hold the key in a local variable while it waits."""
+    await asyncio.sleep(20)
+    del key
+
+
+async def while_others_wait(_: str, key: str) -> None:
+    """Give the key to the standard library, whose frame holds it while it waits."""
+    queue: asyncio.Queue[str] = asyncio.Queue(maxsize=1)
+    queue.put_nowait(key)
+    waiting = queue.put(key)
+    del key, queue  # `self` and `item` of that frame have it
+    await waiting
+
+
 async def in_log_message(_: str, key: str) -> NoReturn:
     """Log the key in the message."""
     logger.debug("asking with " + key)  # noqa: G003 - the point: message, not args

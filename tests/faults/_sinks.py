@@ -17,6 +17,7 @@ import base64
 import contextlib
 import copy
 import gc
+import inspect
 import io
 import logging
 import os
@@ -36,7 +37,7 @@ import aiohttp
 
 import openrouter_credits
 from openrouter_credits import Attempt, OpenRouterError
-from tests.kit.clock import allowance, now, working_outside
+from tests.kit.clock import allowance, now, settle, working_outside
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -46,6 +47,7 @@ T = TypeVar("T")
 E = TypeVar("E", bound=BaseException)
 
 PACKAGE = str(Path(openrouter_credits.__file__).parent)
+TESTS = str(Path(__file__).parents[1])
 GRACE = 1e-6
 """Seconds by which a call may miss its deadline, for rounding: time is virtual."""
 _WINDOW, _STRIDE = 12, 4
@@ -103,7 +105,8 @@ class Watch:
 
     secrets: set[str]
     ours: tuple[str, ...] = (PACKAGE,)
-    """Paths of the code under test: frames above the first from there are the test's, and may show a key."""
+    """Paths of the code under test. Frames above the first from there, and others of the tests, are the
+    caller's own, and may show a key; all other frames below it count, whoever wrote them."""
     deadline: float = 0.0
     """The deadline of each call that is given none of its own. All times are in seconds."""
     is_needed: bool = False
@@ -230,6 +233,34 @@ class Watch:
         assert outcome.error is None, f"a value was expected, not {outcome.error!r}"
         return outcome.value  # type: ignore[return-value]  # without an error there is a value
 
+    async def cut_short(
+        self, call: Awaitable[object], *, after: float | None = None, by: Callable[[], object] | None = None
+    ) -> BaseException:
+        """Await a call that is cut short from outside, and return the exception that its caller sees.
+
+        It must show the key in no frame, nor in any exception that is chained to it.
+
+        Args:
+            call: such as `client.check_all(keys())`; keys in local variables of the test are its own.
+            after: seconds after which an `asyncio.timeout` around the call ends it.
+            by: called when nothing is on its way any more, it ends the call, such as `client.close`; by
+                default the task of the call is cancelled.
+        """
+
+        async def timed() -> object:
+            async with asyncio.timeout(after):
+                return await call
+
+        task = asyncio.ensure_future(timed())
+        if after is None:
+            await settle()
+            ended = (by or task.cancel)()
+            if inspect.isawaitable(ended):
+                await ended
+        outcome = await self(task, also=(BaseException,))
+        assert outcome.error is not None, f"the call was not cut short: {outcome.value!r}"
+        return outcome.error
+
     async def refusal(self, kind: type[E], make: Callable[[], object]) -> E:
         """Call a plain function that must raise exactly this class of exception, and return the exception."""
 
@@ -280,7 +311,7 @@ class Watch:
     def _check_error(self, error: BaseException, *, was_reported: bool) -> None:
         self._check_texts(dict(_faces(error)))
         self._check_texts({"traceback with locals": self._own_traceback(error)})
-        for known in _family(error):
+        for known in _family(error) if isinstance(error, OpenRouterError) else ():
             # `raise … from None` is not enough: aiohttp's error, and the key in it, would stay on __context__
             assert known.__cause__ is None, f"{known!r} has a __cause__"
             assert known.__context__ is None, f"{known!r} has a __context__"
@@ -329,7 +360,7 @@ class Watch:
                 self._check_texts(
                     {
                         "log exc_info": self._own_traceback(exception)
-                        or "".join(traceback.format_exception(exception))
+                        + "".join(traceback.format_exception(exception))
                     }
                 )
             self._check_texts({"log record": repr(vars(record))})
@@ -346,16 +377,30 @@ class Watch:
                 raise KeyShownError(f"{sink} shows the key: {text[max(0, at - 200) : at + 100]}")
 
     def _own_traceback(self, error: BaseException) -> str:
-        """Format the traceback with all locals, as error reporters do, from the first frame that is ours."""
-        tb = error.__traceback__
-        while tb is not None and not tb.tb_frame.f_code.co_filename.startswith(self.ours):
-            tb = tb.tb_next
-        assert tb is not None or not isinstance(error, OpenRouterError), (
+        """Format the tracebacks of an exception and those chained to it with all locals, as reporters do.
+
+        They begin at the first frame that is ours, and have no other frame of the tests.
+        """
+        texts = [
+            text
+            for known in _chain(error)
+            for text in (self._own_frames(known), *traceback.format_exception_only(known))
+        ]
+        assert any(texts[::2]) or not isinstance(error, OpenRouterError), (
             f"no frame of {error!r} is ours: the check of that sink saw nothing"
         )
-        if tb is None:
-            return ""
-        return "".join(traceback.TracebackException(type(error), error, tb, capture_locals=True).format())
+        return "".join(texts)
+
+    def _own_frames(self, error: BaseException) -> str:
+        frames = list(traceback.walk_tb(error.__traceback__))
+        names = [frame.f_code.co_filename for frame, _ in frames]
+        first = next((at for at, name in enumerate(names) if name.startswith(self.ours)), len(frames))
+        own = (
+            place
+            for place, name in zip(frames[first:], names[first:], strict=True)
+            if name.startswith(self.ours) or not name.startswith(TESTS)
+        )
+        return "".join(traceback.StackSummary.extract(own, capture_locals=True).format())
 
     def _write_reports(self) -> None:
         """Format the event loop's reports now: the handler itself may run during a garbage collection."""
@@ -407,11 +452,23 @@ def _faces(error: BaseException) -> Iterator[tuple[str, str]]:
         yield "args", repr(known.args)
         yield "remedy", f"{getattr(known, 'remedy', '')}"
         yield "notes", repr(getattr(known, "__notes__", ()))
-        yield "__cause__/__context__", "".join(_whole(known.__cause__) + _whole(known.__context__))
+        if isinstance(known, OpenRouterError):
+            yield "__cause__/__context__", "".join(_whole(known.__cause__) + _whole(known.__context__))
 
 
 def _whole(error: BaseException | None) -> list[str]:
     return [*traceback.format_exception(error), repr(vars(error)), repr(error)] if error is not None else []
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Iterate over an exception and those that are chained to it, each once."""
+    seen, to_see = set[int](), [error]
+    while to_see:
+        known = to_see.pop()
+        if id(known) not in seen:
+            seen.add(id(known))
+            yield known
+            to_see += [other for other in (known.__cause__, known.__context__) if other is not None]
 
 
 def _family(error: BaseException) -> Iterator[BaseException]:

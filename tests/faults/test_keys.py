@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import json
 import pickle
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from openrouter_credits import (
     ApiKey,
     Attempt,
     AuthenticationError,
+    ConfigurationError,
     CreditsClient,
     InvalidKeyError,
     InvalidResponseError,
@@ -88,6 +89,90 @@ async def test_a_key_that_cannot_be_one_is_refused_when_it_is_made(
         assert f" {position} " in str(error)
         assert character in str(error)
     assert server.hits == 0
+
+
+MORE_THAN_A_KEY = [
+    f"{KEY},{OTHER_KEY}",
+    f'["{KEY}"]',
+    f"OPENROUTER_API_KEY={KEY}",
+    f"OPENROUTER_API_KEY={KEY}\nDATABASE_URL=postgres://app:hunter2@db/app",
+    f"postgres://app:{KEY}@db/app",
+    f'Bearer "{KEY}"',
+    "Bearer",
+]
+
+
+@pytest.mark.row(34)
+@pytest.mark.parametrize("text", MORE_THAN_A_KEY)
+async def test_what_is_more_than_a_key_is_never_sent(
+    text: str, serve: Serve, connect: Connect, fault: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list of keys, a line of a file or a URL in the place of a key is refused, and nothing is sent."""
+    server = await serve(FUNDED)
+    client = connect(server)
+    monkeypatch.setenv("OPENROUTER_KEY", text)
+
+    await fault.refusal(InvalidKeyError, lambda: ApiKey(text))
+    await fault.refusal(InvalidKeyError, lambda: CreditsClient(base_url=server.url))
+    await fault.refusal(InvalidKeyError, lambda: client.with_key(text))
+    report = await fault.value(client.check_all([text, KeySpec(text, management_key=text)]))
+
+    assert [type(check.error) for check in report.checks] == [InvalidKeyError] * 2
+    assert server.hits == 0
+
+
+def a_key() -> str:
+    """Return a key, in no local variable of a test."""
+    return KEY
+
+
+CONSTRUCTORS: dict[str, tuple[Callable[[CreditsClient], object], type[BaseException]]] = {
+    "a list as ApiKey": (lambda _: ApiKey([a_key()]), TypeError),  # type: ignore[arg-type]  # the point
+    "bytes as ApiKey": (lambda _: ApiKey(a_key().encode()), TypeError),  # type: ignore[arg-type]  # the point
+    "a dict as a key": (lambda _: CreditsClient({"key": a_key()}), TypeError),  # type: ignore[arg-type]  # the point
+    "a list as a management key": (
+        lambda _: CreditsClient(a_key(), management_key=[a_key()]),  # type: ignore[arg-type]  # the point
+        TypeError,
+    ),
+    "a proxy that is no text": (lambda _: CreditsClient(a_key(), proxy=7), TypeError),  # type: ignore[arg-type]  # the point
+    "a base_url that is none": (lambda _: CreditsClient(a_key(), base_url="x"), ConfigurationError),
+    "a timeout that is none": (lambda _: CreditsClient(a_key(), timeout=-1), ValueError),
+    "no connections": (lambda _: CreditsClient(a_key(), max_connections=0), ValueError),
+    "a policy that is none": (lambda _: CreditsClient(a_key(), retry=3), TypeError),  # type: ignore[arg-type]  # the point
+    "with_key of a list": (lambda client: client.with_key([a_key()]), TypeError),  # type: ignore[arg-type]  # the point
+    "with_key and a number": (
+        lambda client: client.with_key(a_key(), management_key=7),  # type: ignore[arg-type]  # the point
+        TypeError,
+    ),
+}
+
+
+@pytest.mark.row(34)
+@pytest.mark.parametrize(("make", "kind"), CONSTRUCTORS.values(), ids=CONSTRUCTORS)
+async def test_a_constructor_that_refuses_shows_no_key(
+    make: Callable[[CreditsClient], object],
+    kind: type[BaseException],
+    serve: Serve,
+    connect: Connect,
+    fault: Watch,
+) -> None:
+    """A constructor that refuses any of its arguments shows no key that was given with it."""
+    client = connect(await serve(FUNDED))
+
+    await fault.refusal(kind, lambda: make(client))
+
+
+@pytest.mark.row(34)
+async def test_a_spec_of_anything_shows_no_key(fault: Watch) -> None:
+    """A KeySpec is made of anything, and shows no key that it was made of."""
+
+    async def made() -> list[KeySpec]:
+        odd: list[Any] = [[KEY], {KEY: KEY}, KEY.encode(), 7, f"{KEY},{OTHER_KEY}", None]
+        return [KeySpec(thing, KEY, OTHER_KEY, thing) for thing in odd]
+
+    specs = await fault.value(_texts_of(made()))
+
+    assert len(specs) == 6
 
 
 @pytest.mark.row(34)
@@ -296,6 +381,10 @@ async def test_an_error_travels_without_the_key(serve: Serve, connect: Connect, 
     assert isinstance(attempt, Attempt)
     assert len(texts) == 4
     assert str(pickle.loads(pickle.dumps(attempt)).error) == str(attempt.error)
+
+
+async def _texts_of(things: Awaitable[list[Any]]) -> list[str]:
+    return [repr(thing) for thing in await things]
 
 
 async def _texts(*things: object) -> list[str]:

@@ -58,6 +58,8 @@ ROWS = {
     49: "pickle, copy, asdict and json of public values",
     50: "another decimal context",
     51: "a borrowed session with settings of its own",
+    52: "batches cut short from outside",
+    65: "cancellation inside an asynchronous source",
     66: "thousands of calls with one deadline",
     71: "a slow name look-up",
 }

@@ -58,6 +58,35 @@ async def test_each_of_the_twelve_sinks_is_looked_into(
     assert str(caught.value).startswith(f"{sink} shows the key")
 
 
+@pytest.mark.parametrize("leaky", [_leaky.while_it_waits, _leaky.while_others_wait])
+@pytest.mark.parametrize("after", [None, 0.1])
+async def test_a_call_that_is_cut_short_is_looked_into(
+    after: float | None, leaky: Callable[[str, str], Awaitable[None]]
+) -> None:
+    """A key in a frame that waits, whoever wrote it, fails the assertion for calls cut short from outside."""
+    with pytest.raises(KeyShownError, match="traceback with locals shows the key"):
+        async with watch() as shared:
+            await shared.cut_short(leaky("", KEY), after=after)
+
+
+async def test_a_call_that_was_not_cut_short_fails_the_assertion() -> None:
+    """A call that returns a value before it is cut short fails the shared assertion."""
+    with pytest.raises(AssertionError, match="was not cut short: None"):
+        async with watch() as shared:
+            await shared.cut_short(asyncio.sleep(0), after=1)
+
+
+async def test_frames_of_the_tests_are_the_callers_own() -> None:
+    """A key in a frame of a test is its own, even where the code under test called it."""
+
+    async def call(key: str) -> None:
+        await asyncio.sleep(20)
+        del key
+
+    async with Watch({KEY}, deadline=1.0) as shared:
+        await shared.cut_short(call(KEY), after=0.1)
+
+
 async def test_an_error_of_the_http_library_fails_the_assertion(serve: Serve) -> None:
     """A call that raises aiohttp's own error fails the shared assertion."""
     server = await serve(refusal(401))
