@@ -141,6 +141,21 @@ def test_jsonl_has_a_line_for_each_key(
     )
 
 
+def test_a_name_that_only_resembles_a_key_is_shown(
+    fake: FakeOpenRouter, run: Run, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name in which `sk-` only ends a word is shown as it is, in the table and in JSON."""
+    monkeypatch.setenv("COLUMNS", "200")
+    names = ["task-runner-production-eu-west-1", "task-runner-production-us-east-2"]
+    account = fake.add_account(credits=20)
+    write(keys, {name: account.add_key() for name in names})
+
+    text, document = run("check", "keys.toml"), run("check", "keys.toml", "--json")
+
+    assert all(name in text.out for name in names)
+    assert [check["name"] for check in json.loads(document.out)["checks"]] == names
+
+
 @pytest.mark.parametrize(
     ("levels", "code"),
     [
