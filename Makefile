@@ -57,7 +57,7 @@ $(VENV)/demo: $(VENV)/pip pyproject.toml
 
 $(VENV)/tests: $(VENV)/demo
 	@echo "Installing what the tests need ..."
-	@$(PIP) --group tests --group compat --group examples
+	@$(PIP) --group tests --group compat --group examples --group reporters
 	@touch $@
 
 $(VENV)/lint: $(VENV)/tests
