@@ -8,6 +8,7 @@ from openrouter_credits._version import __version__
 if TYPE_CHECKING:  # `__all__` says which of these names are public
     from openrouter_credits._batch.report import *
     from openrouter_credits._batch.spec import *
+    from openrouter_credits._call.protocol import error_from_response
     from openrouter_credits._call.retry import *
     from openrouter_credits._client import *
     from openrouter_credits._errors import *
@@ -21,6 +22,7 @@ __all__ = [
     "APIConnectionError",
     "APIStatusError",
     "APITimeoutError",
+    "AddressNotAllowedError",
     "AmbiguousWriteError",
     "ApiKey",
     "Attempt",
@@ -28,11 +30,13 @@ __all__ = [
     "BadRequestError",
     "Bound",
     "Budget",
+    "BudgetExceededError",
     "CheckReport",
     "ClientClosedError",
     "ConfigurationError",
     "Credits",
     "CreditsClient",
+    "EdgeRefusedError",
     "FreeModelQuota",
     "InvalidKeyError",
     "InvalidResponseError",
@@ -49,6 +53,7 @@ __all__ = [
     "OpenRouterError",
     "PaymentRequiredError",
     "PermissionDeniedError",
+    "ProxyError",
     "RateLimitError",
     "RedirectError",
     "ResponseTooLargeError",
@@ -60,6 +65,7 @@ __all__ = [
     "UnconfirmedCreditsError",
     "Wallet",
     "__version__",
+    "error_from_response",
     "format_usd",
 ]
 
@@ -75,6 +81,7 @@ _HOMES = (
     "_status.spendable",
     "_status.status",
     "_call.retry",
+    "_call.protocol",
     "_batch.spec",
     "_batch.report",
     "_client",

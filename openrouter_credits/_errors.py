@@ -8,6 +8,7 @@ OpenRouterError
 ├── APIConnectionError             no whole answer
 │   ├── APITimeoutError            also a TimeoutError
 │   ├── TLSError
+│   ├── ProxyError                 the proxy answered, not the server
 │   └── LocalResourceError
 ├── InvalidResponseError           an answer, but not the documented one
 │   └── ResponseTooLargeError
@@ -19,7 +20,10 @@ OpenRouterError
     ├── PaymentRequiredError       402
     ├── PermissionDeniedError      403
     │   ├── ManagementKeyRequiredError
-    │   └── KeyLimitExceededError
+    │   ├── KeyLimitExceededError
+    │   ├── BudgetExceededError
+    │   ├── AddressNotAllowedError
+    │   └── EdgeRefusedError       not OpenRouter's own answer: the key was not judged
     ├── NotFoundError              404
     ├── RedirectError              3xx
     ├── RateLimitError             429
@@ -36,6 +40,7 @@ import inspect
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -50,6 +55,7 @@ RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 520, 521, 522, 523
 _LONGEST_SHARED_WAIT = 60.0
 """In seconds: a longer wait is about one key's day, not about how fast the host is asked."""
 _KEY_LIMIT = re.compile(r"\b(key|daily|per-day|free)\b|openrouter_key_limit", re.IGNORECASE)
+_AFFORDABLE = re.compile(r"can only afford ([0-9]{1,3}(?:,[0-9]{3}){1,4}|[0-9]{1,15})\b")
 
 
 @frozen
@@ -80,10 +86,14 @@ class OpenRouterError(Exception):
     problems: tuple[OpenRouterError, ...] = ()
     """Other errors that belong to this one."""
 
-    def __init__(self, summary: str = "", *, problems: Iterable[OpenRouterError] = ()) -> None:
+    def __init__(
+        self, summary: str = "", *, problems: Iterable[OpenRouterError] = (), remedy: str | None = None
+    ) -> None:
         super().__init__(summary)
         if problems:
             self.problems = tuple(problems)
+        if remedy is not None:
+            self.remedy = remedy
 
     @property
     def summary(self) -> str:
@@ -161,10 +171,24 @@ class TLSError(APIConnectionError):
     """The server's certificate or host name was not accepted; nothing was sent."""
 
     remedy = (
-        "Check base_url, the clock of this machine and any proxy that opens TLS; "
-        "never switch verification off."
+        "Check base_url and the clock of this machine. For a certificate authority of your own, or a proxy "
+        "that opens TLS, set SSL_CERT_FILE to its PEM file before the program starts, or lend a session that "
+        "trusts it (session=...). Never switch verification off."
     )
     is_retryable = False
+
+
+class ProxyError(APIConnectionError):
+    """The proxy refused to open a way to the server, such as with 407 or 403; the server got nothing."""
+
+    remedy = (
+        "Check the proxy (proxy=..., HTTPS_PROXY, or that of the session you lend): its address, user and "
+        "password, and whether it lets this host through; hosts in NO_PROXY are asked without it."
+    )
+
+    def __init__(self, summary: str = "", *, sent: bool = False, is_retryable: bool = False) -> None:
+        super().__init__(summary, sent=sent)
+        self.is_retryable = is_retryable
 
 
 class LocalResourceError(APIConnectionError):
@@ -244,6 +268,49 @@ class APIStatusError(OpenRouterError):
         self.retry_after = retry_after
         self.resets_at = resets_at
         self.is_retryable = effective in RETRYABLE_STATUSES
+        remedy = self._remedy_of_its_cause()
+        if remedy is not None:
+            self.remedy = remedy
+
+    def _remedy_of_its_cause(self) -> str | None:
+        """Return advice that is better than that of the class; `None` if the cause is not known."""
+        return None
+
+
+class _LimitFacts:
+    """The facts that `metadata` gives about a limit that is spent."""
+
+    metadata: Mapping[str, Any]
+
+    @property
+    def limit_source(self) -> str | None:
+        """`metadata.limit_source`: what ran out, in OpenRouter's words; an open set."""
+        return self._text("limit_source")
+
+    @property
+    def scope(self) -> str | None:
+        """`metadata.scope`: what the limit is for, such as `workspace`; an open set."""
+        return self._text("scope")
+
+    @property
+    def limit_usd(self) -> Decimal | None:
+        """`metadata.limit_usd`: how much the limit allows, in US dollars."""
+        return self._dollars("limit_usd")
+
+    @property
+    def spend_usd(self) -> Decimal | None:
+        """`metadata.spend_usd`: how much of it is spent, in US dollars."""
+        return self._dollars("spend_usd")
+
+    def _text(self, name: str) -> str | None:
+        value = self.metadata.get(name)
+        return value if isinstance(value, str) else None
+
+    def _dollars(self, name: str) -> Decimal | None:
+        value = self.metadata.get(name)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return Decimal(value)
+        return value if isinstance(value, Decimal) and value.is_finite() else None
 
 
 def _phrase(status: int) -> str:
@@ -262,29 +329,46 @@ class AuthenticationError(APIStatusError):
 
     remedy = "Check the key: quotes or blanks pasted with it, deleted, disabled or expired."
 
+    def _remedy_of_its_cause(self) -> str | None:
+        words = self.message.lower()
+        if "expired" in words:
+            return "Make a new key at https://openrouter.ai/settings/keys; this one has expired."
+        if "no auth" in words or "missing auth" in words:
+            return (
+                "Look for what removes the Authorization header: a proxy, a gateway, or the session you lend."
+            )
+        return None
 
-class PaymentRequiredError(APIStatusError):
+
+class PaymentRequiredError(_LimitFacts, APIStatusError):
     """402: a wallet, a key's limit or the budget in flight is spent; `limit_source` says which."""
 
-    _REMEDIES: ClassVar[Mapping[str, str]] = {
+    remedy = "Add credits, or raise the key's limit, at https://openrouter.ai/settings."
+    _REMEDIES: ClassVar[Mapping[str | None, str]] = {
         "openrouter_credits": "Add credits at https://openrouter.ai/settings/credits.",
         "openrouter_key_limit": "Raise the key's limit at https://openrouter.ai/settings/keys.",
         "openrouter_in_flight_budget": "Wait until requests that are under way have been paid for.",
+        "in_flight_budget_exhausted": "Wait until requests that are under way have been paid for.",
+        "weight_exceeds_budget": "Lower max_tokens, or add credits; waiting does not help.",
     }
 
     @property
-    def limit_source(self) -> str | None:
-        """`metadata.limit_source`: what ran out, in OpenRouter's words; an open set."""
-        source = self.metadata.get("limit_source")
-        return source if isinstance(source, str) else None
+    def reason(self) -> str | None:
+        """`metadata.reason`: why there was not enough, in OpenRouter's words; an open set."""
+        return self._text("reason")
 
     @property
-    def remedy(self) -> str:  # type: ignore[override]  # the sentence depends on what ran out
-        """The advice to a person, in one sentence."""
-        return self._REMEDIES.get(
-            self.limit_source or "",
-            "Add credits, or raise the key's limit, at https://openrouter.ai/settings.",
-        )
+    def affordable_tokens(self) -> int | None:
+        """The number of tokens that could be paid for, if the message says "can only afford N"."""
+        found = _AFFORDABLE.search(self.message)
+        return int(found[1].replace(",", "")) if found else None
+
+    def _remedy_of_its_cause(self) -> str | None:
+        if self.reason in self._REMEDIES:
+            return self._REMEDIES[self.reason]
+        if self.affordable_tokens is not None:
+            return f"Lower max_tokens to at most {self.affordable_tokens}, or add credits."
+        return self._REMEDIES.get(self.limit_source)
 
 
 class PermissionDeniedError(APIStatusError):
@@ -302,10 +386,33 @@ class ManagementKeyRequiredError(PermissionDeniedError):
     )
 
 
-class KeyLimitExceededError(PermissionDeniedError):
+class KeyLimitExceededError(_LimitFacts, PermissionDeniedError):
     """403: the key's own cap is spent; the wallet may be full."""
 
     remedy = "Raise the key's limit at https://openrouter.ai/settings/keys, or wait for its reset."
+
+
+class BudgetExceededError(_LimitFacts, PermissionDeniedError):
+    """403: a budget of a workspace, member or guardrail is spent; the wallet may be full."""
+
+    remedy = "Raise that budget (ask who manages the workspace), or wait for its reset."
+
+
+class AddressNotAllowedError(PermissionDeniedError):
+    """403: the account's allowlist does not have this machine's IP address; the key was not judged."""
+
+    remedy = (
+        "Add this machine's public IP address to the account's allowlist, or call from one that is on it."
+    )
+
+
+class EdgeRefusedError(PermissionDeniedError):
+    """403 that OpenRouter did not write: a firewall or CDN refused this machine, and judged no key."""
+
+    remedy = (
+        "Try again later or from another address: a firewall or CDN refused this machine, "
+        "and nothing is known of the key."
+    )
 
 
 class NotFoundError(APIStatusError):
@@ -356,14 +463,27 @@ _CLASSES: Mapping[int, type[APIStatusError]] = {
 }
 
 
-def status_error_class(status: int, message: str) -> type[APIStatusError]:
-    """Choose the class for a status; for 403 the message decides."""
+_SOURCES: Mapping[object, type[PermissionDeniedError]] = {
+    "openrouter_key_limit": KeyLimitExceededError,
+    "openrouter_guardrail_budget": BudgetExceededError,
+    "openrouter_workspace_budget": BudgetExceededError,
+}
+_MESSAGES: tuple[tuple[re.Pattern[str], type[PermissionDeniedError]], ...] = (
+    (re.compile("(management|provisioning) key", re.IGNORECASE), ManagementKeyRequiredError),
+    (re.compile("key limit exceeded", re.IGNORECASE), KeyLimitExceededError),
+    (re.compile(r"\bbudget\b.*\bexceeded\b|\bexceeded\b.*\bbudget\b", re.IGNORECASE), BudgetExceededError),
+    (re.compile(r"\bip\b.*\b(allow|white)[ -]?list", re.IGNORECASE), AddressNotAllowedError),
+    (re.compile(r"\b(allow|white)[ -]?list.*\bip\b", re.IGNORECASE), AddressNotAllowedError),
+    (re.compile(r"\bip address\b.*\bnot allowed\b", re.IGNORECASE), AddressNotAllowedError),
+)
+
+
+def status_error_class(status: int, message: str, limit_source: object = None) -> type[APIStatusError]:
+    """Choose the class for a status; for 403 `metadata.limit_source`, then the message decides."""
     if status == 403:
-        words = message.lower()
-        if "management key" in words or "provisioning key" in words:
-            return ManagementKeyRequiredError
-        if "key limit exceeded" in words:
-            return KeyLimitExceededError
+        if isinstance(limit_source, str) and limit_source in _SOURCES:
+            return _SOURCES[limit_source]
+        return next((kind for words, kind in _MESSAGES if words.search(message)), PermissionDeniedError)
     if 300 <= status < 400:
         return RedirectError
     if status >= 500:

@@ -6,12 +6,14 @@ import copy
 import pickle
 import traceback
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import openrouter_credits
 from openrouter_credits import (
+    AddressNotAllowedError,
     AmbiguousWriteError,
     APIConnectionError,
     APIStatusError,
@@ -19,8 +21,10 @@ from openrouter_credits import (
     Attempt,
     AuthenticationError,
     BadRequestError,
+    BudgetExceededError,
     ClientClosedError,
     ConfigurationError,
+    EdgeRefusedError,
     InvalidKeyError,
     InvalidResponseError,
     KeyLimitExceededError,
@@ -31,6 +35,7 @@ from openrouter_credits import (
     OpenRouterError,
     PaymentRequiredError,
     PermissionDeniedError,
+    ProxyError,
     RateLimitError,
     RedirectError,
     ResponseTooLargeError,
@@ -52,6 +57,7 @@ TREE: dict[type[OpenRouterError], type[BaseException]] = {
     APIConnectionError: OpenRouterError,
     APITimeoutError: APIConnectionError,
     TLSError: APIConnectionError,
+    ProxyError: APIConnectionError,
     LocalResourceError: APIConnectionError,
     InvalidResponseError: OpenRouterError,
     ResponseTooLargeError: InvalidResponseError,
@@ -64,6 +70,9 @@ TREE: dict[type[OpenRouterError], type[BaseException]] = {
     PermissionDeniedError: APIStatusError,
     ManagementKeyRequiredError: PermissionDeniedError,
     KeyLimitExceededError: PermissionDeniedError,
+    BudgetExceededError: PermissionDeniedError,
+    AddressNotAllowedError: PermissionDeniedError,
+    EdgeRefusedError: PermissionDeniedError,
     NotFoundError: APIStatusError,
     RedirectError: APIStatusError,
     RateLimitError: APIStatusError,
@@ -243,6 +252,7 @@ def test_only_passing_faults_are_retryable() -> None:
     passing: list[OpenRouterError] = [
         APIConnectionError(),
         APITimeoutError(),
+        ProxyError(is_retryable=True),
         InvalidResponseError(is_retryable=True),
     ]
     lasting: list[OpenRouterError] = [
@@ -252,6 +262,7 @@ def test_only_passing_faults_are_retryable() -> None:
         InvalidKeyError(),
         ClientClosedError(),
         TLSError(),
+        ProxyError(),
         LocalResourceError(),
         InvalidResponseError(),
         ResponseTooLargeError(),
@@ -275,6 +286,18 @@ def test_only_passing_faults_are_retryable() -> None:
         (403, "Only management keys can perform this operation", ManagementKeyRequiredError),
         (403, "A PROVISIONING KEY is required", ManagementKeyRequiredError),
         (403, "Key limit exceeded (daily limit)", KeyLimitExceededError),
+        (403, "Budget limit exceeded (monthly limit)", BudgetExceededError),
+        (403, "Workspace monthly budget of $500.00 exceeded. Contact your org admin.", BudgetExceededError),
+        (403, "You have exceeded the budget of this guardrail", BudgetExceededError),
+        (403, "The budgetary rules are not exceeded", PermissionDeniedError),
+        (403, "Your IP address is not in the allowlist for this account", AddressNotAllowedError),
+        (403, "IP 192.0.2.1 is not on the allow list", AddressNotAllowedError),
+        (403, "The whitelist does not have this IP", AddressNotAllowedError),
+        (403, "Requests from this IP address are not allowed", AddressNotAllowedError),
+        (403, "This model is not in the allowlist", PermissionDeniedError),
+        (403, "This ship is not in the allowlist", PermissionDeniedError),
+        (401, "Your IP address is not in the allowlist", AuthenticationError),
+        (402, "Budget limit exceeded", PaymentRequiredError),
         (401, "Only management keys can perform this operation", AuthenticationError),
         (404, "", NotFoundError),
         (429, "", RateLimitError),
@@ -286,6 +309,102 @@ def test_only_passing_faults_are_retryable() -> None:
 def test_a_status_has_its_class(status: int, message: str, expected: type[APIStatusError]) -> None:
     """Each status has its error class; a 403 has a class for each known message, in any letter case."""
     assert status_error_class(status, message) is expected
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("openrouter_key_limit", KeyLimitExceededError),
+        ("openrouter_guardrail_budget", BudgetExceededError),
+        ("openrouter_workspace_budget", BudgetExceededError),
+        ("tomorrow's", ManagementKeyRequiredError),
+        (["openrouter_key_limit"], ManagementKeyRequiredError),
+    ],
+)
+def test_the_source_of_a_limit_goes_before_the_words(source: object, expected: type[APIStatusError]) -> None:
+    """A known `limit_source` of a 403 decides its class, whatever the message says; of a 402, nothing."""
+    assert status_error_class(403, "Only a management key", source) is expected
+    assert status_error_class(402, "Only a management key", source) is PaymentRequiredError
+
+
+@pytest.mark.parametrize("kind", [PaymentRequiredError, KeyLimitExceededError, BudgetExceededError])
+def test_an_error_about_a_limit_has_its_facts(kind: type[Any]) -> None:
+    """An error about a spent limit gives source, scope and figures of its metadata; wrong ones are None."""
+    told = {"limit_source": "a", "scope": "workspace", "limit_usd": 500, "spend_usd": Decimal("500.25")}
+
+    error = kind("Spent", status=403, metadata=told)
+    wrong = kind("Spent", status=403, metadata=dict.fromkeys(told, True))
+    infinite = kind("Spent", status=403, metadata={"limit_usd": Decimal("Infinity"), "spend_usd": "5"})
+
+    assert (error.limit_source, error.scope) == ("a", "workspace")
+    assert (error.limit_usd, error.spend_usd) == (Decimal(500), Decimal("500.25"))
+    for each in (wrong, infinite):
+        assert (each.limit_source, each.scope, each.limit_usd, each.spend_usd) == (None,) * 4
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("User not found.", "quotes or blanks"),
+        ("API key expired", "Make a new key"),
+        ("No auth credentials found", "Authorization header"),
+        ("Missing Authentication header", "Authorization header"),
+    ],
+)
+def test_a_401_has_the_remedy_of_its_cause(message: str, words: str) -> None:
+    """A 401 for an expired key, and for a header that did not arrive, has a remedy of its own."""
+    error = AuthenticationError(message, status=401)
+
+    assert words in error.remedy
+    assert pickle.loads(pickle.dumps(error)).remedy == error.remedy
+
+
+@pytest.mark.parametrize(
+    ("message", "tokens"),
+    [
+        ("You requested up to 64000 tokens, but can only afford 2400. To increase, visit x", 2400),
+        ("but can only afford 1,234,567 tokens", 1234567),
+        ("but can only afford 0", 0),
+        ("but can only afford 12,34", 12),
+        ("but can only afford -1", None),
+        ("but can only afford " + "9" * 5000, None),
+        ("but can only afford ٣", None),
+        ("", None),
+    ],
+)
+def test_a_402_tells_how_many_tokens_could_be_paid_for(message: str, tokens: int | None) -> None:
+    """The number in "can only afford N" is `affordable_tokens`, and part of the remedy."""
+    error = PaymentRequiredError(message, status=402)
+
+    assert error.affordable_tokens == tokens
+    assert (f"at most {tokens}" in error.remedy) is (tokens is not None)
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("weight_exceeds_budget", "Lower max_tokens"),
+        ("in_flight_budget_exhausted", "Wait"),
+        ("tomorrow's", "Raise the key's limit"),
+        (7, "Raise the key's limit"),
+    ],
+)
+def test_the_reason_of_a_402_goes_before_its_source(reason: Any, words: str) -> None:
+    """A known `reason` of a 402 decides its remedy, an unknown one leaves that to the `limit_source`."""
+    metadata = {"reason": reason, "limit_source": "openrouter_key_limit"}
+
+    error = PaymentRequiredError("No", status=402, metadata=metadata)
+
+    assert error.reason == (reason if isinstance(reason, str) else None)
+    assert words in error.remedy
+
+
+def test_an_error_may_have_a_remedy_of_its_own() -> None:
+    """An error that is given a remedy prints and pickles that, and leaves the others' as it is."""
+    error = ConfigurationError("Odd", remedy="Do this.")
+
+    assert str(error) == str(pickle.loads(pickle.dumps(error))) == "Odd. Do this."
+    assert ConfigurationError("Odd").remedy == ConfigurationError.remedy
 
 
 @pytest.mark.parametrize(
@@ -374,6 +493,11 @@ def test_a_limit_of_the_key_itself_is_told_by_its_length_or_its_words(
             ["OPENROUTER_API_KEY", "OPENROUTER_KEY", "OPENROUTER_MANAGEMENT_KEY", "load_dotenv()"],
         ),
         (AuthenticationError, ["quotes", "deleted", "expired"]),
+        (TLSError, ["SSL_CERT_FILE", "session=..."]),
+        (ProxyError, ["proxy=...", "HTTPS_PROXY", "NO_PROXY"]),
+        (BudgetExceededError, ["Raise", "reset"]),
+        (AddressNotAllowedError, ["allowlist"]),
+        (EdgeRefusedError, ["another address"]),
         (ManagementKeyRequiredError, ["https://openrouter.ai/settings/management-keys", "/key"]),
         (KeyLimitExceededError, ["Raise", "reset"]),
         (RateLimitError, ["Wait"]),

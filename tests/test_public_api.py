@@ -43,13 +43,14 @@ PACKAGE = Path(openrouter_credits.__file__).parent
 ROOT = Path(__file__).parents[1]
 
 PUBLIC = """
-    APIConnectionError APIStatusError APITimeoutError AmbiguousWriteError ApiKey Attempt
-    AuthenticationError BadRequestError Bound Budget CheckReport ClientClosedError ConfigurationError
-    Credits CreditsClient FreeModelQuota InvalidKeyError InvalidResponseError KeyCheck KeyInfo
-    KeyLimitExceededError KeySpec KeyStatus Level LocalResourceError ManagementKeyRequiredError
-    MissingKeyError NotFoundError OpenRouterError PaymentRequiredError PermissionDeniedError
-    RateLimitError RedirectError ResponseTooLargeError RetryPolicy ServerError Spendable TLSError
-    Total UnconfirmedCreditsError Wallet __version__ format_usd
+    APIConnectionError APIStatusError APITimeoutError AddressNotAllowedError AmbiguousWriteError ApiKey
+    Attempt AuthenticationError BadRequestError Bound Budget BudgetExceededError CheckReport
+    ClientClosedError ConfigurationError Credits CreditsClient EdgeRefusedError FreeModelQuota
+    InvalidKeyError InvalidResponseError KeyCheck KeyInfo KeyLimitExceededError KeySpec KeyStatus Level
+    LocalResourceError ManagementKeyRequiredError MissingKeyError NotFoundError OpenRouterError
+    PaymentRequiredError PermissionDeniedError ProxyError RateLimitError RedirectError
+    ResponseTooLargeError RetryPolicy ServerError Spendable TLSError Total UnconfirmedCreditsError Wallet
+    __version__ error_from_response format_usd
 """.split()  # noqa: SIM905 - forty names are read more easily so
 
 BOTTOM = {"_version", "_public", "_arguments", "_documents"}

@@ -29,6 +29,9 @@ STATUSES = {
     "PermissionDeniedError": 403,
     "ManagementKeyRequiredError": 403,
     "KeyLimitExceededError": 403,
+    "BudgetExceededError": 403,
+    "AddressNotAllowedError": 403,
+    "EdgeRefusedError": 403,
     "NotFoundError": 404,
     "RedirectError": 302,
     "RateLimitError": 429,
@@ -79,6 +82,8 @@ def tried_again(error: type[OpenRouterError]) -> str:
     """Say whether a call is tried again after an error that has no status of its own."""
     if error.__name__ == "InvalidResponseError":
         return "if the body was cut"
+    if error.__name__ == "ProxyError":
+        return "408, 429, 500, 502-504"
     return "yes" if error.is_retryable else "no"
 
 

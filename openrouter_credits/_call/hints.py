@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 
 from attrs import frozen
@@ -13,6 +14,7 @@ _SECONDS = re.compile(r"[0-9]{1,10}(\.[0-9]{1,3})?")
 _HTTP_DATE = re.compile(r"[A-Z][a-z]{2,8},? [0-9A-Za-z:+ -]{8,40}")
 _EPOCH_SECONDS = re.compile(r"[1-9][0-9]{9}")
 _EPOCH_MILLISECONDS = re.compile(r"[1-9][0-9]{12}")
+_MOST_SECONDS = 10**10
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime.max.replace(tzinfo=UTC)
 
@@ -31,7 +33,8 @@ def server_hint(
 ) -> Hint | None:
     """Read the hint of a reply that refuses; the first source with a valid value wins.
 
-    The sources: the reply's own headers, then those that OpenRouter repeats in `error.metadata.headers`.
+    The sources: the reply's own headers, those that OpenRouter repeats in `error.metadata.headers`, and
+    `error.metadata.retry_after_seconds`.
     Moments are measured from the reply's own `Date`, so that a wrong local clock does no harm.
     """
     own = _lower(headers)
@@ -44,7 +47,7 @@ def server_hint(
             for value in source.get("x-ratelimit-reset", ()):
                 if hint := parse_rate_limit_reset(value, now):
                     return hint
-    return None
+    return parse_wait(metadata.get("retry_after_seconds"), now)
 
 
 def _repeated(metadata: Mapping[str, object]) -> dict[str, list[str]]:
@@ -62,6 +65,16 @@ def parse_retry_after(value: str, now: datetime) -> Hint | None:
         seconds = float(value)
         return Hint(seconds, now + min(timedelta(seconds=seconds), _LAST - now))
     return _ahead(parse_http_date(value), now)
+
+
+def parse_wait(value: object, now: datetime) -> Hint | None:
+    """Read seconds that came as a JSON number, or as a text like that of `Retry-After`; else `None`."""
+    if isinstance(value, str):
+        return parse_retry_after(value, now)
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 <= value < _MOST_SECONDS:
+        return None
+    seconds = float(value)
+    return Hint(seconds, now + min(timedelta(seconds=seconds), _LAST - now))
 
 
 def parse_rate_limit_reset(value: str, now: datetime) -> Hint | None:

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from attrs import field, frozen
 from cattrs.errors import StructureHandlerNotFoundError
 
+from openrouter_credits._call.bodies import (
+    MOST_ELEMENTS,
+    has_too_many_elements,
+    is_large,
+    parse_json,
+    parse_refusal,
+    plain_document,
+)
 from openrouter_credits._call.hints import server_hint
-from openrouter_credits._call.structure import converter, describe
+from openrouter_credits._call.structure import converter, describe, to_amount, to_datetime
 from openrouter_credits._errors import (
     APIStatusError,
+    EdgeRefusedError,
     InvalidResponseError,
     OpenRouterError,
     status_error_class,
 )
+from openrouter_credits._public import public
 from openrouter_credits._secrets import ApiKey
 from openrouter_credits._words import quote, quote_all
 
 T = TypeVar("T")
+Headers = Collection[tuple[str, str]]
 
 
 @frozen(slots=False)  # faster to make
@@ -79,15 +88,17 @@ def _decode(
     reply: Reply, into: type[T], key: ApiKey | None, wall_clock: datetime | None, *, whole: bool
 ) -> T | OpenRouterError:
     if not 200 <= reply.status < 300:
-        return _refusal(reply, _error_object(reply.body), key, wall_clock)
+        document = parse_refusal(reply.body)
+        return _refusal(reply.status, reply.headers.items(), document, key, wall_clock)
+    if not whole and has_too_many_elements(reply.body):
+        problem = f"has over {MOST_ELEMENTS} elements, or is nested too deeply"
+        return InvalidResponseError(f"{reply.status}, but the body {problem}")
     try:
         document = parse_json(reply.body)
     except InvalidResponseError as error:
         return error
-    if isinstance(document, dict) and (fault := document.get("error")) is not None:
-        if isinstance(fault, dict) and _code(fault) is not None:
-            return _refusal(reply, fault, key, wall_clock)
-        return InvalidResponseError(f"{reply.status}, but the body has an error without a code")
+    if isinstance(document, dict) and document.get("error") is not None:
+        return _error_inside(reply.status, reply.headers.items(), document, key, wall_clock)
     if not whole:
         if not isinstance(document, dict) or "data" not in document:
             return InvalidResponseError(f"{reply.status}, but the body has no data")
@@ -100,52 +111,42 @@ def _decode(
         )
 
 
-def _reject_constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is not JSON")
+def error_from_response(
+    status: int, headers: Mapping[str, str] | None, body: bytes | str | Mapping[str, Any] | None
+) -> OpenRouterError:
+    """Make the error that an answer of OpenRouter is, such as a refusal of `/chat/completions`.
 
+    It is returned, not raised, and quotes neither keys nor control characters.
 
-# Decimal reads a number exactly, whatever the context. A number that it cannot hold is an error, or NaN.
-_parse = json.JSONDecoder(parse_float=Decimal, parse_constant=_reject_constant).decode
-
-
-def parse_json(body: bytes) -> Any:
-    """Parse a body strictly: UTF-8, no NaN, exact numbers.
+    Args:
+        status: the HTTP status.
+        headers: the answer's headers: they may say when to come back.
+        body: the body as it came, or parsed. A body that is no error of OpenRouter counts as empty.
 
     Raises:
-        InvalidResponseError: not JSON; retryable if a cut or garbled transfer may be the reason.
+        TypeError: the status is not a whole number.
+        ValueError: the answer is no error: a status below 200, or 2xx without an `error` in the body.
     """
-    try:
-        return _parse(body.decode())
-    except UnicodeDecodeError:
-        problem, is_retryable = "is not UTF-8", True
-    except json.JSONDecodeError:
-        problem, is_retryable = _not_json(body.strip())
-    except RecursionError:
-        problem, is_retryable = "is nested too deeply", False
-    except (ValueError, ArithmeticError):
-        problem, is_retryable = "has a number that JSON does not allow, or too many digits", False
-    raise InvalidResponseError(f"The answer's body {problem}", is_retryable=is_retryable)
+    if not isinstance(status, int) or isinstance(status, bool):
+        raise TypeError(f"status is a whole number, not {type(status).__name__}")
+    pairs = [(str(name), str(value)) for name, value in (headers or {}).items()]
+    if status >= 300:
+        return _refusal(status, pairs, plain_document(body, parse_refusal), None, None)
+    document = plain_document(body, parse_json)
+    if status >= 200 and isinstance(document, dict) and document.get("error") is not None:
+        return _error_inside(status, pairs, document, None, None)
+    del headers, pairs, body, document  # locals are shown by many error reporters
+    raise ValueError(f"an answer with the status {status} and without an error in its body is no error")
 
 
-def _not_json(body: bytes) -> tuple[str, bool]:
-    """Tell what a body is that is not JSON, and whether it may be the rest of a cut one."""
-    if not body:
-        return "is empty", True
-    if body[:1] == b"<" and body[-7:].lower() == b"</html>":
-        return "is an HTML page", False
-    return "is not JSON, or was cut", True
-
-
-def _error_object(body: bytes) -> dict[str, Any]:
-    """Find the documented `error` object in the body of a refusal; anything else counts as empty."""
-    try:
-        document = parse_json(body)
-    except InvalidResponseError:
-        return {}
-    fault = document.get("error") if isinstance(document, dict) else None
-    if isinstance(fault, str):
-        return {"message": fault}
-    return fault if isinstance(fault, dict) else {}
+def _error_inside(
+    status: int, headers: Headers, document: dict[str, Any], key: ApiKey | None, wall_clock: datetime | None
+) -> OpenRouterError:
+    """Make the error that a 2xx has in its body."""
+    fault = document["error"]
+    if isinstance(fault, dict) and _code(fault) is not None:
+        return _refusal(status, headers, document, key, wall_clock)
+    return InvalidResponseError(f"{status}, but the body has an error without a code")
 
 
 def _code(fault: dict[str, Any]) -> int | None:
@@ -156,21 +157,54 @@ def _code(fault: dict[str, Any]) -> int | None:
 
 
 def _refusal(
-    reply: Reply, fault: dict[str, Any], key: ApiKey | None, wall_clock: datetime | None
+    status: int, headers: Headers, document: Any, key: ApiKey | None, wall_clock: datetime | None
 ) -> APIStatusError:
-    code, message, metadata = _code(fault), fault.get("message"), fault.get("metadata")
-    status = code if code is not None and 200 <= reply.status < 300 else reply.status
-    message = quote(message, key) if isinstance(message, str) else ""
-    metadata = metadata if isinstance(metadata, dict) else {}
-    headers = reply.headers.items()
-    hint = server_hint(status, headers, metadata, wall_clock or datetime.now(UTC))
+    """Make the error of a refusal; its body is parsed, and of any shape."""
+    fault = document.get("error") if isinstance(document, dict) else document
+    if not isinstance(fault, dict):
+        fault = {"message": fault}
+    code, message, metadata = _code(fault), quote(_message(fault), key), fault.get("metadata")
+    effective = code if code is not None and 200 <= status < 300 else status
+    if not isinstance(metadata, dict) or is_large(metadata):
+        metadata = {}
+    hint = server_hint(effective, headers, metadata, wall_clock or datetime.now(UTC))
+    resets_at = hint.until if hint else None
+    if metadata:
+        metadata = quote_all(metadata, key)
+        for name in metadata.keys() & {"limit_usd", "spend_usd"}:
+            metadata[name] = _read(to_amount, metadata[name])
+        if effective in {402, 403} or hint is None:
+            resets_at = _read(to_datetime, metadata.get("resets_at")) or resets_at
+    kind = status_error_class(effective, message, metadata.get("limit_source"))
+    if status == 403 and not (isinstance(document, dict) and document.get("error") is not None):
+        kind = EdgeRefusedError
     request_id = next((value for name, value in headers if name.lower() in {"x-request-id", "cf-ray"}), None)
-    return status_error_class(status, message)(
+    return kind(
         message,
-        status=reply.status,
+        status=status,
         code=code,
-        metadata=quote_all(metadata, key),
+        metadata=metadata,
         request_id=request_id and quote(request_id, key),
         retry_after=hint.seconds if hint else None,
-        resets_at=hint.until if hint else None,
+        resets_at=resets_at,
     )
+
+
+def _message(fault: dict[str, Any]) -> str:
+    """Return the words of an error; a ZodError may have them in its `issues` only."""
+    message, issues = fault.get("message"), fault.get("issues")
+    if message is None and isinstance(issues, list):
+        found = [issue.get("message") for issue in issues[:5] if isinstance(issue, dict)]
+        message = "; ".join(text for text in found if isinstance(text, str))
+    return message if isinstance(message, str) else ""
+
+
+def _read(read: Callable[[Any, Any], T], value: object) -> T | None:
+    """Read an optional fact of an error; `None` if it is not as documented."""
+    try:
+        return read(value, None)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+public(error_from_response)

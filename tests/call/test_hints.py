@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import example, given
@@ -92,6 +93,24 @@ def test_a_hostile_header_in_the_body_is_ignored(value: object) -> None:
     assert server_hint(429, [], metadata, NOW) is None
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(None, True, -1, "-1", "x", [11], {"a": 1}, 10**10, 10**400, math.inf),
+        *map(Decimal, ["-0.1", "1e10", "1e999999999", "Infinity"]),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_hostile_seconds_in_the_body_are_ignored(value: object) -> None:
+    """`retry_after_seconds` of the body is ignored unless it is from 0 to 10 digits long."""
+    assert server_hint(429, [], {"retry_after_seconds": value}, NOW) is None
+
+
+def test_the_smallest_seconds_in_the_body_are_none() -> None:
+    """A number of the body that is next to nothing is a wait of 0 seconds."""
+    assert server_hint(429, [], {"retry_after_seconds": Decimal("1e-999999999")}, NOW) == Hint(0.0, NOW)
+
+
 @pytest.mark.parametrize("headers", [None, "Retry-After: 3", ["Retry-After", "3"]])
 def test_headers_in_the_body_that_are_no_object_are_ignored(headers: object) -> None:
     """The body's `headers` are ignored if they are not a JSON object."""
@@ -177,13 +196,19 @@ BODY = {"headers": {"retry-after": "3", "X-RateLimit-Reset": LATER}}
         ([], {"headers": {"X-RateLimit-Reset": LATER}}, 4.0),
         ([], {"headers": {"X-RateLimit-Reset": int(LATER)}}, 4.0),
         ([], {"headers": {"Retry-After": 3}}, 3.0),
+        ([], {"retry_after_seconds": 11, "retry_after_seconds_raw": Decimal("10.918")}, 11.0),
+        ([], {"retry_after_seconds": 11, **BODY}, 3.0),
+        ([("Retry-After", "1")], {"retry_after_seconds": 11}, 1.0),
+        ([], {"retry_after_seconds": Decimal("10.91812345")}, 10.91812345),
+        ([], {"retry_after_seconds": "11"}, 11.0),
+        ([], {"retry_after_seconds": 0}, 0.0),
         ([], {}, None),
     ],
 )
 def test_the_first_source_with_a_valid_value_wins(
     headers: list[tuple[str, str]], metadata: dict[str, object], seconds: float | None
 ) -> None:
-    """A hint comes from the first valid of: Retry-After, the reset, the same two headers in the body."""
+    """A hint is the first valid of: Retry-After, the reset, both in the body, `retry_after_seconds`."""
     hint = server_hint(429, headers, metadata, NOW)
 
     assert (None if hint is None else hint.seconds) == seconds

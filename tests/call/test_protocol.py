@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import re
 import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal, localcontext
-from typing import Any, NoReturn
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from attrs import frozen
@@ -21,19 +24,28 @@ from openrouter_credits import (
     APIStatusError,
     AuthenticationError,
     BadRequestError,
+    BudgetExceededError,
     Credits,
+    EdgeRefusedError,
     InvalidResponseError,
     KeyInfo,
     KeyLimitExceededError,
     ManagementKeyRequiredError,
+    NotFoundError,
     OpenRouterError,
     PaymentRequiredError,
+    PermissionDeniedError,
     RateLimitError,
     RedirectError,
     ServerError,
+    error_from_response,
 )
-from openrouter_credits._call.protocol import Reply, decode, parse_json, require_structurable
+from openrouter_credits._call.bodies import parse_json
+from openrouter_credits._call.protocol import Reply, decode, require_structurable
 from tests.kit.values import KEY, MASK, sample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 WALL_CLOCK = datetime(2026, 8, 31, 9, 0, tzinfo=UTC)
 
@@ -288,6 +300,7 @@ def test_an_error_that_is_a_text_is_its_message() -> None:
         (b'{"data": NaN}', "number", False),
         (b'{"data": ' + b"9" * 5000 + b"}", "number", False),
         (b'{"data": 1e99999999999999999999}', "number", False),
+        (b"[" * 3_900, "nested too deeply", False),
         (b"[" * 100_000, "nested too deeply", False),
         (b'{"data": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply", False),
     ],
@@ -330,6 +343,300 @@ def test_nesting_at_the_parser_s_limit_is_survived(status: int) -> None:
                 decode(Reply(status, {}, body), Credits)
             except OpenRouterError as error:
                 assert len(str(error)) < 500  # noqa: PT017 - a value would be as good
+
+
+# Bodies of too many elements
+
+ELEMENTS = b'{"data": {"total_credits": 100.5, "total_usage": 25.75, "more": [%s0]}}'
+
+
+@pytest.mark.parametrize(("count", "is_accepted"), [(3991, True), (3992, False), (300_000, False)])
+def test_one_object_has_at_most_4000_elements(count: int, is_accepted: bool) -> None:
+    """A body whose `data` is one object may have 4,000 elements; one more is an InvalidResponseError."""
+    body = ELEMENTS % (b"0," * count)
+
+    if is_accepted:
+        assert decode(Reply(200, {}, body), Credits).remaining == Decimal("74.75")
+    else:
+        error = invalid(body)
+        assert "over 4000 elements" in str(error)
+        assert not error.is_retryable
+
+
+def test_a_whole_body_may_have_more_elements() -> None:
+    """A body that is structured whole, such as a list of keys, may have more than 4,000 elements."""
+    body = ELEMENTS % (b"0," * 5000)
+
+    assert len(decode(Reply(200, {}, body), dict[str, Any], whole=True)["data"]["more"]) == 5001
+
+
+def test_a_long_text_is_no_element() -> None:
+    """A long body of few elements is accepted: a text may be long."""
+    body = ELEMENTS % (b'"' + b"x" * 500_000 + b'",')
+
+    assert decode(Reply(200, {}, body), Credits).remaining == Decimal("74.75")
+
+
+@pytest.mark.parametrize("status", [402, 200])
+@pytest.mark.parametrize("wide", [[0] * 4001, {str(number): [] for number in range(4001)}, [[0] * 50] * 80])
+def test_metadata_of_too_many_elements_is_dropped(status: int, wide: Any) -> None:
+    """Metadata of more than 4,000 elements is dropped; message and code are kept."""
+    body = json.dumps({"error": {"code": 402, "message": "Pay", "metadata": {"a": wide}}}).encode()
+
+    with pytest.raises(PaymentRequiredError) as caught:
+        decode(Reply(status, {}, body), dict[str, Any], whole=True)
+
+    assert (caught.value.message, dict(caught.value.metadata)) == ("Pay", {})
+
+
+def test_a_refusal_is_parsed_up_to_64_kib() -> None:
+    """The body of a refusal that is longer than 64 KiB counts as cut: its status alone says what it is."""
+    error = refusal(402, code=402, message="Pay", metadata={"a": "x" * (1 << 16)})
+
+    assert type(error) is PaymentRequiredError
+    assert (error.message, error.code) == ("", None)
+
+
+# The kinds of 403 and 402
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"error code: 1010", "error code: 1010"),
+        (b" error code: 1020\r\n", "error code: 1020"),
+        (b"error code: 1010 and more", ""),
+        (b"<!DOCTYPE html><html><title>Attention Required!</title></html>", ""),
+        (b"", ""),
+        (b"Forbidden", ""),
+        (b"[]", ""),
+        (b'{"message": "Forbidden"}', ""),
+        (b'{"error": null}', ""),
+        (b"\xff\xfe", ""),
+    ],
+)
+def test_a_403_that_openrouter_did_not_write_is_the_edge_s(body: bytes, message: str) -> None:
+    """A 403 without an error object is an EdgeRefusedError; Cloudflare's code is its message."""
+    error = refused(Reply(403, {"CF-Ray": "8f-FRA"}, body))
+
+    assert type(error) is EdgeRefusedError
+    assert (error.message, error.request_id, error.is_retryable) == (message, "8f-FRA", False)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b'{"error": {"code": 403', PermissionDeniedError),
+        (b'{"error": "Forbidden"}', PermissionDeniedError),
+        (b'{"error": {}}', PermissionDeniedError),
+        (b'{"error": 7}', PermissionDeniedError),
+    ],
+)
+def test_a_403_that_openrouter_may_have_written_is_not_the_edge_s(
+    body: bytes, kind: type[APIStatusError]
+) -> None:
+    """A 403 with any error, or with JSON that was cut, says that the key may not do this."""
+    assert type(refused(Reply(403, {}, body))) is kind
+
+
+def test_a_code_of_the_edge_is_no_error_of_another_status() -> None:
+    """A 503 with Cloudflare's code is a ServerError, which quotes the code."""
+    error = refused(Reply(503, {}, b"error code: 1015"))
+
+    assert (type(error), error.message) == (ServerError, "error code: 1015")
+
+
+BUDGET = {
+    "limit_source": "openrouter_workspace_budget",
+    "scope": "workspace",
+    "limit_usd": 500,
+    "spend_usd": Decimal("500.25"),
+    "resets_at": "2026-09-01T00:00:00Z",
+}
+
+
+@pytest.mark.parametrize("status", [403, 200])
+def test_a_spent_budget_says_which_and_until_when(status: int) -> None:
+    """A spent budget is no lack of credits: its error has source, scope, figures and reset of the body."""
+    error = refusal(status, code=403, message="Nope", metadata={**BUDGET, "spend_usd": 500.25})
+
+    assert isinstance(error, BudgetExceededError)
+    assert (error.limit_source, error.scope) == ("openrouter_workspace_budget", "workspace")
+    assert (error.limit_usd, error.spend_usd) == (Decimal(500), Decimal("500.25"))
+    assert error.resets_at == datetime(2026, 9, 1, tzinfo=UTC)
+    assert (error.retry_after, error.is_retryable) == (None, False)
+
+
+@pytest.mark.parametrize("value", [None, True, [], {}, "soon", -(10**40), "1e5", "NaN"])
+def test_wrong_facts_of_a_limit_are_none(value: object) -> None:
+    """A fact of a spent limit that is not as documented is None, and never an exception."""
+    metadata = dict.fromkeys(BUDGET, value) | {"limit_source": "openrouter_key_limit"}
+
+    error = refusal(403, code=403, message="Nope", metadata=metadata)
+
+    assert isinstance(error, KeyLimitExceededError)
+    assert (error.limit_usd, error.spend_usd, error.resets_at) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "resets_at", "expected"),
+    [
+        (403, {}, "2026-09-01T00:00:00", datetime(2026, 9, 1, tzinfo=UTC)),
+        (402, {"Retry-After": "5"}, "2026-09-01T02:00:00+02:00", datetime(2026, 9, 1, tzinfo=UTC)),
+        (403, {"Retry-After": "5"}, None, WALL_CLOCK + timedelta(seconds=5)),
+        (429, {"Retry-After": "5"}, "2026-09-01T00:00:00Z", WALL_CLOCK + timedelta(seconds=5)),
+        (429, {}, "2026-09-01T00:00:00Z", datetime(2026, 9, 1, tzinfo=UTC)),
+        (403, {}, "9999-12-31T23:59:59-23:59", None),
+        (403, {}, None, None),
+    ],
+)
+def test_the_reset_of_a_limit_is_no_wait(
+    status: int, headers: dict[str, str], resets_at: str | None, expected: datetime | None
+) -> None:
+    """`resets_at` of the body is when a limit resets; how long to wait is said by the hints alone."""
+    body = json.dumps({"error": {"metadata": {"resets_at": resets_at}}}).encode()
+
+    error = refused(Reply(status, headers, body))
+
+    assert error.resets_at == expected
+    assert error.retry_after == (5.0 if headers else None)
+
+
+def test_seconds_in_the_body_are_a_hint() -> None:
+    """A 429 of a provider's shared pool is a RateLimitError whose hint may stand in the body alone."""
+    metadata = {"limit_source": "upstream_provider_shared_pool", "retry_after_seconds": 11}
+
+    error = refusal(429, code=429, message="Provider returned error", metadata=metadata)
+
+    assert type(error) is RateLimitError
+    assert (error.retry_after, error.is_key_limit) == (11.0, False)
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ({"name": "ZodError", "message": "Expected string"}, "Expected string"),
+        ({"name": "ZodError", "issues": [{"message": "Required"}, {"message": "Odd"}]}, "Required; Odd"),
+        ({"name": "ZodError", "issues": [7, {"message": 7}, {"message": "Odd"}]}, "Odd"),
+        ({"name": "ZodError", "issues": "odd"}, ""),
+    ],
+)
+def test_a_zod_error_keeps_its_message(fault: object, message: str) -> None:
+    """A 400 in the shape of a ZodError, without a code, is a BadRequestError with its words."""
+    error = refused(Reply(400, {}, json.dumps({"success": False, "error": fault}).encode()))
+
+    assert type(error) is BadRequestError
+    assert (error.message, error.code) == (message, None)
+
+
+# Errors of other answers
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda body: body,
+        bytearray,
+        memoryview,
+        bytes.decode,
+        json.loads,
+        lambda body: json.loads(body, parse_float=Decimal),
+        lambda body: MappingProxyType(json.loads(body)),
+    ],
+    ids=["bytes", "bytearray", "memoryview", "text", "parsed", "parsed exactly", "read-only"],
+)
+def test_an_error_is_made_of_any_answer(form: Callable[[bytes], Any]) -> None:
+    """error_from_response() makes the error of an inference answer, whose body is raw or parsed."""
+    metadata = {**BUDGET, "spend_usd": 500.25, "raw": {"key": KEY}}
+    body = json.dumps({"error": {"code": 403, "message": f"Over {KEY}", "metadata": metadata}}).encode()
+
+    error = error_from_response(403, {"x-request-id": "gen-1", "Retry-After": "7"}, form(body))
+
+    assert isinstance(error, BudgetExceededError)
+    assert (error.message, error.request_id, error.retry_after) == ("Over sk-or-***", "gen-1", 7.0)
+    assert (error.limit_usd, error.spend_usd) == (Decimal(500), Decimal("500.25"))
+    assert KEY[12:-4] not in f"{error} {vars(error)}"
+    assert pickle.loads(pickle.dumps(error)).metadata == error.metadata
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (200, {"error": {"code": 402, "message": "Pay"}}, PaymentRequiredError),
+        (200, b'{"error": {"code": "429"}, "choices": []}', RateLimitError),
+        (200, {"error": {"message": "no code"}}, InvalidResponseError),
+        (200, {"error": "x"}, InvalidResponseError),
+        (302, b"", RedirectError),
+        (403, b"error code: 1010", EdgeRefusedError),
+        (403, None, EdgeRefusedError),
+        (402, None, PaymentRequiredError),
+        (503, "\ud800", ServerError),
+        (503, [1], ServerError),
+        (503, 7, ServerError),
+        (503, {"error": {1: {2}, (3,): 4, "metadata": {"x": object(), "y": math.nan}}}, ServerError),
+        (999, b"", ServerError),
+        (HTTPStatus.NOT_FOUND, b"", NotFoundError),
+    ],
+)
+def test_any_refusal_is_an_error_whatever_its_body(
+    status: int, body: Any, kind: type[OpenRouterError]
+) -> None:
+    """error_from_response() returns an error for any refusal, and for an error inside a 200."""
+    error = error_from_response(status, None, body)
+
+    assert type(error) is kind
+    assert type(pickle.loads(pickle.dumps(error))) is kind
+
+
+def test_a_body_that_cannot_be_written_is_empty() -> None:
+    """error_from_response() takes a parsed body that contains itself, or raises when printed, for empty."""
+
+    class Rude:
+        def __str__(self) -> str:
+            raise KeyError
+
+    endless: dict[str, Any] = {}
+    endless["error"] = endless
+
+    for body in (endless, {"error": Rude()}):
+        assert type(error_from_response(500, {}, body)) is ServerError
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b'{"id": "gen-1"}'),
+        (200, b'{"error": null}'),
+        (201, b""),
+        (204, None),
+        (200, b"<html>"),
+        (200, b"[]"),
+        (200, b'{"text": "' + b"x" * (1 << 17) + b'"}'),
+        (199, {"error": {"code": 500}}),
+        (0, b""),
+        (-1, b""),
+    ],
+)
+def test_an_answer_that_is_no_error_is_a_value_error(status: int, body: Any) -> None:
+    """error_from_response() raises ValueError for an answer that has no error."""
+    with pytest.raises(ValueError, match=f"status {status} "):
+        error_from_response(status, {}, body)
+
+
+@pytest.mark.parametrize("status", ["403", None, True, 403.0])
+def test_a_status_is_a_whole_number(status: Any) -> None:
+    """error_from_response() raises TypeError for a status that is not a whole number."""
+    with pytest.raises(TypeError, match="status is a whole number"):
+        error_from_response(status, {}, b"")
+
+
+def test_repeated_headers_of_any_answer_count() -> None:
+    """error_from_response() takes the longest of repeated Retry-After headers, as a call does."""
+    headers = CIMultiDict([("Retry-After", "1"), ("retry-after", "3")])
+
+    error = error_from_response(503, headers, b"")
+
+    assert error.retry_after == 3.0
 
 
 # Quoted texts of a server
@@ -533,3 +840,17 @@ def test_any_bytes_are_a_value_or_an_error_of_ours(status: int, body: bytes) -> 
     """Any bytes as a body, JSON or not, decode to a value or raise an OpenRouterError."""
     check(status, body)
     check(status, b'{"data": ' + body + b"}")
+
+
+@given(st.integers(199, 999), DOCUMENTS)
+def test_any_answer_is_an_error_or_a_value_error(status: int, document: Any) -> None:
+    """Any JSON body, raw or parsed, gives an OpenRouterError, or ValueError if the answer is no error."""
+    raw = dumps(document)
+    for body in (raw, document):
+        try:
+            error = error_from_response(status, {}, body)
+        except ValueError:
+            assert status < 300
+        else:
+            assert KEY not in f"{error} {vars(error)}"
+            pickle.dumps(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import struct
 import sys
+import time
 import zlib
 from typing import TYPE_CHECKING
 
@@ -294,4 +295,82 @@ async def test_a_refusal_that_is_cut_keeps_its_status(serve: Serve, connect: Con
     error = await fault.error(AuthenticationError, connect(server).credits())
 
     assert (error.status, error.message) == (401, "")
+    assert server.hits == 1
+
+
+WIDE = {
+    "objects": b'"budgets":[%s{}]' % (b"{}," * 340_000),
+    "numbers": b'"budgets":[%s1]' % (b"1," * 500_000),
+    "regions": b'"allowed_data_regions":[%s1]' % (b"1," * 500_000),
+    "unknown": b'"more":[%s[]]' % (b"[]," * 340_000),
+    "names": b",".join(b'"%d":1' % number for number in range(90_000)),
+    "one name": b'%s"a":1' % (b'"a":1,' * 170_000),
+    "few deep ones": b'"more":%s1%s' % (b'{"a":[' * 150_000, b"]}" * 1),
+}
+HEAVY = {
+    "zeros": b'"more":"%s"' % (b"\\u0000" * 170_000),
+    "digits": b'"more":1.%s' % (b"9" * 1_000_000),
+    "whole digits": b'"more":%s' % (b"9" * 1_000_000),
+    "blanks": b'"more":%s1' % (b" " * 1_000_000),
+    "a name": b'"%s":1' % (b"a" * 1_000_000),
+    "a text": b'"more":"%s"' % (b"sk-" * 330_000),
+    "an error": b'"more":1},"error":{"code":401,"message":"%s"' % (b"sk-" * 330_000),
+}
+LIMIT = 1.0
+"""Seconds of processor time: a hundred times what is measured, a tenth of what the worst of them took."""
+
+
+def key_with(more: bytes) -> bytes:
+    """Answer as `/key` does, with more in it."""
+    return b'{"data":{"label":"k","usage":1,"limit":null,%s}}' % more
+
+
+@pytest.mark.row(67)
+@pytest.mark.parametrize("more", WIDE.values(), ids=WIDE)
+async def test_a_body_of_too_many_elements_is_refused_before_it_is_parsed(
+    more: bytes, serve: Serve, connect: Connect, fault: Watch
+) -> None:
+    """A body of 1 KB that unpacks to 1 MiB of elements is an InvalidResponseError at once, and final."""
+    packed = gzip.compress(key_with(more))
+    server = await serve(HEAD + b"Content-Encoding: gzip\r\n" + length(packed))
+
+    began = time.process_time()
+    error = await fault.error(InvalidResponseError, connect(server).key())
+    taken = time.process_time() - began
+
+    assert "over 4000 elements" in str(error)
+    assert taken < LIMIT
+    assert server.hits == 1
+
+
+@pytest.mark.row(67)
+@pytest.mark.parametrize("more", HEAVY.values(), ids=HEAVY)
+async def test_a_mebibyte_of_anything_is_decided_quickly(
+    more: bytes, serve: Serve, connect: Connect, fault: Watch
+) -> None:
+    """A mebibyte of digits, blanks, escapes or one name is a value or an error of ours in little time."""
+    server = await serve(reply(200, key_with(more)))
+
+    began = time.process_time()
+    await fault(connect(server).key())
+    taken = time.process_time() - began
+
+    assert taken < LIMIT
+    assert server.hits == 1
+
+
+@pytest.mark.row(67)
+@pytest.mark.parametrize("more", [*WIDE.values(), *HEAVY.values()], ids=[*WIDE, *HEAVY])
+async def test_the_body_of_a_refusal_costs_little(
+    more: bytes, serve: Serve, connect: Connect, fault: Watch
+) -> None:
+    """A mebibyte as the metadata of a refusal is left aside; the status decides."""
+    server = await serve(reply(402, b'{"error":{"code":402,"metadata":{%s}}}' % more))
+
+    began = time.process_time()
+    error = await fault.error(PaymentRequiredError, connect(server).credits())
+    taken = time.process_time() - began
+
+    assert taken < LIMIT
+    assert dict(error.metadata) == {}
     assert server.hits == 1

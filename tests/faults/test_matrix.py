@@ -61,6 +61,8 @@ ROWS = {
     52: "batches cut short from outside",
     65: "cancellation inside an asynchronous source",
     66: "thousands of calls with one deadline",
+    67: "bodies of too many elements",
+    68: "the kinds of 403 and 402",
     71: "a slow name look-up",
 }
 """What can go wrong, a row each; a test names its rows with `@pytest.mark.row(3, 4)`."""

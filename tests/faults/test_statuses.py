@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import gzip
 import json
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
 
 from openrouter_credits import (
+    AddressNotAllowedError,
     APIStatusError,
     AuthenticationError,
+    BudgetExceededError,
     ClientClosedError,
+    EdgeRefusedError,
     KeyLimitExceededError,
     ManagementKeyRequiredError,
     NotFoundError,
@@ -252,3 +257,100 @@ async def test_a_borrowed_session_that_is_closed_says_so(
     await fault.error(ClientClosedError, connect(server, session=session).credits())
 
     assert server.hits == 0
+
+
+def limited(source: str, **more: object) -> dict[str, object]:
+    """Refuse as OpenRouter does when a limit is spent."""
+    facts = {"scope": "workspace", "limit_usd": 500, "spend_usd": 500.25, "resets_at": "2099-01-01T00:00:00Z"}
+    return {"error": {"code": 403, "message": "No", "metadata": {"limit_source": source, **facts, **more}}}
+
+
+@pytest.mark.row(68)
+@pytest.mark.parametrize(
+    ("body", "kind", "remedy"),
+    [
+        (limited("openrouter_guardrail_budget"), BudgetExceededError, "Raise that budget"),
+        (limited("openrouter_workspace_budget"), BudgetExceededError, "Raise that budget"),
+        (limited("openrouter_key_limit"), KeyLimitExceededError, "Raise the key's limit"),
+    ],
+)
+async def test_a_403_about_a_limit_has_its_facts(
+    body: object, kind: type[Any], remedy: str, serve: Serve, connect: Connect, fault: Watch
+) -> None:
+    """A 403 about a spent limit is of the class of its source, with figures and reset, and is final."""
+    server = await serve(reply(403, body))
+
+    error = await fault.error(kind, connect(server).credits())
+
+    assert remedy in error.remedy
+    assert (error.scope, error.limit_usd, error.spend_usd) == ("workspace", 500, Decimal("500.25"))
+    assert error.resets_at == datetime(2099, 1, 1, tzinfo=UTC)
+    assert error.retry_after is None
+    assert server.hits == 1
+
+
+@pytest.mark.row(68)
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("Budget limit exceeded (monthly limit)", BudgetExceededError),
+        ("Workspace monthly budget of $500.00 exceeded. Contact your org admin.", BudgetExceededError),
+        ("Key limit exceeded (total limit)", KeyLimitExceededError),
+        ("your IP address is not in the allowlist for this account", AddressNotAllowedError),
+    ],
+)
+async def test_a_403_without_facts_is_told_by_its_words(
+    message: str, kind: type[Any], serve: Serve, connect: Connect, fault: Watch
+) -> None:
+    """A 403 without metadata is of the class of its message."""
+    server = await serve(refusal(403, message))
+
+    error = await fault.error(kind, connect(server).key())
+
+    assert getattr(error, "limit_usd", None) is None
+    assert server.hits == 1
+
+
+@pytest.mark.row(68)
+@pytest.mark.parametrize(
+    "body", [b"error code: 1010", HTML[:90] + b"</body></html>", b"", b'{"message":"Forbidden"}']
+)
+async def test_a_403_of_the_edge_judges_no_key(
+    body: bytes, serve: Serve, connect: Connect, fault: Watch
+) -> None:
+    """A 403 that is not OpenRouter's JSON says that the edge refused this machine, and keeps its ray."""
+    server = await serve(reply(403, body, "Content-Type: text/html", "CF-Ray: 8f0-FRA"))
+
+    error = await fault.error(EdgeRefusedError, connect(server).credits())
+
+    assert "from another address" in str(error)
+    assert error.request_id == "8f0-FRA"
+    assert server.hits == 1
+
+
+@pytest.mark.row(68)
+@pytest.mark.parametrize(
+    ("message", "metadata", "remedy", "tokens"),
+    [
+        ("No", {"reason": "weight_exceeds_budget"}, "Lower max_tokens", None),
+        ("No", {"reason": "in_flight_budget_exhausted"}, "Wait until requests", None),
+        ("You requested up to 64000 tokens, but can only afford 2,400.", {}, "at most 2400", 2400),
+    ],
+)
+async def test_a_402_says_what_would_help(
+    message: str,
+    metadata: dict[str, object],
+    remedy: str,
+    tokens: int | None,
+    serve: Serve,
+    connect: Connect,
+    fault: Watch,
+) -> None:
+    """A 402 has the remedy of its reason, and the number of tokens that could be paid for."""
+    server = await serve(refusal(402, message, "Retry-After: 4", metadata=metadata))
+
+    error = await fault.error(PaymentRequiredError, connect(server).credits())
+
+    assert remedy in error.remedy
+    assert (error.affordable_tokens, error.retry_after) == (tokens, 4.0)
+    assert server.hits == 1

@@ -1,0 +1,97 @@
+"""The JSON of a body: parsed strictly, with exact numbers, and never at any cost."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, NoReturn
+
+from openrouter_credits._errors import InvalidResponseError
+
+MOST_ELEMENTS = 4000
+"""The most elements (commas, colons, opening brackets) of one object of OpenRouter, such as `/key` gives.
+
+The largest answer on record, a key with budgets, has 127; this is room for two hundred budgets.
+"""
+_ELEMENTS = b",:[{"
+_LARGEST_REFUSAL = 1 << 16
+_EDGE_CODE = re.compile(r"error code: [0-9]{3,5}", re.IGNORECASE)
+
+
+def _reject_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not JSON")
+
+
+# Decimal reads a number exactly, whatever the context. A number that it cannot hold is an error, or NaN.
+_parse = json.JSONDecoder(parse_float=Decimal, parse_constant=_reject_constant).decode
+
+
+def parse_json(body: bytes) -> Any:
+    """Parse a body strictly: UTF-8, no NaN, exact numbers.
+
+    Raises:
+        InvalidResponseError: not JSON; retryable if a cut or garbled transfer may be the reason.
+    """
+    try:
+        return _parse(body.decode())
+    except UnicodeDecodeError:
+        problem, is_retryable = "is not UTF-8", True
+    except json.JSONDecodeError:
+        problem, is_retryable = _not_json(body.strip())
+    except RecursionError:
+        problem, is_retryable = "is nested too deeply", False
+    except (ValueError, ArithmeticError):
+        problem, is_retryable = "has a number that JSON does not allow, or too many digits", False
+    raise InvalidResponseError(f"The answer's body {problem}", is_retryable=is_retryable)
+
+
+def _not_json(body: bytes) -> tuple[str, bool]:
+    """Tell what a body is that is not JSON, and whether it may be the rest of a cut one."""
+    if not body:
+        return "is empty", True
+    if body[:1] == b"<" and body[-7:].lower() == b"</html>":
+        return "is an HTML page", False
+    return "is not JSON, or was cut", True
+
+
+def parse_refusal(body: bytes) -> Any:
+    """Parse the body of a refusal: `None` if it is not JSON, and an empty `error` if JSON was cut."""
+    try:
+        return parse_json(body[:_LARGEST_REFUSAL])
+    except InvalidResponseError:
+        if body.lstrip()[:1] == b"{":
+            return {"error": {}}
+        text = body[:100].decode("ascii", "replace").strip()
+        return text if _EDGE_CODE.fullmatch(text) else None
+
+
+def plain_document(body: object, parse: Callable[[bytes], Any]) -> Any:
+    """Return a body as parsed JSON, whatever a caller has; `None` if it is none."""
+    try:
+        if isinstance(body, Mapping):
+            # Through a text: what comes out is plain data, with exact numbers and without NaN.
+            text = json.dumps(dict(body), default=str, skipkeys=True)
+            return json.loads(text, parse_float=Decimal, parse_constant=lambda _: None)
+        if isinstance(body, str):
+            body = body.encode(errors="replace")
+        return parse(bytes(body)) if isinstance(body, bytes | bytearray | memoryview) else None
+    except Exception:  # noqa: BLE001 - a caller's objects may raise anything when they are written as JSON
+        return None
+
+
+def has_too_many_elements(body: bytes) -> bool:
+    """Tell, without parsing it, whether a body has more elements than one object of OpenRouter can have."""
+    return len(body) > MOST_ELEMENTS and len(body) - len(body.translate(None, _ELEMENTS)) > MOST_ELEMENTS
+
+
+def is_large(value: Any) -> bool:
+    """Tell whether a JSON value has more than `MOST_ELEMENTS` elements, at any depth."""
+    rest, count = [value], 0
+    while rest and count <= MOST_ELEMENTS:
+        item = rest.pop()
+        if isinstance(item, dict | list):
+            count += len(item)
+            rest.extend(item.values() if isinstance(item, dict) else item)
+    return count > MOST_ELEMENTS
