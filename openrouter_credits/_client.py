@@ -13,11 +13,16 @@ from openrouter_credits._batch.report import CheckReport, KeyCheck
 from openrouter_credits._batch.run import run, run_all
 from openrouter_credits._batch.source import Source
 from openrouter_credits._batch.spec import KeySource, Options
+from openrouter_credits._call.addresses import (
+    choose_base_url,
+    parse_proxy,
+    proxy_from_environment,
+)
 from openrouter_credits._call.caller import Caller
 from openrouter_credits._call.protocol import require_structurable
-from openrouter_credits._call.request import DEFAULT_BASE_URL, make_request, parse_base_url
+from openrouter_credits._call.request import make_request
 from openrouter_credits._call.retry import RetryPolicy
-from openrouter_credits._call.session import ClientSession, proxy_from_environment
+from openrouter_credits._call.session import ClientSession
 from openrouter_credits._call.transport import Transport
 from openrouter_credits._errors import ConfigurationError, MissingKeyError
 from openrouter_credits._models import Credits, KeyInfo
@@ -56,12 +61,13 @@ class CreditsClient:
         retry: how often, and how long, a call is tried.
         timeout: bounds each try, once it has a connection's slot.
         max_connections: requests under way at once; the rest queue.
-        proxy: the URL of an HTTP proxy for https; else `HTTPS_PROXY`, unless `NO_PROXY` excludes the host.
+        proxy: the URL of an HTTP proxy for https (`http://` is meant if it has no scheme); else
+            `HTTPS_PROXY`, unless `NO_PROXY` excludes the host.
 
     Raises:
         InvalidKeyError: a key is blank, or no bearer token.
         ConfigurationError: `base_url` is no address that a key should be sent to, or has no use for the
-            proxy.
+            proxy; or the proxy is neither http nor https. The error names the argument or the variable.
         TypeError: an argument of a wrong type, or `max_connections` or `proxy` together with a `session`,
             which has its own.
         ValueError: a number out of range.
@@ -80,6 +86,8 @@ class CreditsClient:
         proxy: str | None = None,
     ) -> None:
         # Each secret is replaced before anything is raised: locals are shown by many error reporters.
+        if isinstance(proxy, str):
+            proxy = HiddenUrl(proxy)
         own: ApiKey | Exception | None
         management: ApiKey | Exception | None
         if api_key is None and management_key is None:
@@ -88,15 +96,9 @@ class CreditsClient:
         else:
             own = None if api_key is None else parse_key(api_key)
             management = None if management_key is None else parse_key(management_key)
-        del api_key, management_key
-        if isinstance(proxy, str):
-            proxy = HiddenUrl(proxy)
-        elif proxy is not None:
-            raise TypeError(f"proxy is a str, not {type(proxy).__name__}")
-        url = parse_base_url(
-            base_url or os.environ.get("OPENROUTER_BASE_URL", "").strip() or DEFAULT_BASE_URL
-        )
-        del base_url
+        url = choose_base_url(base_url, os.environ)
+        via = None if proxy is None else parse_proxy(proxy)
+        del api_key, management_key, base_url, proxy
         if isinstance(own, Exception):
             raise own
         if isinstance(management, Exception):
@@ -105,17 +107,19 @@ class CreditsClient:
             raise url
         if session is None:
             require_count("max_connections", max_connections)
-            if proxy is None:
-                proxy = proxy_from_environment(url)
-            elif not url.startswith("https:"):
+            if via is None:
+                via = proxy_from_environment(url)
+            elif not url.lower().startswith("https:"):
                 raise ConfigurationError("a proxy is used for https alone: with http it would see the key")
-        elif proxy is not None or max_connections != _DEFAULT_CONNECTIONS:
+        elif via is not None or max_connections != _DEFAULT_CONNECTIONS:
             raise TypeError("a borrowed session has its own proxy and max_connections: set them there")
+        if isinstance(via, Exception):
+            raise via
         require_seconds("timeout", timeout)
         if not isinstance(retry, RetryPolicy):
             raise TypeError(f"retry is a RetryPolicy, not {type(retry).__name__}")
         transport = Transport(
-            url, timeout=timeout, max_connections=max_connections, session=session, proxy=proxy
+            url, timeout=timeout, max_connections=max_connections, session=session, proxy=via
         )
         self._api_key = own
         self._management_key = management

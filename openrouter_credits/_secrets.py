@@ -41,6 +41,15 @@ class BearerHeader(str):
         return "'Bearer ***'"
 
 
+class BasicHeader(str):
+    """The value of a `Proxy-Authorization` header: sent as it is, shown masked."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'Basic ***'"
+
+
 class HiddenUrl(str):
     """A URL that may hold a password: used as it is, shown masked."""
 

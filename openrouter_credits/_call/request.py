@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from ipaddress import ip_address
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from attrs import field, frozen
 
-from openrouter_credits._errors import ConfigurationError
 from openrouter_credits._secrets import ApiKey
 from openrouter_credits._version import __version__
 
-DEFAULT_BASE_URL = "https://openrouter.ai/api/v1"
 USER_AGENT = f"openrouter-credits/{__version__}"
 
 _METHOD = re.compile(r"[A-Z]+")
@@ -76,30 +73,3 @@ def _query_text(value: object) -> str:
     if isinstance(value, str | int):
         return str(value)
     raise TypeError(f"a query parameter is a str, an int or a bool, not {type(value).__name__}")
-
-
-def parse_base_url(text: object) -> str | ConfigurationError | TypeError:
-    """Check a base URL; the error is returned, and quotes nothing of it: there may be a password inside."""
-    if not isinstance(text, str):
-        return TypeError(f"base_url is a str, not {type(text).__name__}")
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port  # the port is parsed when it is read
-    except ValueError:
-        return ConfigurationError("base_url is not a URL")
-    if not host or not text.isprintable() or " " in text:
-        return ConfigurationError("base_url is not a URL with a host")
-    if "@" in parts.netloc or "?" in text or "#" in text or "\\" in text:
-        return ConfigurationError("base_url has a user name, a password, a query or a fragment")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
-        return ConfigurationError(
-            "base_url is neither https nor http on this machine: the key would travel in clear"
-        )
-    return text.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

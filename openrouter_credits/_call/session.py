@@ -8,9 +8,6 @@ import os
 import ssl
 from collections.abc import AsyncGenerator
 
-# the stubs do not have the second one
-from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
-
 import aiohttp
 from aiohttp import ClientSession as ClientSession  # noqa: PLC0414 - the client annotates with it
 from aiohttp.http_exceptions import HttpProcessingError, PayloadEncodingError
@@ -20,6 +17,8 @@ from yarl import URL
 from openrouter_credits._call.deadlines import Deadlines
 from openrouter_credits._call.resolver import Resolver
 from openrouter_credits._errors import (
+    RETRYABLE_STATUSES,
+    AmbiguousWriteError,
     APIConnectionError,
     APITimeoutError,
     ClientClosedError,
@@ -27,9 +26,11 @@ from openrouter_credits._errors import (
     InvalidResponseError,
     LocalResourceError,
     OpenRouterError,
+    ProxyError,
     TLSError,
+    detached,
 )
-from openrouter_credits._secrets import HiddenUrl
+from openrouter_credits._secrets import ApiKey
 from openrouter_credits._words import quote
 
 _TOO_MANY_FILES = frozenset({errno.EMFILE, errno.ENFILE})
@@ -99,39 +100,46 @@ async def _send_once(
         raise ConnectionLostError(getattr(lost, "errno", None)) from None
 
 
-def proxy_from_environment(base_url: str) -> str | None:
-    """Read HTTPS_PROXY and NO_PROXY; for https only, where the proxy sees CONNECT and never the key."""
-    url = URL(base_url)
-    if url.scheme != "https" or proxy_bypass_environment(f"{url.host}:{url.port}"):
-        return None
-    proxy = getproxies_environment().get("https")
-    return proxy and HiddenUrl(proxy)
+def is_accepted(url: str) -> bool:
+    """Tell whether the HTTP library accepts a URL, and can show its host."""
+    try:
+        return bool(URL(url).host)
+    except ValueError:
+        return False
 
 
-def translate(problem: Exception, seconds: float, http: ClientSession) -> OpenRouterError:
+def translate(
+    problem: Exception, seconds: float, http: ClientSession, key: ApiKey | None = None
+) -> OpenRouterError:
     """Make our error of an exception that a session raised.
 
     Args:
-        problem: the exception, of aiohttp or of what it uses.
+        problem: the exception: of aiohttp, of what it uses, or of what the owner of a session has put in.
         seconds: the time that the attempt had, should that be the reason.
         http: the session.
+        key: the key to scrub from whatever is quoted.
     """
     # First of all: running out of files shows as a failed name look-up, too.
     if {_errno(problem), _errno(getattr(problem, "os_error", None))} & _TOO_MANY_FILES:
         return LocalResourceError("This process has too many open files", sent=False)
     match problem:
+        case OpenRouterError():  # from a middleware that knows us
+            return detached(problem)
         case TimeoutError():
             return APITimeoutError(f"Timed out: there was no whole answer within {seconds:.3g} s")
         case aiohttp.ClientSSLError() | aiohttp.ServerFingerprintMismatch() | ssl.SSLError():
-            return TLSError(f"The server's identity could not be verified: {_reason(problem)}", sent=False)
+            return TLSError(
+                f"The server's identity could not be verified: {_reason(problem, key)}", sent=False
+            )
         case aiohttp.ClientConnectorDNSError():
             return APIConnectionError(f"The name {problem.host} could not be looked up", sent=False)
         case aiohttp.ClientConnectorError():
-            address, number = f"{problem.host}:{problem.port}", problem.os_error.errno
-            reason = os.strerror(number) if number else _reason(problem)
-            return APIConnectionError(f"Could not connect to {address}: {reason}", sent=False)
+            who = "the proxy " if isinstance(problem, aiohttp.ClientProxyConnectionError) else ""
+            address = f"{who}{problem.host}:{problem.port}"
+            return APIConnectionError(f"Could not connect to {address}: {_reason(problem, key)}", sent=False)
         case aiohttp.ClientHttpProxyError():
-            return APIConnectionError(f"The proxy answered {problem.status}", sent=False)
+            is_retryable = problem.status in RETRYABLE_STATUSES
+            return ProxyError(f"The proxy answered {problem.status}", is_retryable=is_retryable)
         case aiohttp.ClientResponseError(__cause__=HttpProcessingError(__cause__=PayloadEncodingError())):
             return APIConnectionError("The answer's body was cut or garbled on its way")
         case aiohttp.ClientResponseError(__cause__=HttpProcessingError()):
@@ -145,13 +153,35 @@ def translate(problem: Exception, seconds: float, http: ClientSession) -> OpenRo
         case _ if http.closed:
             return ClientClosedError("The session is closed")
         case _:
-            return ConfigurationError(f"The session cannot send this: {quote(str(problem), None)}")
+            return ConfigurationError(
+                f"The session raised {type(problem).__name__}: {_words(problem, key)}".rstrip(": "),
+                remedy="Look at the session that you lend: its connector, resolver, middlewares and traces.",
+            )
+
+
+def of_a_write(error: OpenRouterError) -> OpenRouterError:
+    """Return an `AmbiguousWriteError` if a session raised anything: perhaps after the request was sent."""
+    if not isinstance(error, ConfigurationError):
+        return error
+    return AmbiguousWriteError(
+        f"It is unknown whether the change took place: {error.summary}", problems=[error]
+    )
 
 
 def _errno(problem: object) -> int | None:
-    return getattr(problem, "errno", None)
+    number = getattr(problem, "errno", None)
+    return number if isinstance(number, int) else None
 
 
-def _reason(problem: Exception) -> str:
+def _reason(problem: Exception, key: ApiKey | None) -> str:
     reason = getattr(problem, "certificate_error", None) or getattr(problem, "os_error", None) or problem
-    return quote(str(reason), None)
+    number = _errno(reason)
+    return os.strerror(number) if number and not isinstance(reason, ssl.SSLError) else _words(reason, key)
+
+
+def _words(problem: object, key: ApiKey | None) -> str:
+    """Quote an exception; one that raises when it is printed says nothing."""
+    try:
+        return quote(str(problem), key)
+    except Exception:  # noqa: BLE001 - it is a stranger's `__str__`
+        return ""

@@ -17,10 +17,19 @@ from typing import TypeVar
 import aiohttp
 from yarl import URL
 
+from openrouter_credits._call.addresses import Proxy
 from openrouter_credits._call.deadlines import MIN_ATTEMPT_TIME
 from openrouter_credits._call.protocol import Reply
 from openrouter_credits._call.request import Request
-from openrouter_credits._call.session import ClientSession, Session, borrow_session, open_session, translate
+from openrouter_credits._call.session import (
+    ClientSession,
+    Session,
+    borrow_session,
+    is_accepted,
+    of_a_write,
+    open_session,
+    translate,
+)
 from openrouter_credits._errors import (
     APITimeoutError,
     ClientClosedError,
@@ -51,16 +60,19 @@ class Transport:
         timeout: float,
         max_connections: int,
         session: ClientSession | None,
-        proxy: str | None,
+        proxy: Proxy | None,
     ) -> None:
         self._session: Session | None = None
-        if session is not None and not callable(getattr(session, "request", None)):
+        if session is not None and not isinstance(session, ClientSession):
             raise TypeError(f"session is an aiohttp.ClientSession, not {type(session).__name__}")
+        if not (is_accepted(base_url) and (proxy is None or is_accepted(proxy.url))):
+            raise ConfigurationError("aiohttp does not accept the host of base_url or proxy")
         self.base_url = base_url
         self._timeout = timeout
         self._max_connections = max_connections
         self._borrowed = session
-        self._proxy = proxy
+        self._proxy_url = None if proxy is None else proxy.url
+        self._proxy_headers = None if proxy is None else proxy.headers
         self._is_closed = False
 
     async def send(self, request: Request, left: float) -> Reply:
@@ -140,7 +152,10 @@ class Transport:
         if self._session is None or self._session.loop is asyncio.get_running_loop():
             return self._session
         if not self._session.loop.is_closed():
-            raise ConfigurationError("The client belongs to another event loop, which is still running")
+            raise ConfigurationError(
+                "The client belongs to another event loop, which is still running",
+                remedy="Make one client for each event loop.",
+            )
         self._session = None
         return None
 
@@ -182,7 +197,8 @@ class Transport:
                         raise_for_status=False,
                         auto_decompress=True,
                         timeout=_NO_TIMERS,
-                        proxy=self._proxy,
+                        proxy=self._proxy_url,
+                        proxy_headers=self._proxy_headers,
                     ) as response:
                         status, headers = response.status, response.headers
                         if not 200 <= status < 300:
@@ -192,13 +208,14 @@ class Transport:
                             body += await content.readany()
                 finally:
                     session.slots.release()
-        except (aiohttp.ClientError, OSError, RuntimeError, ValueError, ClientClosedError) as problem:
+        except Exception as problem:  # noqa: BLE001 - what a borrowed session has inside may raise anything
             if self._is_closed:
                 return ClientClosedError("The client was closed during the call")
             if status == 0 or 200 <= status < 300:
                 if isinstance(problem, TimeoutError) and not may_be_sent:
                     return _unsent(left, was_queued=was_queued)
-                return translate(problem, min(left, self._timeout), session.http)
+                error = translate(problem, min(left, self._timeout), session.http, request.key)
+                return of_a_write(error) if request.method != "GET" else error
         # A refusal counts even if its body is cut or lost: the status says enough.
         if 200 <= status < 300 and len(body) > largest:
             return ResponseTooLargeError(f"{status}, but the body is over {largest} bytes")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from openrouter_credits import ApiKey, ConfigurationError, __version__
-from openrouter_credits._call.request import DEFAULT_BASE_URL, make_request, parse_base_url
+from openrouter_credits import ApiKey, __version__
+from openrouter_credits._call.request import make_request
 from tests.kit.values import KEY, MASK
 
 
@@ -126,66 +126,3 @@ def test_a_body_is_json(body: Any, kind: type[Exception]) -> None:
     """A body that JSON cannot hold raises ValueError (NaN, infinity) or TypeError (other types)."""
     with pytest.raises(kind):
         make_request("POST", "/keys", ApiKey(KEY), None, body)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (DEFAULT_BASE_URL, DEFAULT_BASE_URL),
-        ("https://eu.openrouter.ai/api/v1//", "https://eu.openrouter.ai/api/v1"),
-        ("HTTPS://Proxy.Example:8443", "HTTPS://Proxy.Example:8443"),
-        ("https://[2001:db8::1]/api", "https://[2001:db8::1]/api"),
-        ("http://localhost:8080/api/v1", "http://localhost:8080/api/v1"),
-        ("http://LOCALHOST", "http://LOCALHOST"),
-        ("http://127.8.9.10/", "http://127.8.9.10"),
-        ("http://[::1]:8080/v1", "http://[::1]:8080/v1"),
-    ],
-)
-def test_a_base_url_is_https_or_loopback(text: str, expected: str) -> None:
-    """A base URL is https, or http on loopback; it stays as written, apart from slashes at its end."""
-    assert parse_base_url(text) == expected
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "http://openrouter.ai/api/v1",
-        "http://0.0.0.0",
-        "http://128.0.0.1",
-        "http://localhost.evil.example",
-        "http://127.0.0.1.evil.example",
-        "http://2130706433",
-        "ftp://openrouter.ai",
-        "openrouter.ai/api/v1",
-        "//openrouter.ai",
-        "https:///api",
-        "https://user:secret@openrouter.ai",
-        "http://localhost@evil.example",
-        "https://openrouter.ai?x=secret",
-        "https://openrouter.ai/api?",
-        "https://openrouter.ai#secret",
-        "https://openrouter.ai:port",
-        "https://openrouter.ai:99999999",
-        "https://[::1",
-        "https://open router.ai",
-        "https://openrouter.ai/\r\nX: y",
-        "https://openrouter.ai\\@evil.example",
-        " https://openrouter.ai",
-    ],
-)
-def test_any_other_base_url_is_an_error_that_quotes_nothing(text: str) -> None:
-    """Any other base URL gives a ConfigurationError that does not quote it: it may hold a password."""
-    error = parse_base_url(text)
-
-    assert isinstance(error, ConfigurationError)
-    assert "secret" not in str(error)
-    assert "evil" not in str(error)
-
-
-@pytest.mark.parametrize("url", [None, b"https://openrouter.ai", 7])
-def test_a_base_url_is_a_text(url: Any) -> None:
-    """A base URL that is not a text is a TypeError, which is returned: a URL may hold a password."""
-    error = parse_base_url(url)
-
-    assert isinstance(error, TypeError)
-    assert str(error) == f"base_url is a str, not {type(url).__name__}"

@@ -11,9 +11,13 @@ import pytest
 
 from openrouter_credits import (
     APIConnectionError,
+    ApiKey,
     ClientClosedError,
+    ConfigurationError,
     CreditsClient,
     OpenRouterError,
+    ProxyError,
+    RateLimitError,
     RedirectError,
     ServerError,
 )
@@ -22,11 +26,10 @@ from openrouter_credits._call.session import (
     Session,
     borrow_session,
     open_session,
-    proxy_from_environment,
     translate,
 )
 from tests.kit.hosts import TRANSLATIONS
-from tests.kit.values import KEY, ONCE, outcome
+from tests.kit.values import KEY, MASK, ONCE, outcome
 from tests.kit.wire import CLOSE, FUNDED, bound_socket, reply
 
 if TYPE_CHECKING:
@@ -65,6 +68,53 @@ def test_what_a_closed_session_raises_is_a_closed_client() -> None:
     closed: Any = SimpleNamespace(closed=True)
 
     assert isinstance(translate(RuntimeError("Session is closed"), 5.0, closed), ClientClosedError)
+
+
+@pytest.mark.parametrize(
+    ("problem", "summary"),
+    [
+        (TypeError("odd"), "The session raised TypeError: odd"),
+        (KeyError("odd"), "The session raised KeyError: 'odd'"),
+        (AssertionError(), "The session raised AssertionError"),
+        (StopIteration(7), "The session raised StopIteration: 7"),
+        (ExceptionGroup("many", [ValueError()]), "The session raised ExceptionGroup: many (1 sub-exception)"),
+        (RuntimeError(f"with {KEY}\x1b"), f"The session raised RuntimeError: with {MASK}"),
+    ],
+    ids=lambda item: type(item).__name__,
+)
+def test_any_other_exception_is_the_session_s(problem: Exception, summary: str) -> None:
+    """Any other exception becomes a ConfigurationError that names it, without the key, and is final."""
+    error = translate(problem, 5.0, OPEN, ApiKey(KEY))
+
+    assert type(error) is ConfigurationError
+    assert error.summary == summary
+    assert "session that you lend" in error.remedy
+    assert not error.is_retryable
+
+
+def test_an_error_of_ours_stays_what_it_is() -> None:
+    """An error of ours that a middleware raises keeps its class and facts, without its frames."""
+    with pytest.raises(RateLimitError) as caught:
+        raise RateLimitError("Slow down", status=429, retry_after=3.0)
+
+    error = translate(caught.value, 5.0, OPEN)
+
+    assert isinstance(error, RateLimitError)
+    assert (error.retry_after, error.__traceback__) == (3.0, None)
+
+
+class RudeError(Exception):
+    """An exception that raises when it is printed, and whose number is none."""
+
+    errno = ("not", ["a number"])
+
+    def __str__(self) -> str:
+        raise ValueError
+
+
+def test_an_exception_that_cannot_be_printed_is_named() -> None:
+    """An exception that raises when it is printed is named by its class."""
+    assert translate(RudeError(), 5.0, OPEN).summary == "The session raised RudeError"
 
 
 # Our own session
@@ -198,56 +248,14 @@ async def test_a_borrowed_session_is_used_with_our_settings_and_left_alone(serve
     assert server.lines == ["GET /api/v1/credits"]
 
 
-# The proxy of the environment
-
-
-@pytest.mark.parametrize(
-    ("environ", "url", "expected"),
-    [
-        ({"HTTPS_PROXY": "http://proxy:3128"}, "https://openrouter.ai/api/v1", "http://proxy:3128"),
-        ({"https_proxy": "http://proxy:3128"}, "https://openrouter.ai/api/v1", "http://proxy:3128"),
-        ({"HTTPS_PROXY": ""}, "https://openrouter.ai/api/v1", None),
-        (
-            {"HTTP_PROXY": "http://proxy:3128", "ALL_PROXY": "http://proxy:3128"},
-            "https://openrouter.ai/api/v1",
-            None,
-        ),
-        ({"HTTPS_PROXY": "http://p:1", "http_proxy": "http://p:1"}, "http://127.0.0.1:8080/api/v1", None),
-        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "openrouter.ai"}, "https://openrouter.ai/api/v1", None),
-        ({"HTTPS_PROXY": "http://p:1", "no_proxy": "openrouter.ai"}, "https://eu.openrouter.ai/api/v1", None),
-        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "*"}, "https://openrouter.ai/api/v1", None),
-        (
-            {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "a.example, openrouter.ai:8443"},
-            "https://openrouter.ai:8443/v1",
-            None,
-        ),
-        (
-            {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "openrouter.ai:8443"},
-            "https://openrouter.ai/v1",
-            "http://p:1",
-        ),
-        (
-            {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "notopenrouter.ai,localhost"},
-            "https://openrouter.ai/v1",
-            "http://p:1",
-        ),
-    ],
-)
-def test_the_proxy_is_for_https_alone(
-    environ: dict[str, str], url: str, expected: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """HTTPS_PROXY counts for https alone, where a proxy cannot see the key, and NO_PROXY excludes hosts."""
-    for name, value in environ.items():
-        monkeypatch.setenv(name, value)
-
-    assert proxy_from_environment(url) == expected
+# Proxies
 
 
 @pytest.mark.parametrize("how", ["environment", "argument"])
 async def test_a_proxy_sees_connect_and_never_the_key(
     how: str, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A proxy sees CONNECT without the key; its refusal is an APIConnectionError that hides its password."""
+    """A proxy sees CONNECT without the key; its refusal is a ProxyError that hides its password."""
     proxy = await serve(b"HTTP/1.1 407 Who are you?\r\nContent-Length: 0\r\n\r\n")
     url = proxy.url.removesuffix("/api/v1").replace("//", "//me:secret@")
     if how == "environment":
@@ -257,8 +265,9 @@ async def test_a_proxy_sees_connect_and_never_the_key(
     ) as client:
         error = await outcome(client.credits())
 
-    assert type(error) is APIConnectionError
+    assert type(error) is ProxyError
     assert "The proxy answered 407" in str(error)
+    assert "Basic bWU6c2VjcmV0" == proxy.received[0].header("Proxy-Authorization")
     assert "secret" not in f"{error} {vars(error)} {client!r}"
     assert [asked.method for asked in proxy.received] == ["CONNECT"]
     assert KEY not in str(proxy.received)

@@ -18,6 +18,8 @@ import aiohttp
 import pytest
 
 from openrouter_credits import (
+    AmbiguousWriteError,
+    APIConnectionError,
     ApiKey,
     APITimeoutError,
     ClientClosedError,
@@ -28,6 +30,7 @@ from openrouter_credits import (
     ResponseTooLargeError,
     RetryPolicy,
 )
+from openrouter_credits._call.addresses import Proxy
 from openrouter_credits._call.protocol import Reply
 from openrouter_credits._call.request import Request, make_request
 from openrouter_credits._call.transport import Transport
@@ -50,9 +53,9 @@ def transport_to(
     return Transport(url, timeout=timeout, max_connections=max_connections, session=session, proxy=None)
 
 
-@pytest.mark.parametrize("session", ["session", SimpleNamespace(request="no function")])
-def test_a_session_has_requests(session: Any) -> None:
-    """A session that cannot make requests raises TypeError when the transport is made."""
+@pytest.mark.parametrize("session", ["session", SimpleNamespace(request=lambda: None), aiohttp.ClientSession])
+def test_a_session_is_aiohttp_s(session: Any) -> None:
+    """A session that is no aiohttp.ClientSession raises TypeError when the transport is made."""
     with pytest.raises(TypeError, match=r"session is an aiohttp\.ClientSession"):
         transport_to("https://x.example", session)
 
@@ -175,6 +178,25 @@ async def test_an_exception_of_a_session_becomes_ours_unchained() -> None:
     ] == []
 
 
+@pytest.mark.parametrize(
+    ("method", "problem", "kind"),
+    [
+        ("GET", TypeError("in a trace"), ConfigurationError),
+        ("POST", TypeError("in a trace"), AmbiguousWriteError),
+        ("POST", aiohttp.ServerDisconnectedError("in a trace"), APIConnectionError),  # retry() decides
+    ],
+)
+async def test_a_write_on_a_session_that_raises_may_have_happened(
+    method: str, problem: Exception, kind: type[OpenRouterError]
+) -> None:
+    """If a session raises TypeError in a write, it is unknown whether that was sent before."""
+    transport = transport_to("https://x.example", RaisingSession(problem))
+
+    error = await outcome(transport.send(make_request(method, "/keys", ApiKey(KEY)), 5.0))
+
+    assert type(error) is kind
+
+
 def every_subclass(kind: type[BaseException]) -> Iterator[type[BaseException]]:
     """List an exception class and all classes below it."""
     yield kind
@@ -211,10 +233,21 @@ async def test_no_exception_of_aiohttp_escapes() -> None:
     ] == []
 
 
-@pytest.mark.parametrize("kind", [asyncio.CancelledError, KeyboardInterrupt])
+@pytest.mark.parametrize("url", ["https://a\xadb.example", "https://[::1"])
+def test_a_url_that_aiohttp_does_not_accept_is_refused_when_the_transport_is_made(url: str) -> None:
+    """A base URL or a proxy that aiohttp does not accept is a ConfigurationError, before any call."""
+    options: Any = {"timeout": 5.0, "max_connections": 1, "session": None}
+
+    for base_url, proxy in ((url, None), ("https://x.example", Proxy(url, {}))):
+        with pytest.raises(ConfigurationError, match="does not accept"):
+            Transport(base_url, proxy=proxy, **options)
+
+
+@pytest.mark.parametrize("kind", [asyncio.CancelledError, KeyboardInterrupt, BaseExceptionGroup])
 def test_interruptions_pass_untouched(kind: type[BaseException]) -> None:
-    """Cancellation and KeyboardInterrupt leave send() unchanged."""
-    problem = kind()
+    """Cancellation, KeyboardInterrupt and groups of them leave send() unchanged."""
+    arguments = ("many", [KeyboardInterrupt()]) if kind is BaseExceptionGroup else ()
+    problem = kind(*arguments)
 
     async def call() -> None:
         await transport_to("https://x.example", RaisingSession(problem)).send(GET, 5.0)
@@ -584,6 +617,7 @@ def test_a_second_loop_beside_a_running_one_is_an_error() -> None:
 
     assert isinstance(error, ConfigurationError)
     assert "another event loop" in str(error)
+    assert "one client for each event loop" in error.remedy
 
 
 # The log

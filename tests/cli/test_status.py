@@ -508,7 +508,11 @@ def test_no_key_says_where_one_comes_from(run: Run) -> None:
             2,
             "OPENROUTER_API_KEY: The API key's character 14 of 21 (U+0020) is white space",
         ),
-        ({"OPENROUTER_API_KEY": "sk-or-v1-none", "OPENROUTER_BASE_URL": "http://example.org"}, 3, "base_url"),
+        (
+            {"OPENROUTER_API_KEY": "sk-or-v1-none", "OPENROUTER_BASE_URL": "http://example.org"},
+            3,
+            "OPENROUTER_BASE_URL is neither https nor http on this machine",
+        ),
     ],
 )
 def test_a_wrong_setting_is_one_line(

@@ -59,11 +59,16 @@ ROWS = {
     50: "another decimal context",
     51: "a borrowed session with settings of its own",
     52: "batches cut short from outside",
+    53: "calls through a proxy with a password, cut short from outside",
     65: "cancellation inside an asynchronous source",
     66: "thousands of calls with one deadline",
     67: "bodies of too many elements",
     68: "the kinds of 403 and 402",
+    69: "proxies: without a scheme, of another kind, refusing",
+    70: "a session that raises anything",
     71: "a slow name look-up",
+    72: "base URLs that no name look-up takes",
+    73: "certificates of an unknown authority",
 }
 """What can go wrong, a row each; a test names its rows with `@pytest.mark.row(3, 4)`."""
 HERE = Path(__file__).parent

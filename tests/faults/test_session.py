@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
 
-from openrouter_credits import APIConnectionError, ConfigurationError, CreditsClient, InvalidKeyError
+from openrouter_credits import (
+    APIConnectionError,
+    ConfigurationError,
+    CreditsClient,
+    InvalidKeyError,
+    ProxyError,
+)
 from tests.kit.values import KEY, OTHER_KEY, sample
 from tests.kit.wire import FUNDED, Connect, Serve, bound_socket, reply
 
@@ -71,7 +82,7 @@ async def test_a_proxy_that_wants_a_password_is_a_connection_error(
     fault: Watch,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A proxy's 407 is a connection error; the proxy sees no bearer, and its password shows nowhere."""
+    """A proxy's 407 is a ProxyError; the proxy sees no bearer, and its password shows nowhere."""
     proxy = await serve(reply(407, b"", 'Proxy-Authenticate: Basic realm="x"'))
     url = f"http://{with_password}127.0.0.1:{proxy.port}"
     if is_in_environment:
@@ -80,10 +91,10 @@ async def test_a_proxy_that_wants_a_password_is_a_connection_error(
     else:
         client = connect(ELSEWHERE, proxy=url)
 
-    error = await fault.error(APIConnectionError, client.credits())
+    error = await fault.error(ProxyError, client.credits())
 
     assert "proxy answered 407" in str(error)
-    assert proxy.hits >= 1
+    assert proxy.hits == 1
     assert all(
         asked.method == "CONNECT" and asked.header("Authorization") is None for asked in proxy.received
     )
@@ -197,6 +208,117 @@ async def test_a_base_url_that_no_key_should_be_sent_to_is_refused(
     await fault.refusal(ConfigurationError, lambda: connect(url))
     monkeypatch.setenv("OPENROUTER_BASE_URL", url)
     await fault.refusal(ConfigurationError, lambda: CreditsClient(KEY))
+
+
+@pytest.mark.row(72)
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("xn--a.com", "xn--", "a..b", ".", "[::1", "[::1]x", "[evil]", "a,b", "evil%2eexample"),
+        *("a" * 64, "a." * 130 + "b", "evil\u2100.example", "\u00fc" * 60, "a\xadb", "a\x1bb"),
+        *("x:99999", "x:0", "x:-1", "x:\u0663", "x:port"),
+    ],
+    ids=ascii,
+)
+async def test_a_base_url_that_cannot_be_looked_up_is_refused_when_the_client_is_made(
+    host: str, fault: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host that no name look-up takes is a ConfigurationError, never a UnicodeError, wherever it is set."""
+    url = f"https://{host}"
+
+    await fault.refusal(ConfigurationError, lambda: CreditsClient(KEY, base_url=url))
+    monkeypatch.setenv("OPENROUTER_BASE_URL", url)
+    error = await fault.refusal(ConfigurationError, lambda: CreditsClient(KEY))
+
+    assert "OPENROUTER_BASE_URL" in str(error) or host == "a\xadb"
+
+
+@pytest.mark.row(72)
+@pytest.mark.parametrize("host", ["b\u00fccher.invalid", "xn--bcher-kva.invalid", "my_host.invalid."])
+async def test_a_name_of_any_language_is_looked_up(
+    host: str, connect: Connect, fault: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host name in any script is accepted, and looked up in its ASCII form."""
+    asked: list[str] = []
+
+    def getaddrinfo(name: str, *_: object, **__: object) -> Any:
+        asked.append(name)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+    await fault.error(APIConnectionError, connect(f"https://{host}/api/v1").credits())
+
+    assert len(asked) == 3
+    assert all(name.isascii() for name in asked)
+
+
+class _Raising(AbstractResolver):
+    """A resolver with a mistake in it."""
+
+    def __init__(self, problem: BaseException) -> None:
+        self._problem = problem
+
+    async def resolve(self, *_: object, **__: object) -> list[ResolveResult]:
+        raise self._problem
+
+    async def close(self) -> None:
+        pass
+
+
+PROBLEMS = [
+    *(TypeError("odd"), KeyError("odd"), AttributeError("odd"), AssertionError("odd"), StopIteration("odd")),
+    *(RuntimeError("odd"), ValueError("odd"), LookupError("odd"), NotImplementedError("odd")),
+    *(ExceptionGroup("odd", [TypeError()]), UnicodeError("odd"), ArithmeticError(f"odd {KEY}")),
+]
+
+
+@asynccontextmanager
+async def lent(where: str, problem: Exception) -> AsyncIterator[aiohttp.ClientSession]:
+    """Lend a session that raises in its resolver, in a middleware or in a trace."""
+
+    async def middleware(request: aiohttp.ClientRequest, handler: Any) -> Any:
+        raise problem
+
+    async def trace(*_: object) -> None:
+        raise problem
+
+    config = aiohttp.TraceConfig()
+    config.on_request_start.append(trace)
+    options: dict[str, dict[str, Any]] = {
+        "resolver": {"connector": aiohttp.TCPConnector(resolver=_Raising(problem))},
+        "middleware": {"middlewares": (middleware,)},
+        "trace": {"trace_configs": [config]},
+    }
+    async with aiohttp.ClientSession(**options[where]) as session:
+        yield session
+
+
+@pytest.mark.row(70)
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: type(problem).__name__)
+@pytest.mark.parametrize("where", ["resolver", "middleware", "trace"])
+async def test_whatever_a_session_raises_is_an_error_of_ours(
+    where: str, problem: Exception, connect: Connect, fault: Watch
+) -> None:
+    """An exception of a borrowed session is one of ours with its name, once, and one outcome for each key."""
+    async with lent(where, problem) as session:
+        client = connect(ELSEWHERE, session=session)
+        error = (await fault(client.credits())).error
+        checks = [check async for check in client.check_keys({"one": KEY, "two": OTHER_KEY})]
+
+    assert isinstance(error, ConfigurationError)
+    assert type(problem).__name__ in str(error)
+    assert len(error.attempts) == 1
+    assert [type(check.error) for check in checks] == [ConfigurationError] * 2
+
+
+@pytest.mark.row(70)
+@pytest.mark.parametrize(
+    "session", [object(), "session", aiohttp.ClientSession, SimpleNamespace(request=print)]
+)
+async def test_what_is_no_session_is_refused_when_the_client_is_made(session: Any, fault: Watch) -> None:
+    """Anything but an aiohttp.ClientSession as `session` is a TypeError at once."""
+    await fault.refusal(TypeError, lambda: CreditsClient(KEY, base_url=ELSEWHERE, session=session))
 
 
 @pytest.mark.row(38)

@@ -11,10 +11,12 @@ import pytest
 import trustme
 
 from openrouter_credits import APIConnectionError, TLSError
+from tests.kit.values import KEY
 from tests.kit.wire import FUNDED, HANG, Connect, Serve, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from ._sinks import Watch
 
@@ -136,3 +138,42 @@ async def test_a_write_over_untrusted_tls_did_not_happen(
     await fault.error(TLSError, connect(server).request("DELETE", "/keys/abc", into=dict))
 
     assert server.hits == 0
+
+
+READ = """
+import asyncio
+from openrouter_credits import CreditsClient, OpenRouterError
+
+async def main():
+    async with CreditsClient() as client:
+        try:
+            print((await client.credits()).remaining)
+        except OpenRouterError as error:
+            print(type(error).__name__, "SSL_CERT_FILE" in error.remedy, "session=" in error.remedy)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.row(73)
+@pytest.mark.process
+@pytest.mark.parametrize("is_named", [False, True], ids=["unknown", "named by SSL_CERT_FILE"])
+async def test_an_authority_of_one_s_own_is_named_by_a_variable(
+    is_named: bool,
+    authority: trustme.CA,
+    certified: Callable[..., ssl.SSLContext],
+    serve: Serve,
+    fault: Watch,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """A certificate of one's own authority is refused with the way out, SSL_CERT_FILE, which works."""
+    server = await serve(FUNDED, tls=certified("127.0.0.1"))
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    if is_named:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+
+    printed = await fault.child(READ, key=KEY, url=server.url)
+
+    assert printed.strip() == ("74.75" if is_named else "TLSError True True")
+    assert server.hits == is_named

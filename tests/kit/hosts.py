@@ -36,6 +36,7 @@ from openrouter_credits import (
     KeyCheck,
     LocalResourceError,
     OpenRouterError,
+    ProxyError,
     RetryPolicy,
     TLSError,
 )
@@ -349,6 +350,12 @@ TRANSLATIONS: list[tuple[Exception, type[OpenRouterError], bool, str]] = [
         "Connection refused",
     ),
     (
+        aiohttp.ClientProxyConnectionError(WHERE, oserror(errno.ECONNREFUSED)),
+        APIConnectionError,
+        False,
+        "the proxy x.example:443: Connection refused",
+    ),
+    (
         aiohttp.ClientConnectorError(WHERE, OSError("without a number")),
         APIConnectionError,
         False,
@@ -361,7 +368,7 @@ TRANSLATIONS: list[tuple[Exception, type[OpenRouterError], bool, str]] = [
     (TimeoutError(), APITimeoutError, True, "Timed out"),
     (
         aiohttp.ClientHttpProxyError(REQUEST_INFO, (), status=407, message="secret"),
-        APIConnectionError,
+        ProxyError,
         False,
         "The proxy answered 407",
     ),
@@ -388,8 +395,9 @@ TRANSLATIONS: list[tuple[Exception, type[OpenRouterError], bool, str]] = [
 
 
 class RaisingSession:
-    """A borrowed session whose every request raises; it looks like aiohttp's."""
+    """A borrowed session whose every request raises; `isinstance` takes it for aiohttp's."""
 
+    __class__ = aiohttp.ClientSession  # type: ignore[assignment]  # aiohttp warns of subclasses
     closed = False
 
     def __init__(self, problem: BaseException, *, connector: object = None) -> None:
@@ -410,6 +418,7 @@ def raises(problem: BaseException) -> object:
 class InFlight:
     """A session that counts the requests under way, and holds them until `go` is set."""
 
+    __class__ = aiohttp.ClientSession  # type: ignore[assignment]  # as isinstance() sees it
     closed = False
 
     def __init__(self, connector: object) -> None:
