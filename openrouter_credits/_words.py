@@ -13,6 +13,7 @@ from openrouter_credits._secrets import ApiKey
 
 _CENT = Decimal("0.01")
 _FLOOR = Context(prec=100, rounding=ROUND_FLOOR, traps=[InvalidOperation])
+_MOST_DIGITS = 97
 
 # not strftime's names: those follow the locale
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -32,6 +33,8 @@ _MONTHS = [
 ]
 _A_WEEK = timedelta(days=7)
 
+_SHORTEST_SECRET = 8
+"""A shorter text is no secret, and may be a part of any word."""
 _LONGEST_SCOPE = 40
 _LONGEST_QUOTE = 200
 # The one pattern of a key. `sk-` alone must begin a word, so `task-runner-production-eu-west-1` is no key;
@@ -45,15 +48,19 @@ _LINE_BREAKS = re.compile(r"[\t\r\n]+")
 def format_usd(amount: Decimal | int) -> str:
     """Show an amount as `$11.75` or `-$2.75`: two decimals, rounded towards minus infinity.
 
-    So the text never shows more than there is.
+    So the text never shows more than there is. Thousands are separated: `$1,234,567.89`.
 
     Raises:
         TypeError: not an exact number.
+        ValueError: infinite, NaN, or more than 97 digits before the point.
     """
     if not isinstance(amount, Decimal | int) or isinstance(amount, bool):
         raise TypeError(f"an amount is a Decimal or an int, not {type(amount).__name__}")
-    cents = Decimal(amount).quantize(_CENT, context=_FLOOR)
-    return f"{'-' if cents < 0 else ''}${cents.copy_abs()}"
+    number = Decimal(amount)
+    if not number.is_finite() or number.adjusted() >= _MOST_DIGITS:
+        raise ValueError(f"an amount is a finite number of at most {_MOST_DIGITS} digits before the point")
+    cents = number.quantize(_CENT, context=_FLOOR)
+    return f"{'-' if cents < 0 else ''}${cents.copy_abs():,f}"
 
 
 def moment(when: datetime, now: datetime) -> str:
@@ -78,7 +85,8 @@ def limit_in_sentence(name: str) -> str:
         case _:
             # Replace line breaks first: the filter below would join the words.
             words = " ".join(name.replace("_", " ").split())
-            scope = " ".join("".join(filter(str.isprintable, words))[:_LONGEST_SCOPE].split())
+            printable = scrub("".join(filter(str.isprintable, words)))
+            scope = " ".join(printable[:_LONGEST_SCOPE].split())
             return f"the {scope} budget" if scope else "the budget"
 
 
@@ -92,6 +100,19 @@ def limit_in_table(name: str) -> str:
 def scrub(text: str) -> str:
     """Mask each part that looks like a key: `sk-or-***`."""
     return _LOOKS_LIKE_A_KEY.sub(r"\1***", text)
+
+
+def mask_all(value: Any, key: ApiKey | None) -> Any:
+    """Mask this key, and each part that looks like a key, in every text and name of a JSON value."""
+    if isinstance(value, str):
+        if key is not None and len(key.reveal()) >= _SHORTEST_SECRET:
+            value = value.replace(key.reveal(), str(key))
+        return scrub(value)
+    if isinstance(value, list):
+        return [mask_all(item, key) for item in value]
+    if isinstance(value, dict):
+        return {mask_all(name, key): mask_all(item, key) for name, item in value.items()}
+    return value
 
 
 def one_line(text: object) -> str:

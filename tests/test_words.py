@@ -15,6 +15,7 @@ from openrouter_credits import ApiKey, format_usd
 from openrouter_credits._words import (
     limit_in_sentence,
     limit_in_table,
+    mask_all,
     moment,
     one_line,
     quote,
@@ -33,8 +34,14 @@ DOLLARS: list[tuple[Decimal | int, str]] = [
     (Decimal("-2.751"), "-$2.76"),
     (Decimal("-0.001"), "-$0.01"),
     (Decimal("-0"), "$0.00"),
-    (Decimal("1E+3"), "$1000.00"),
-    (Decimal("123456789012345678901234567890.129"), "$123456789012345678901234567890.12"),
+    (Decimal("999.999"), "$999.99"),
+    (Decimal("1E+3"), "$1,000.00"),
+    (Decimal("1234567.899"), "$1,234,567.89"),
+    (Decimal("-1234.561"), "-$1,234.57"),
+    (Decimal("123456789012345678901234567890.129"), "$123,456,789,012,345,678,901,234,567,890.12"),
+    (Decimal("1E-999"), "$0.00"),
+    (Decimal("-1E-999"), "-$0.01"),
+    (Decimal("9.9E+96"), f"$9,900{',000' * 31}.00"),
     (100, "$100.00"),
 ]
 
@@ -49,6 +56,27 @@ def test_dollars_are_never_rounded_up(amount: Decimal | int, shown: str) -> None
 def test_dollars_are_exact_numbers(amount: Any) -> None:
     """format_usd() raises TypeError unless the amount is a Decimal or an int."""
     with pytest.raises(TypeError):
+        format_usd(amount)
+
+
+@pytest.mark.parametrize(
+    "amount",
+    [
+        Decimal("NaN"),
+        Decimal("sNaN"),
+        Decimal("-NaN"),
+        Decimal("Infinity"),
+        Decimal("-Infinity"),
+        Decimal("1E+97"),
+        Decimal("-1E+98"),
+        Decimal("1E+999999"),
+        10**5000,
+    ],
+    ids=lambda amount: f"{amount:.5}" if isinstance(amount, Decimal) else "int",
+)
+def test_dollars_are_finite_and_not_too_long(amount: Decimal | int) -> None:
+    """format_usd() raises ValueError that says what it accepts for NaN, infinities and endless numbers."""
+    with pytest.raises(ValueError, match="an amount is a finite number of at most 97 digits"):
         format_usd(amount)
 
 
@@ -75,6 +103,8 @@ def test_no_decimal_context_changes_how_dollars_are_shown(context: Context) -> N
         ("2026-12-01T12:00", "2027-01-01T00:00", "1 January 2027 00:00 UTC"),
         ("2027-01-01T12:00", "2026-12-31T23:59", "31 December 2026 23:59 UTC"),
         ("2026-10-21T13:05", "9999-12-31T23:59", "31 December 9999 23:59 UTC"),
+        ("9999-12-31T23:58", "9999-12-31T23:59", "Friday 23:59 UTC"),
+        ("2026-10-21T13:05", "0001-01-01T00:00", "1 January 1 00:00 UTC"),
     ],
 )
 def test_a_moment_is_named_in_utc(now: str, when: str, name: str) -> None:
@@ -348,3 +378,41 @@ def test_a_json_value_without_text_stays(value: object) -> None:
 def test_a_key_of_others_behind_a_colour_is_masked(code: str) -> None:
     """A key of another provider is masked even behind the code of a colour, which ends in a letter."""
     assert one_line(f"\x1b[{code}msk-proj-{'a1' * 10}") == f"?[{code}msk-***"
+
+
+# Keys in JSON
+
+
+def test_every_text_and_name_of_a_value_is_masked() -> None:
+    """mask_all() masks keys in all texts and names, at any depth, and leaves everything else as it is."""
+    value = {"a": [1, Decimal("1.5"), None, True, f"x {KEY}"], OTHER_KEY: {"b": f"{KEY}{KEY}"}}
+
+    masked = mask_all(value, ApiKey(KEY))
+
+    assert masked == {
+        "a": [1, Decimal("1.5"), None, True, f"x {MASK}"],
+        "sk-or-***": {"b": f"{MASK}{MASK}"},
+    }
+    assert value["a"][4] == f"x {KEY}"  # type: ignore[index]  # a new value is made
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "masked"),
+    [
+        (None, f"x {KEY}", "x sk-or-***"),
+        ("a.token-of-some-length", "x a.token-of-some-length", "x ***"),
+        ("an.even-longer-token/of+30~", "an.even-longer-token/of+30~", "an.even-long...+30~"),
+        ("12345678", "12345678", "***"),
+        ("limit", "key_limit", "key_limit"),
+    ],
+)
+def test_the_own_key_is_masked_whatever_it_looks_like(key: str | None, text: str, masked: str) -> None:
+    """mask_all() masks the key given, of at least 8 characters, even if it does not look like one."""
+    assert mask_all([text], None if key is None else ApiKey(key)) == [masked]
+
+
+def test_a_key_in_pieces_is_masked_in_a_sentence() -> None:
+    """A budget's scope that becomes a key when what cannot be printed is left out is masked."""
+    scope = KEY[:12] + "\u200b" + KEY[12:]
+
+    assert limit_in_sentence(scope) == "the sk-or-*** budget"

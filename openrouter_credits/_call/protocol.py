@@ -19,7 +19,8 @@ from openrouter_credits._call.bodies import (
     plain_document,
 )
 from openrouter_credits._call.hints import server_hint
-from openrouter_credits._call.structure import converter, describe, to_amount, to_datetime
+from openrouter_credits._call.scalars import to_amount, to_datetime
+from openrouter_credits._call.structure import converter, describe, without_keys
 from openrouter_credits._errors import (
     APIStatusError,
     EdgeRefusedError,
@@ -104,6 +105,8 @@ def _decode(
             return InvalidResponseError(f"{reply.status}, but the body has no data")
         document = document["data"]
     try:
+        if not whole:  # a caller's own class may be there to receive a new key
+            document = without_keys(document, reply.body, key)
         return converter.structure(document, into)
     except Exception as error:  # noqa: BLE001 - a caller's own classes may raise anything from inside
         return InvalidResponseError(

@@ -1,132 +1,103 @@
 """The one cattrs converter: what parsed JSON becomes.
 
 cattrs alone turns null into "None", "false" into True and 10.5 into 10. Here a scalar is accepted as it is,
-or refused; numbers with a point arrive as `Decimal` and stay exact.
+or refused; numbers with a point arrive as `Decimal` and stay exact. Lists and objects are read up to the
+first element that is wrong: a body of 1 MiB may have hundreds of thousands of them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from datetime import UTC, datetime
-from decimal import Decimal
-from math import isfinite
-from typing import Any, cast, get_args, get_origin
+from collections import abc, deque
+from typing import Any, get_args, get_origin
 
-import attrs
-from cattrs import BaseValidationError, Converter, transform_error
-from cattrs.cols import homogenous_tuple_structure_factory, list_structure_factory
-from cattrs.gen import make_dict_structure_fn, override
+from cattrs import Converter, IterableValidationError, transform_error
+from cattrs.errors import IterableValidationNote
 
+from openrouter_credits._call.models import model_hook
+from openrouter_credits._call.scalars import SCALARS, Structure, kind_of
 from openrouter_credits._models import is_model
-from openrouter_credits._models.amounts import EXACT, MOST_DIGITS, is_plain, plain
+from openrouter_credits._secrets import ApiKey
+from openrouter_credits._words import mask_all
 
-Structure = Callable[[Any, Any], Any]
-
-_AMOUNT_TEXT = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-_MOST_EXPONENT = 30
-_LARGE = 10**15
-
-
-class WrongAmountError(ValueError):
-    """An amount that cannot be read: an error even in a field where other wrong values become `None`."""
-
-
-def to_amount(value: object, _: object = None) -> Decimal:
-    """Read an amount of dollars: a JSON number or a plain decimal text.
-
-    It is normalised, and bounded so that it always prints as a number: 30 digits, and exponents within 30.
-    """
-    # The fast way: nearly always it is a small whole number, or plain already.
-    if type(value) is int and -_LARGE < value < _LARGE:
-        return Decimal(value)
-    if type(value) is Decimal and is_plain(str(value)):
-        return value
-    if type(value) is str and not _AMOUNT_TEXT.fullmatch(value):
-        raise WrongAmountError("an amount is needed, not a text")
-    if not isinstance(value, str | int | Decimal) or isinstance(value, bool):
-        raise WrongAmountError(f"an amount is needed, not {_kind(value)}")
-    try:
-        amount = plain(Decimal(value))
-    except ArithmeticError:
-        raise WrongAmountError("no amount has so many digits") from None
-    if not amount.is_finite():
-        raise WrongAmountError("no amount has such an exponent")
-    if len(str(amount)) > MOST_DIGITS:
-        _, digits, exponent = amount.normalize(EXACT).as_tuple()
-        if len(digits) > MOST_DIGITS or abs(cast("int", exponent)) > _MOST_EXPONENT:
-            raise WrongAmountError("no amount has so many digits")
-    return amount
-
-
-def to_bool(value: object, _: object) -> bool:
-    """Accept JSON true and false only, not 0, 1 or "true"."""
-    if isinstance(value, bool):
-        return value
-    raise TypeError(f"true or false is needed, not {_kind(value)}")
-
-
-def to_str(value: object, _: object) -> str:
-    """Accept a text only, not a number that could be shown as one."""
-    if isinstance(value, str):
-        return value
-    raise TypeError(f"a text is needed, not {_kind(value)}")
-
-
-def to_int(value: object, _: object) -> int:
-    """Accept a whole number, also one that was sent as `10.0`."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, Decimal) and value.adjusted() <= _MOST_EXPONENT and value == (whole := int(value)):
-        return whole
-    raise TypeError(f"a whole number is needed, not {_kind(value)}")
-
-
-def to_float(value: object, _: object) -> float:
-    """Accept a number, and return the nearest float."""
-    if isinstance(value, int | Decimal) and not isinstance(value, bool) and isfinite(number := float(value)):
-        return number
-    raise TypeError(f"a number is needed, not {_kind(value)}")
-
-
-def to_datetime(value: object, _: object) -> datetime:
-    """Read ISO 8601; a time without a zone is UTC, as all times of OpenRouter are."""
-    moment = datetime.fromisoformat(to_str(value, str))
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-_SCALARS: dict[Any, Structure] = {
-    Decimal: to_amount,
-    bool: to_bool,
-    str: to_str,
-    int: to_int,
-    float: to_float,
-    datetime: to_datetime,
+_COLLECTIONS: set[Any] = {
+    list,
+    tuple,
+    set,
+    frozenset,
+    deque,
+    abc.Sequence,
+    abc.MutableSequence,
+    abc.Set,
+    abc.MutableSet,
 }
+# wider than the pattern of a key, which is for text; an escape (\u0073, \/) may hide a part of one
+_MAY_BE_A_KEY = re.compile(rb"sk-[\w\x80-\xff-]{20,}")
+_MAPPINGS: set[Any] = {dict, abc.Mapping, abc.MutableMapping}
+_cattrs = Converter()
 
 
-def _kind(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    for kind, name in ((str, "a text"), (list, "a list"), (dict, "an object")):
-        if isinstance(value, kind):
-            return name
-    return "such a number"
+def _is_collection(wanted: Any) -> bool:
+    origin = get_origin(wanted)
+    return origin in _COLLECTIONS and (origin is not tuple or get_args(wanted)[-1] is ...)
 
 
-def _list_factory(wanted: Any, converter: Converter) -> Structure:
+def _is_mapping(wanted: Any) -> bool:
+    return get_origin(wanted) in _MAPPINGS
+
+
+def _hook_of(wanted: Any, converter: Converter) -> Structure:
+    try:
+        return SCALARS.get(wanted) or converter.get_structure_hook(wanted)
+    except RecursionError:  # a class that holds itself: look its hook up when it is there
+        return converter.structure
+
+
+def _collection_factory(wanted: Any, converter: Converter) -> Structure:
     """Accept lists only: cattrs alone takes a text apart into its characters."""
-    factory = list_structure_factory if get_origin(wanted) is list else homogenous_tuple_structure_factory
-    structure = factory(wanted, converter)
+    origin: Any = get_origin(wanted)
+    element = get_args(wanted)[0]
+    structure = _hook_of(element, converter)
+    container = type(_cattrs.structure([], tuple[Any, ...] if origin is tuple else origin[Any]))
 
-    def hook(value: object, into: Any) -> Any:
+    def hook(value: object, _: Any) -> Any:
         if not isinstance(value, list):
-            raise TypeError(f"a list is needed, not {_kind(value)}")
-        return structure(value, into)
+            raise TypeError(f"a list is needed, not {kind_of(value)}")
+        made = []
+        for index, item in enumerate(value):
+            try:
+                made.append(structure(item, element))
+            except Exception as error:  # noqa: BLE001 - a caller's own class may raise anything
+                raise _at(index, element, error, wanted) from None
+        return made if container is list else container(made)
 
     return hook
+
+
+def _mapping_factory(wanted: Any, converter: Converter) -> Structure:
+    """Accept objects only."""
+    of_name, of_value = get_args(wanted)
+    structure_name, structure_value = _hook_of(of_name, converter), _hook_of(of_value, converter)
+
+    def hook(value: object, _: Any) -> Any:
+        if not isinstance(value, dict):
+            raise TypeError(f"an object is needed, not {kind_of(value)}")
+        made = {}
+        for name, item in value.items():
+            try:
+                made[structure_name(name, of_name)] = structure_value(item, of_value)
+            except Exception as error:  # noqa: BLE001 - a caller's own class may raise anything
+                raise _at(name, of_value, error, wanted) from None
+        return made
+
+    return hook
+
+
+def _at(place: int | str, wanted: Any, error: Exception, whole: Any) -> IterableValidationError:
+    """Say where an error is, as cattrs does, so that `describe` can tell its path."""
+    error.add_note(IterableValidationNote(f"at {place!r}", place, wanted))
+    # its `__new__` takes three arguments, unlike that of Python's own groups
+    return IterableValidationError("An element is wrong", [error], whole)  # pyright: ignore[reportCallIssue]
 
 
 def _for_subclasses_too(scalar: type, structure: Structure) -> Structure:
@@ -139,76 +110,25 @@ def _for_subclasses_too(scalar: type, structure: Structure) -> Structure:
     return hook
 
 
-def _is_list_or_tuple(wanted: Any) -> bool:
-    return get_origin(wanted) is list or (get_origin(wanted) is tuple and wanted.__args__[-1] is ...)
-
-
-def _tolerant(structure: Structure) -> Structure:
-    """Return `None` for a value that is not as documented; but a wrong amount is an error."""
-
-    def hook(value: object, into: Any) -> Any:
-        try:
-            return structure(value, into)
-        except BaseValidationError as error:
-            if error.subgroup(WrongAmountError):
-                raise
-        except (TypeError, ValueError, OverflowError):
-            pass
-        return None
-
-    return hook
-
-
-def _model_factory(model: Any, converter: Converter) -> Structure:
-    """Structure one of our own models.
-
-    A required field or an amount that is wrong is an error. Any other wrong field becomes `None`, and its
-    value is kept in `extra`, as unknown fields are.
-    """
-    fields = [a for a in attrs.fields(model) if a.name != "extra"]
-    optional = frozenset(a.name for a in fields if a.default is not attrs.NOTHING)
-    required = frozenset(a.name for a in fields) - optional
-    overrides: dict[str, Any] = {}
-    for a in fields:
-        if a.name in optional:
-            kind, _ = get_args(a.type)  # its second half is None, which is left out below
-            hook_of_kind = _SCALARS.get(kind) or converter.get_structure_hook(kind)
-            overrides[a.name] = override(
-                struct_hook=to_amount if kind is Decimal else _tolerant(hook_of_kind)
-            )
-    structure = make_dict_structure_fn(model, converter, extra=override(omit=True), **overrides)
-
-    def hook(value: object, _: Any) -> Any:
-        if not isinstance(value, dict):
-            raise TypeError(f"an object is needed, not {_kind(value)}")
-        if len(value) == len(required):
-            return structure(value, model)
-        known = {
-            name: item
-            for name, item in value.items()
-            if name in required or (item is not None and name in optional)
-        }
-        made = structure(known, model)
-        for name, item in value.items():
-            if name in required:
-                continue
-            if name not in optional or (item is not None and getattr(made, name) is None):
-                made.extra[name] = item
-        return made
-
-    return hook
-
-
 def _make_converter() -> Converter:
     made = Converter()
-    for scalar, hook in _SCALARS.items():
+    for scalar, hook in SCALARS.items():
         made.register_structure_hook(scalar, _for_subclasses_too(scalar, hook))
-    made.register_structure_hook_factory(_is_list_or_tuple, _list_factory)
-    made.register_structure_hook_factory(is_model, _model_factory)
+    made.register_structure_hook_factory(_is_mapping, _mapping_factory)
+    made.register_structure_hook_factory(_is_collection, _collection_factory)
+    made.register_structure_hook_factory(is_model, model_hook)
     return made
 
 
 converter = _make_converter()
+
+
+def without_keys(document: Any, body: bytes, key: ApiKey | None) -> Any:
+    """Mask what may be a key in a document: a server may echo keys in any field. `body` is its text."""
+    looks_like_one = b"\\" in body or (b"sk-" in body and _MAY_BE_A_KEY.search(body))
+    if looks_like_one or (key is not None and key.reveal().encode() in body):
+        return mask_all(document, key)
+    return document
 
 
 def describe(error: Exception, path: str) -> str:

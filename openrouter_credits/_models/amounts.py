@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
+from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
 from typing import Any
 
 from attrs import Attribute
 
 from openrouter_credits._public import public
 
-# The process's own context may round or trap. 100 digits hold any sum of two amounts (30 digits, exponents
-# within 30).
+# The process's own context may round or trap. 100 digits hold any sum of amounts of 40 digits.
 EXACT = Context(prec=100, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
-MOST_DIGITS = 30
+MOST_DIGITS = 40
+"""The digits of an amount of OpenRouter, written out without exponent."""
 _LAST_DIGITS = frozenset("123456789")
 _ROUNDED = Context(prec=28, traps=[InvalidOperation, DivisionByZero, Overflow])
+
+# OpenRouter's numbers are doubles of JavaScript, which keep 15 decimal digits. The rest is the residue of
+# sums: 0.3 - 0.1 - 0.2 is -2.8E-17 there. No price has more than 12 decimals.
+_DOUBLE = Context(prec=15, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Overflow])
+_LAST_DECIMAL = Decimal("1E-12")
+_LONGEST_WITHOUT_RESIDUE = len("0.123456789012")
 
 
 class _SmallAmount(Decimal):
@@ -49,6 +55,18 @@ def plain(amount: Decimal) -> Decimal:
     if "E" not in str(amount):
         return amount
     return amount.quantize(Decimal(1), context=EXACT) if amount.adjusted() > 0 else _SmallAmount(amount)
+
+
+def is_without_residue(text: str) -> bool:
+    """Test quickly whether `without_residue` changes nothing; if false, it may."""
+    return len(text) <= _LONGEST_WITHOUT_RESIDUE and text[-1] in _LAST_DIGITS and "E" not in text
+
+
+def without_residue(amount: Decimal) -> Decimal:
+    """Round an amount that was a double: half-even, to 15 significant digits and at most 12 decimals."""
+    if amount.adjusted() < 2:  # 12 decimals are fewer digits
+        return plain(amount.quantize(_LAST_DECIMAL, context=_DOUBLE))
+    return plain(_DOUBLE.plus(amount))
 
 
 def add(augend: Decimal, addend: Decimal) -> Decimal:

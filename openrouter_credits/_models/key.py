@@ -7,11 +7,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from attrs import Attribute, Factory, field, frozen
+from attrs import Factory, field, frozen
 
 from openrouter_credits._models.amounts import finite, finite_or_none, subtract
 from openrouter_credits._models.moments import end_of_window, utc
 from openrouter_credits._public import public
+
+BEARS = "bears"
+"""Marks a field, in its metadata, that has a say in how much can be spent."""
+_BEARS = {BEARS: True}
 
 
 @frozen
@@ -54,11 +58,6 @@ class FreeModelQuota:
     """Fields of the answer that this version does not know."""
 
 
-def _known_with_a_limit(key: KeyInfo, attribute: Attribute[Any], value: Decimal | None) -> None:
-    if value is None and key.limit is not None:
-        raise ValueError(f"{attribute.name} is missing, though there is a limit")
-
-
 _older_name = Factory(lambda key: key.is_provisioning_key, takes_self=True)
 
 
@@ -72,8 +71,8 @@ class KeyInfo:
     """Spent with this key since it was made: not since the last reset."""
     limit: Decimal | None = field(validator=finite_or_none)
     """The key's cap for each window, or `None` for no cap."""
-    limit_remaining: Decimal | None = field(default=None, validator=[finite_or_none, _known_with_a_limit])
-    """The part of the cap that is left in this window; may be negative. Always there with a limit."""
+    limit_remaining: Decimal | None = field(default=None, validator=finite_or_none)
+    """The part of the cap that is left in this window; may be negative. `None` with a cap: not known."""
     limit_reset: str | None = None
     """The window: `daily`, `weekly` (from Monday) or `monthly` (from the 1st), from 00:00 UTC.
 
@@ -97,28 +96,37 @@ class KeyInfo:
     """Whether spending with your own providers' keys (BYOK) counts towards the cap."""
     is_free_tier: bool | None = None
     """Whether the account has never paid for credits."""
-    is_provisioning_key: bool | None = None
+    is_provisioning_key: bool | None = field(default=None, metadata=_BEARS)
     """The older name of `is_management_key`."""
-    is_management_key: bool | None = field(default=_older_name)
+    is_management_key: bool | None = field(default=_older_name, metadata=_BEARS)
     """Whether the key manages the account and cannot run inference; by default what its older name says."""
     creator_user_id: str | None = None
     """Who made the key."""
-    expires_at: datetime | None = None
+    expires_at: datetime | None = field(default=None, metadata=_BEARS)
     """When the key expires (UTC); it is refused from then on."""
     organization_id: str | None = None
     """The organization that the key belongs to."""
     workspace_id: str | None = None
     """The workspace that the key belongs to."""
-    allowed_data_regions: tuple[str, ...] | None = None
-    """Regions where data may be processed, such as `global`, `europe`, `us`; an open set."""
+    allowed_data_regions: tuple[str, ...] | None = field(default=None, metadata=_BEARS)
+    """Regions where data may be processed, such as `global`, `europe`, `us`; an open set. Empty: nowhere."""
     free_model_daily_requests: FreeModelQuota | None = None
     """Requests to free models that are left today."""
-    budgets: tuple[Budget, ...] | None = None
-    """All layers of limits on the key, in the order of enforcement; the key's own cap may be among them."""
-    effective_budget: Budget | None = None
+    budgets: tuple[Budget, ...] | None = field(default=None, metadata=_BEARS)
+    """All layers of limits on the key, in the order of enforcement; the key's own cap may be among them.
+
+    An element that cannot be read is left out; `unread` names it, and `extra` keeps it.
+    """
+    effective_budget: Budget | None = field(default=None, metadata=_BEARS)
     """The budget that limits the key first, as OpenRouter sees it."""
+    unread: tuple[str, ...] = field(default=(), kw_only=True)
+    """Parts of the answer that bear on how much can be spent, and that are missing or not as documented.
+
+    Such as `limit_remaining`, `budgets[1]` or `budgets[0].remaining_usd`. Without them, what is left is an
+    upper limit.
+    """
     extra: Mapping[str, Any] = field(factory=dict, eq=False, repr=False, kw_only=True)
-    """Fields of the answer that this version does not know."""
+    """Fields of the answer that this version does not know, or that are not as documented."""
 
     @property
     def used_in_window(self) -> Decimal | None:

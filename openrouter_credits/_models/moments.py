@@ -4,26 +4,38 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
 
 def utc(moment: datetime) -> datetime:
-    """Convert an aware datetime to UTC.
+    """Convert an aware datetime to UTC; beyond the years 1 to 9999 in UTC, it is their first or last moment.
 
     Raises:
         ValueError: the datetime is naive.
     """
     if moment.tzinfo is None:
         raise ValueError("an aware datetime is needed, such as datetime.now(UTC)")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return _FIRST if moment.year == 1 else _LAST
 
 
 def end_of_window(interval: str | None, now: datetime) -> datetime | None:
     """Return the end (UTC) of the window that contains `now` (aware).
 
-    `None` if there is no window, or if the interval is not `daily`, `weekly` (from Monday) or `monthly` (from
-    the 1st). Windows begin at 00:00 UTC (OpenRouter's documentation of `limit_reset`).
+    `None` if there is no window, if the interval is not `daily`, `weekly` (from Monday) or `monthly` (from
+    the 1st), or if the end is beyond the year 9999. Windows begin at 00:00 UTC (OpenRouter's documentation
+    of `limit_reset`).
     """
-    now = utc(now)
-    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    today = utc(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    try:
+        return _next_begin(interval, today)
+    except OverflowError:
+        return None
+
+
+def _next_begin(interval: str | None, today: datetime) -> datetime | None:
     match interval:
         case "daily":
             return today + timedelta(days=1)

@@ -12,10 +12,9 @@ from openrouter_credits import Budget, KeyInfo
 from tests.kit.values import HARSH, LENIENT, MONDAY, NOVEMBER, NOW, key
 
 
-def test_a_limit_needs_what_remains_of_it() -> None:
-    """A key that has a limit but no `limit_remaining` raises ValueError."""
-    with pytest.raises(ValueError, match="limit_remaining is missing"):
-        KeyInfo(label="k", usage=Decimal(1), limit=Decimal(5))
+def test_what_remains_of_a_limit_may_be_unknown() -> None:
+    """A key that has a limit but no `limit_remaining` has used nobody knows how much of it."""
+    assert KeyInfo(label="k", usage=Decimal(1), limit=Decimal(5)).used_in_window is None
 
 
 USED = [
@@ -104,6 +103,27 @@ def test_a_key_expires_at_its_moment(expires_at: datetime | None, expected: bool
     now = datetime(2026, 10, 21, 14, tzinfo=timezone(timedelta(hours=2)))
 
     assert key(expires_at=expires_at).is_expired(now) is expected
+
+
+LAST_DAY = datetime(9999, 12, 31, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("reset", ["daily", "weekly", "monthly"])
+def test_no_reset_is_beyond_the_last_year(reset: str) -> None:
+    """next_reset() returns None on the last day of the year 9999, after which there are no dates."""
+    assert key(limit_reset=reset).next_reset(LAST_DAY) is None
+
+
+@pytest.mark.parametrize("hours", [-14, 14])
+def test_a_time_at_either_end_of_the_calendar_is_compared(hours: int) -> None:
+    """is_expired() and next_reset() accept a time whose moment in UTC is beyond the years 1 to 9999."""
+    zone = timezone(timedelta(hours=hours))
+    first, last = datetime.min.replace(tzinfo=zone), datetime.max.replace(tzinfo=zone)
+    info = key(expires_at=NOW, limit_reset="daily")
+
+    assert (info.is_expired(first), info.is_expired(last)) == (False, True)
+    assert info.next_reset(last) in (None, datetime(9999, 12, 31, tzinfo=UTC))
+    assert info.next_reset(first) is not None
 
 
 @pytest.mark.parametrize("ask", ["next_reset", "is_expired"])

@@ -28,6 +28,12 @@ from openrouter_credits._models.moments import end_of_window, utc
         ("monthly", datetime(2027, 1, 31, tzinfo=UTC), datetime(2027, 2, 1, tzinfo=UTC)),
         ("monthly", datetime(2028, 2, 29, 12, tzinfo=UTC), datetime(2028, 3, 1, tzinfo=UTC)),
         ("monthly", datetime(2100, 2, 28, 23, tzinfo=UTC), datetime(2100, 3, 1, tzinfo=UTC)),  # no leap year
+        ("daily", datetime(9999, 12, 30, 23, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)),
+        ("daily", datetime(9999, 12, 31, tzinfo=UTC), None),
+        ("weekly", datetime(9999, 12, 26, tzinfo=UTC), datetime(9999, 12, 27, tzinfo=UTC)),
+        ("weekly", datetime(9999, 12, 27, tzinfo=UTC), None),
+        ("monthly", datetime(9999, 11, 30, tzinfo=UTC), datetime(9999, 12, 1, tzinfo=UTC)),
+        ("monthly", datetime(9999, 12, 1, tzinfo=UTC), None),
         (None, datetime(2026, 10, 21, tzinfo=UTC), None),
         ("fortnightly", datetime(2026, 10, 21, tzinfo=UTC), None),
     ],
@@ -55,6 +61,18 @@ def test_an_aware_time_is_converted_to_utc() -> None:
     converted = utc(local)
 
     assert (converted, converted.tzinfo, converted.hour) == (local, UTC, 12)
+
+
+@pytest.mark.parametrize(
+    ("local", "expected"),
+    [
+        (datetime.min.replace(tzinfo=timezone(timedelta(hours=1))), datetime.min.replace(tzinfo=UTC)),
+        (datetime.max.replace(tzinfo=timezone(timedelta(hours=-1))), datetime.max.replace(tzinfo=UTC)),
+    ],
+)
+def test_a_time_beyond_the_calendar_is_its_end(local: datetime, expected: datetime) -> None:
+    """utc() returns the first or the last moment of the calendar for a time that is beyond it in UTC."""
+    assert utc(local) == expected
 
 
 NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001 - a naive time is what is refused
