@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # `__all__` says which of these names are public
     from openrouter_credits._errors import *
     from openrouter_credits._models import *
     from openrouter_credits._secrets import *
+    from openrouter_credits._status.level import *
     from openrouter_credits._status.spendable import *
     from openrouter_credits._status.status import *
     from openrouter_credits._words import *
@@ -78,6 +79,7 @@ _HOMES = (
     "_models.amounts",
     "_secrets",
     "_words",
+    "_status.level",
     "_status.spendable",
     "_status.status",
     "_call.retry",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import Context, Decimal
 
 Dollars = Decimal | int | float | str
 """An amount of US dollars as callers write it."""
+_HALF = Decimal("0.5")
+_ROUNDED = Context(prec=50)
 
 
 def require_seconds(name: str, value: object, *, zero: bool = False, unit: str = "seconds") -> None:
@@ -53,6 +55,22 @@ def require_dollars(amount: Dollars) -> Decimal:
     if not exact.is_finite():
         raise ValueError("an amount is a finite number of dollars")
     return exact
+
+
+def require_thresholds(warn: Dollars, critical: Dollars | None) -> tuple[Decimal, Decimal]:
+    """Return both thresholds of the levels; `critical` is half of `warn` unless it is given.
+
+    Raises:
+        TypeError: one is not a number.
+        ValueError: one is not finite, or `warn` is below `critical`.
+    """
+    low = require_dollars(warn)
+    if critical is None:
+        return low, min(low, _ROUNDED.multiply(low, _HALF))
+    lower = require_dollars(critical)
+    if low < lower:
+        raise ValueError(f"warn is at least critical, but {low} is below {lower}")
+    return low, lower
 
 
 def require_read(read: Iterable[str]) -> frozenset[str]:

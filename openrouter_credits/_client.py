@@ -8,7 +8,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Literal, NoReturn, Self, TypeVar
 
-from openrouter_credits._arguments import require_count, require_seconds
+from openrouter_credits._arguments import require_count, require_read, require_seconds
 from openrouter_credits._batch.report import CheckReport, KeyCheck
 from openrouter_credits._batch.run import run, run_all
 from openrouter_credits._batch.source import Source
@@ -151,14 +151,19 @@ class CreditsClient:
         """
         return await self._caller.get("/key", KeyInfo, self._own_key())
 
-    async def status(self) -> KeyStatus:
+    async def status(self, *, read: Iterable[Literal["credits", "key"]] = ("credits", "key")) -> KeyStatus:
         """Read the wallet and the key at once; either may fail without hiding the other.
 
+        Args:
+            read: what to read. `("key",)` judges the key by its own limits, `("credits",)` by the wallet.
+
         Raises:
-            OpenRouterError: neither could be read; the key's error, with the wallet's in its `problems`.
+            ValueError: `read` is empty, or has another name.
+            OpenRouterError: nothing could be read; the key's error, with the wallet's in its `problems`.
         """
-        read = self._reader(self._caller.deadline_at())
-        return await look(read, self._own_key(), self._management_key, ("credits", "key"))
+        wanted = require_read(read)
+        reader = self._reader(self._caller.deadline_at())
+        return await look(reader, self._own_key(), self._management_key, wanted)
 
     def check_keys(
         self,

@@ -81,6 +81,8 @@ class OpenRouterError(Exception):
     """Whether the same GET may succeed if it is sent again."""
     retry_after: float | None = None
     """Seconds the server asked us to wait, if it did."""
+    is_of_management_key: bool = False
+    """Whether it is about the management key that was to read the wallet, and not about the key itself."""
     attempts: tuple[Attempt, ...] = ()
     """Each failed try of the call, oldest first."""
     problems: tuple[OpenRouterError, ...] = ()

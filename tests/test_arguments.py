@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from openrouter_credits._arguments import require_count, require_dollars, require_read, require_seconds
+from openrouter_credits._arguments import (
+    require_count,
+    require_dollars,
+    require_read,
+    require_seconds,
+    require_thresholds,
+)
 from tests.kit.values import HARSH, LENIENT
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -129,6 +135,47 @@ def test_what_is_no_number_of_dollars_is_refused(
     """An amount that is no finite number raises an error, as NaN compares false with everything."""
     with localcontext(context), pytest.raises(kind, match="an amount is a"):
         require_dollars(amount)
+
+
+@pytest.mark.parametrize("context", [Context(), HARSH, LENIENT], ids=["default", "harsh", "lenient"])
+@pytest.mark.parametrize(
+    ("warn", "critical", "expected"),
+    [
+        (10, None, ("10", "5.0")),
+        (10, 5, ("10", "5")),
+        ("0.1", None, ("0.1", "0.05")),
+        (0.1, 0.1, ("0.1", "0.1")),
+        (0, None, ("0", "0.0")),
+        (-4, None, ("-4", "-4")),
+        (Decimal("123456789.123"), None, ("123456789.123", "61728394.5615")),
+    ],
+)
+def test_the_second_threshold_is_half_of_the_first(
+    warn: Any, critical: Any, expected: tuple[str, str], context: Context
+) -> None:
+    """`critical` is half of `warn` unless it is given, in any decimal context, and never above it."""
+    with localcontext(context):
+        found = require_thresholds(warn, critical)
+
+    assert found == tuple(map(Decimal, expected))
+
+
+@pytest.mark.parametrize(
+    ("warn", "critical", "kind", "message"),
+    [
+        (3, 5, ValueError, "warn is at least critical, but 3 is below 5"),
+        ("nan", None, ValueError, "an amount is a finite number"),
+        (5, "inf", ValueError, "an amount is a finite number"),
+        (None, None, TypeError, "an amount is a number, not NoneType"),
+        (5, True, TypeError, "an amount is a number, not bool"),
+    ],
+)
+def test_what_are_no_thresholds_is_refused(
+    warn: Any, critical: Any, kind: type[Exception], message: str
+) -> None:
+    """Thresholds in the wrong order, or that are no finite numbers, raise an error that says so."""
+    with pytest.raises(kind, match=message):
+        require_thresholds(warn, critical)
 
 
 @pytest.mark.parametrize(

@@ -44,8 +44,9 @@ async def test_survives_two_bad_answers(fake_openrouter: FakeOpenRouter) -> None
     boss = fake_openrouter.add_account(credits="5").add_key(management=True)
     fake_openrouter.script("/credits", Reply(503), Disconnect())
 
+    policy = RetryPolicy(wait_initial=0.01)
     async with CreditsClient(
-        boss, base_url=fake_openrouter.url, retry=RetryPolicy(wait_initial=0.01)
+        management_key=boss, base_url=fake_openrouter.url, retry=policy
     ) as client:
         assert await may_start(Decimal(5), client)
 

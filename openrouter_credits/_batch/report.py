@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 
 from attrs import field, frozen
 
-from openrouter_credits._arguments import Dollars
+from openrouter_credits._arguments import Dollars, require_thresholds
 from openrouter_credits._errors import AuthenticationError, InvalidKeyError, OpenRouterError
 from openrouter_credits._models import Credits
 from openrouter_credits._models.amounts import add, subtract
 from openrouter_credits._public import public
 from openrouter_credits._secrets import is_mask
-from openrouter_credits._status.status import KeyStatus, Level
+from openrouter_credits._status.level import Level
+from openrouter_credits._status.status import KeyStatus
+from openrouter_credits._words import format_usd, one_line
 
 
 @frozen
@@ -39,12 +42,30 @@ class KeyCheck:
     wallet_id: int | None = field(default=None, repr=False, kw_only=True)
     """Equal for all keys of a report that spend from one wallet; `None` if the account is not known."""
 
-    def level(self, warn: Dollars = 10, critical: Dollars = 5) -> Level:
+    def level(self, warn: Dollars = 10, critical: Dollars | None = None) -> Level:
         """Judge as `KeyStatus.level` does; a key that could not be read is `INVALID` or `UNKNOWN`."""
         if self.status is not None:
             return self.status.level(warn, critical)
-        is_refused = isinstance(self.error, AuthenticationError | InvalidKeyError)
-        return Level.INVALID if is_refused else Level.UNKNOWN
+        require_thresholds(warn, critical)
+        return Level.INVALID if self.error is not None and _judges_key(self.error) else Level.UNKNOWN
+
+    def __str__(self) -> str:
+        """Say the name of the key, and how it stands, in one sentence."""
+        name = self.name or self.label or f"key {self.index + 1}"
+        if self.status is not None:
+            return f"{one_line(name)}: {one_line(self.status)}"
+        why = "not read" if self.error is None else self.error.summary.rstrip(".")
+        return f"{one_line(name)}: {one_line(why)}."
+
+
+def _judges_key(error: OpenRouterError) -> bool:
+    """Tell whether a key is refused, or cannot be one; the fault of a management key judges no other key."""
+    if isinstance(error, InvalidKeyError) and not error.is_of_management_key:
+        return True
+    return any(
+        isinstance(each, AuthenticationError) and not each.is_of_management_key
+        for each in (error, *error.problems)
+    )
 
 
 @frozen
@@ -83,6 +104,30 @@ class CheckReport:
 
     checks: tuple[KeyCheck, ...]
     """In the order of the source."""
+
+    def level(self, warn: Dollars = 10, critical: Dollars | None = None) -> Level:
+        """Return the worst level of all checks, as `KeyStatus.level` judges; `UNKNOWN` if there are none."""
+        require_thresholds(warn, critical)
+        return max((check.level(warn, critical) for check in self.checks), default=Level.UNKNOWN)
+
+    def __str__(self) -> str:
+        """Count the levels, and sum up the wallets, in one sentence."""
+        counts = Counter(check.level() for check in self.checks)
+        levels = ", ".join(f"{counts[level]} {level}" for level in sorted(counts, reverse=True))
+        number = len(self.checks)
+        keys = f"{number} {'key' if number == 1 else 'keys'}"
+        return f"{keys}: {levels}; wallets: {self._wallets_in_words()}." if levels else f"{keys}."
+
+    def _wallets_in_words(self) -> str:
+        total = self.total()
+        parts = []
+        if len(self.wallets()) > total.unread:
+            parts.append(format_usd(total.known))
+        if total.owed:
+            parts.append(f"{format_usd(total.owed)} owed")
+        if total.unread:
+            parts.append(f"{total.unread} unread")
+        return ", ".join(parts)
 
     def wallets(self) -> tuple[Wallet, ...]:
         """List each wallet once; a key without a known account has an entry of its own."""
@@ -127,7 +172,10 @@ def _wallet(checks: tuple[KeyCheck, ...]) -> Wallet:
 
 def _why_unread(checks: tuple[KeyCheck, ...]) -> OpenRouterError | None:
     for check in checks:
-        if check.status is not None and check.status.problems:
+        if check.status is None:
+            continue
+        unread = 0 if check.status.key is None else len(check.status.key.unread)
+        if len(check.status.problems) > unread:
             return check.status.problems[-1]  # the wallet's comes after the key's
     return checks[0].error
 

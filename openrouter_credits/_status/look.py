@@ -8,10 +8,17 @@ from copy import copy
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
-from openrouter_credits._errors import InvalidKeyError, OpenRouterError, UnconfirmedCreditsError, detached
+from openrouter_credits._errors import (
+    AuthenticationError,
+    InvalidKeyError,
+    InvalidResponseError,
+    OpenRouterError,
+    UnconfirmedCreditsError,
+    detached,
+)
 from openrouter_credits._models import Credits, KeyInfo
 from openrouter_credits._secrets import ApiKey
-from openrouter_credits._status.spendable import spendable
+from openrouter_credits._status.spendable import Stop, spendable
 from openrouter_credits._status.status import KeyStatus
 
 T = TypeVar("T")
@@ -32,7 +39,7 @@ async def look(
         read: makes one request.
         own: the key.
         manager: reads the wallet; without it the key does. An error in its place is the reason that the
-            wallet cannot be read.
+            wallet cannot be read. If it is the key itself, the look is one at the wallet.
         wanted: `"credits"`, `"key"` or both.
 
     Raises:
@@ -43,14 +50,14 @@ async def look(
     credits: Credits | OpenRouterError | None = None
     key: KeyInfo | OpenRouterError | None = None
     wallet_reader: KeyInfo | OpenRouterError | None = None
-    if isinstance(wallet_key, InvalidKeyError):
+    if "credits" not in wanted:
+        key = await read("/key", KeyInfo, own)
+    elif isinstance(wallet_key, InvalidKeyError):
         credits = wallet_key
         if "key" in wanted:
             key = await read("/key", KeyInfo, own)
     elif "key" not in wanted:
         credits = await read("/credits", Credits, wallet_key)
-    elif "credits" not in wanted:
-        key = await read("/key", KeyInfo, own)
     else:
         wallet = asyncio.get_running_loop().create_task(read("/credits", Credits, wallet_key))
         try:
@@ -62,7 +69,14 @@ async def look(
             raise
         if wallet_key != own and isinstance(credits, Credits) and credits.is_zero:
             wallet_reader = await read("/key", KeyInfo, wallet_key)
-    return assess(credits, key, wallet_reader=wallet_reader or key, now=datetime.now(UTC))
+    return assess(
+        credits,
+        key,
+        wallet_reader=wallet_reader or key,
+        now=datetime.now(UTC),
+        is_manager=manager == own,
+        has_manager=wallet_key != own,
+    )
 
 
 async def confirm(read: Read, credits: Credits, wallet_key: ApiKey) -> Credits:
@@ -82,6 +96,8 @@ def assess(
     *,
     wallet_reader: KeyInfo | OpenRouterError | None,
     now: datetime,
+    is_manager: bool = False,
+    has_manager: bool = False,
 ) -> KeyStatus:
     """Put together what was read of a wallet and a key.
 
@@ -90,6 +106,8 @@ def assess(
         key: the same of the key.
         wallet_reader: the answer of `/key` to the key that read the wallet; it decides if the wallet is 0/0.
         now: the time (aware).
+        is_manager: whether the key is the management key of its wallet.
+        has_manager: whether another key, the management key, read the wallet.
 
     Raises:
         OpenRouterError: nothing was readable; the key's error, if there is one, with the wallet's in its
@@ -99,20 +117,29 @@ def assess(
     info, wallet = None, None
     if isinstance(key, OpenRouterError):
         problems = (key,)
-    else:
+    elif key is not None:
         info = key
-    if isinstance(credits, OpenRouterError):
-        problems += (credits,)
-    elif credits is not None:
-        if doubt := unconfirmed(credits, wallet_reader):
-            problems += (doubt,)
-        else:
-            wallet = credits
+        problems = tuple([InvalidResponseError(f"GET /key: {path} could not be read") for path in key.unread])
+    if isinstance(credits, Credits):
+        doubt = unconfirmed(credits, wallet_reader)
+        wallet, credits = (credits, None) if doubt is None else (None, doubt)
+    if credits is not None:
+        problems += (_of_management_key(credits) if has_manager else credits,)
     if wallet is None and info is None:
         first, *others = map(copy, problems)  # copies: other keys may share these errors
         first.problems += tuple(others)
         raise first
-    return KeyStatus(info, wallet, spendable(wallet, info, now), problems, now)
+    # A 401 to the management key says nothing of this key; nor does one for the wallet if `/key` answered.
+    stop: Stop | None = "refused" if isinstance(key, AuthenticationError) else None
+    return KeyStatus(
+        info, wallet, spendable(wallet, info, now, stop=stop, is_manager=is_manager), problems, now
+    )
+
+
+def _of_management_key(error: OpenRouterError) -> OpenRouterError:
+    marked = copy(error)  # a copy: other keys may share it, among them that key itself
+    marked.is_of_management_key = True
+    return marked
 
 
 def unconfirmed(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from operator import itemgetter
-from typing import Literal
+from typing import Literal, get_args
 
 from attrs import field, frozen
 
 from openrouter_credits._arguments import Dollars, require_dollars
 from openrouter_credits._models import Credits, KeyInfo
 from openrouter_credits._public import public
+
+Stop = Literal["refused", "expired", "disabled", "no_region", "management_key"]
+"""Why a key cannot spend at all, whatever its limits are."""
+_STOPS = frozenset(get_args(Stop))
 
 
 @frozen(slots=False)  # faster to make
@@ -39,16 +43,23 @@ class Spendable:
     """How much a key can spend from now until something changes, and what stops it first."""
 
     amount: Decimal | None
-    """The smallest known limit in US dollars, negative if it is overdrawn; `None` if no limit is known."""
+    """US dollars: the smallest known limit, negative if it is overdrawn; `None` if no limit is known.
+
+    If limits are spent, it is the one that keeps the key shut longest. 0 if the key cannot spend at all.
+    """
     bound_by: str | None
-    """The name of that limit: `wallet`, `key_limit`, or the scope of a budget."""
+    """The name of that limit: `wallet`, `key_limit`, or the scope of a budget.
+
+    If the key cannot spend at all, it is the reason: `refused`, `expired`, `disabled`, `no_region` or
+    `management_key`.
+    """
     resets_at: datetime | None
     """When that limit is renewed (UTC); `None` if never, or if it is not known."""
     certainty: Literal["complete", "at_most", "unknown"]
     """How much of it is known.
 
-    `complete`: wallet and key were both read. `at_most`: one is missing, and could allow less. `unknown`: no
-    limit is known.
+    `complete`: wallet and key were read whole, or the key cannot spend at all. `at_most`: one is missing, or
+    a part of the key's answer (`KeyInfo.unread`), and could allow less. `unknown`: no limit is known.
     """
     bounds: tuple[Bound, ...] = field(default=(), eq=False, repr=False)
     """All known limits: the wallet, the key's own limit, then the budgets in OpenRouter's order.
@@ -57,11 +68,14 @@ class Spendable:
     """
 
     def covers(self, amount: Dollars) -> bool | None:
-        """Tell whether `amount` dollars can be spent; `None` if a part that is missing could decide it."""
+        """Tell whether `amount` dollars can be spent; `None` if a part that is missing could decide it.
+
+        A key that cannot spend at all covers nothing, not even 0.
+        """
         wanted = require_dollars(amount)
         if self.amount is None:
             return None
-        if self.amount < wanted:
+        if self.amount < wanted or is_stopped(self):
             return False
         return True if self.certainty == "complete" else None
 
@@ -70,29 +84,74 @@ _Limit = tuple[str, Decimal, Decimal | None, Decimal | None, str | None, datetim
 """The fields of a `Bound`, as long as it is not known which one binds; a batch makes thousands of them."""
 
 _remaining = itemgetter(1)
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
-def spendable(wallet: Credits | None, key: KeyInfo | None, now: datetime) -> Spendable:
-    """Find the smallest known limit; on a tie the wallet goes before the key's limit, that before budgets."""
+def spendable(
+    wallet: Credits | None,
+    key: KeyInfo | None,
+    now: datetime,
+    *,
+    stop: Stop | None = None,
+    is_manager: bool = False,
+) -> Spendable:
+    """Find the limit that stops a key first; on a tie the wallet goes first, then the key's limit.
+
+    Args:
+        wallet: the wallet, if it was read.
+        key: the key, if it was read.
+        now: the time (aware).
+        stop: why the key cannot spend at all, if that is known from elsewhere than `key`.
+        is_manager: whether the key is there to read the wallet, and not to spend.
+    """
     limits: list[_Limit] = []
     if wallet is not None:
         limits.append(("wallet", wallet.remaining, wallet.total_credits, wallet.total_usage, None, None))
-    # A management key cannot spend: only its wallet is of interest.
-    if key is not None and not key.is_management_key:
-        limits += _limits_of_key(key, now)
+    if key is not None:
+        stop = stop or _stop(key, now, is_manager=is_manager)
+        # A management key cannot spend: only its wallet is of interest.
+        if not key.is_management_key:
+            limits += _limits_of_key(key, now)
+    if stop is not None:
+        return Spendable(Decimal(0), stop, None, "complete", tuple([Bound(*limit) for limit in limits]))
     if not limits:
         return Spendable(None, None, None, "unknown")
-    smallest = min(limits, key=_remaining)  # the first of equals
-    bounds = tuple([Bound(*limit, limit is smallest) for limit in limits])
-    certainty: Literal["complete", "at_most"] = "at_most" if wallet is None or key is None else "complete"
-    name, amount, *_, resets_at = smallest
-    return Spendable(amount, name, resets_at, certainty, bounds)
+    first = min(limits, key=_remaining)  # the first of equals
+    if first[1] <= 0:
+        first = max((limit for limit in limits if limit[1] <= 0), key=_shut)
+    bounds = tuple([Bound(*limit, limit is first) for limit in limits])
+    is_whole = wallet is not None and key is not None and not key.unread
+    name, amount, *_, resets_at = first
+    return Spendable(amount, name, resets_at, "complete" if is_whole else "at_most", bounds)
+
+
+def is_stopped(found: Spendable) -> bool:
+    """Tell whether a key cannot spend at all. A budget whose scope is named like a reason is a limit."""
+    return found.bound_by in _STOPS and not any(bound.binds for bound in found.bounds)
+
+
+def _stop(key: KeyInfo, now: datetime, *, is_manager: bool) -> Stop | None:
+    if key.is_expired(now):
+        return "expired"
+    if is_manager:
+        return None
+    if key.is_management_key:
+        return "management_key"
+    return "no_region" if key.allowed_data_regions == () else None
+
+
+def _shut(limit: _Limit) -> tuple[int, datetime]:
+    """Order limits that are spent by how long they keep a key shut; what cannot be told counts as long."""
+    *_, reset, resets_at = limit
+    if resets_at is not None:
+        return 0, resets_at
+    return (1, _NEVER) if reset is not None else (2, _NEVER)
 
 
 def _limits_of_key(key: KeyInfo, now: datetime) -> list[_Limit]:
     own: list[_Limit] = []
     others: list[_Limit] = []
-    if key.limit is not None and key.limit_remaining is not None:
+    if key.limit_remaining is not None:  # also without a limit: so much is left, says the server
         amounts = key.limit_remaining, key.limit, key.used_in_window
         own.append(("key_limit", *amounts, key.limit_reset, key.next_reset(now)))
     for budget in (key.effective_budget,) if key.budgets is None else key.budgets:

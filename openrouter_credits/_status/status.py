@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from attrs import frozen
 
-from openrouter_credits._arguments import Dollars, require_dollars
-from openrouter_credits._errors import AuthenticationError, OpenRouterError
+from openrouter_credits._arguments import Dollars, require_thresholds
+from openrouter_credits._errors import (
+    AuthenticationError,
+    ManagementKeyRequiredError,
+    OpenRouterError,
+    UnconfirmedCreditsError,
+)
 from openrouter_credits._models import Credits, KeyInfo
 from openrouter_credits._public import public
-from openrouter_credits._status.spendable import Spendable
+from openrouter_credits._status.level import Level
+from openrouter_credits._status.spendable import Spendable, is_stopped
 from openrouter_credits._words import format_usd, limit_in_sentence, moment
 
 _SOON = timedelta(days=7)
 """An expiry that is nearer than this is told in the sentence."""
-
-
-class Level(StrEnum):
-    """How urgent a key's state is, for alerts and exit codes."""
-
-    OK = "OK"
-    """At or above the warning threshold."""
-    LOW = "LOW"
-    """Below the warning threshold."""
-    CRITICAL = "CRITICAL"
-    """Below the critical threshold."""
-    DEPLETED = "DEPLETED"
-    """Nothing is left."""
-    INVALID = "INVALID"
-    """The key is unknown, disabled or expired."""
-    UNKNOWN = "UNKNOWN"
-    """The level is not known; do not take it for OK."""
 
 
 @frozen
@@ -50,13 +39,16 @@ class KeyStatus:
     checked_at: datetime
     """When the look was taken (UTC)."""
 
-    def level(self, warn: Dollars = 10, critical: Dollars = 5) -> Level:
-        """Judge the amount by two thresholds in US dollars.
+    def level(self, warn: Dollars = 10, critical: Dollars | None = None) -> Level:
+        """Judge the amount by two thresholds in US dollars; `critical` is half of `warn` unless it is given.
 
         If a part is missing, the amount is an upper limit: it can show that too little is left, but not that
         enough is. So it is OK only if that part was not asked for.
+
+        Raises:
+            ValueError: `warn` is below `critical`, or one is not finite.
         """
-        warn, critical = require_dollars(warn), require_dollars(critical)
+        low, lower = require_thresholds(warn, critical)
         if self.is_invalid:
             return Level.INVALID
         amount = self.spendable.amount
@@ -64,18 +56,16 @@ class KeyStatus:
             return Level.UNKNOWN
         if amount <= 0:
             return Level.DEPLETED
-        if amount < critical:
+        if amount < lower:
             return Level.CRITICAL
-        if amount < warn:
+        if amount < low:
             return Level.LOW
         return Level.UNKNOWN if self.problems else Level.OK
 
     @property
     def is_invalid(self) -> bool:
-        """Whether the key has expired, or was refused as unknown or disabled."""
-        if self.key is not None:
-            return self.key.is_expired(self.checked_at)
-        return any(isinstance(problem, AuthenticationError) for problem in self.problems)
+        """Whether the key cannot spend at all, whatever is left; `spendable.bound_by` is the reason."""
+        return is_stopped(self.spendable)
 
     def explain(self) -> str:
         """Describe the status in one plain sentence.
@@ -91,7 +81,21 @@ class KeyStatus:
         if self.spendable.certainty == "at_most" and amount > 0:
             left = f"At most {left}"
         limit = limit_in_sentence(self.spendable.bound_by or "")
-        return f"{left}{_until(self)}: {limit} binds{_other_limit(self)}{_expiry(self)}."
+        if self.spendable.bound_by != "wallet" and _is_blind(self):
+            return f"{left}{_until(self)}: {limit} ({_BLIND}, or judge by the key alone){_expiry(self)}."
+        return f"{left}{_until(self)}: {limit} binds{_other_parts(self)}{_expiry(self)}."
+
+    def __str__(self) -> str:
+        return self.explain()
+
+
+_BLIND = "this key cannot see the wallet: add a management key"
+
+
+def _is_blind(status: KeyStatus) -> bool:
+    """Tell whether the wallet is unread because the key itself may not read it, as is usual."""
+    blind = (ManagementKeyRequiredError, UnconfirmedCreditsError)
+    return any(isinstance(each, blind) and not each.is_of_management_key for each in status.problems)
 
 
 def _until(status: KeyStatus) -> str:
@@ -99,13 +103,23 @@ def _until(status: KeyStatus) -> str:
     return f" until {moment(resets_at, now)}" if resets_at is not None and resets_at > now else ""
 
 
-def _other_limit(status: KeyStatus) -> str:
-    """Add the wallet if another limit is the smallest. If the wallet is, add only that the key is unknown."""
-    if status.spendable.bound_by == "wallet":
-        return " (key: unknown)" if status.key is None and status.problems else ""
+def _other_parts(status: KeyStatus) -> str:
+    """Add the wallet if another limit binds, and what could not be read."""
+    parts = []
+    if status.spendable.bound_by != "wallet":
+        parts += _wallet(status)
+    elif status.key is None and status.problems:
+        parts.append("key: unknown")
+    if status.key is not None and status.key.unread:
+        parts.append("not all limits could be read")
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _wallet(status: KeyStatus) -> list[str]:
     if status.credits is not None:
-        return f" (wallet: {format_usd(status.credits.remaining)})"
-    return " (wallet: unknown)" if status.problems else ""
+        return [f"wallet: {format_usd(status.credits.remaining)}"]
+    unread = 0 if status.key is None else len(status.key.unread)
+    return ["wallet: unknown"] if len(status.problems) > unread else []
 
 
 def _expiry(status: KeyStatus) -> str:
@@ -116,20 +130,43 @@ def _expiry(status: KeyStatus) -> str:
 
 
 def _what_is_missing(status: KeyStatus) -> str:
+    if _is_blind(status):
+        return f"{_no_limit(status)}, and {_BLIND}"
     unread = "the wallet" if status.key is not None else "the key"
-    reasons = f" ({_reasons(status)})" if status.problems else ""
+    reasons = f" ({_reasons(status.problems)})" if status.problems else ""
     has_no_limit = status.key is not None and not status.key.is_management_key
-    return f"{unread} was not read{reasons}{', and the key has no limit' if has_no_limit else ''}"
+    return f"{unread} was not read{reasons}{f', and {_no_limit(status)}' if has_no_limit else ''}"
+
+
+def _no_limit(status: KeyStatus) -> str:
+    is_unread = status.key is not None and status.key.unread
+    return "the key's limits could not all be read" if is_unread else "the key has no limit"
 
 
 def _why_invalid(status: KeyStatus) -> str:
-    if status.key is not None and status.key.expires_at is not None:
-        return f"The key has expired: {moment(status.key.expires_at, status.checked_at)}."
-    return f"The key is not valid: {_reasons(status)}."
+    known = f" ({', '.join(_wallet(status))})" if status.credits is not None else ""
+    match status.spendable.bound_by:
+        case "expired":
+            expires_at = None if status.key is None else status.key.expires_at
+            when = "" if expires_at is None else f": {moment(expires_at, status.checked_at)}"
+            return f"The key has expired{when}{known}."
+        case "disabled":
+            return f"The key is disabled{known}."
+        case "no_region":
+            return f"The key cannot be used: no data region is allowed{known}."
+        case "management_key":
+            return (
+                f"This is a management key, which cannot run inference{known}: move it to "
+                'OPENROUTER_MANAGEMENT_KEY, or, to look at several wallets, use read=("credits",).'
+            )
+        case _:
+            refusals = [each for each in status.problems if isinstance(each, AuthenticationError)]
+            reasons = f": {_reasons(refusals[:1])}" if refusals else ""
+            return f"The key is not valid{reasons}{known}."
 
 
-def _reasons(status: KeyStatus) -> str:
-    return "; ".join(problem.summary.rstrip(".") for problem in status.problems)
+def _reasons(problems: Sequence[OpenRouterError]) -> str:
+    return "; ".join(problem.summary.rstrip(".") for problem in problems)
 
 
-public(Level, KeyStatus)
+public(KeyStatus)

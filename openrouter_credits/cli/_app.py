@@ -43,7 +43,7 @@ def status(
     json: bool = False,
     oneline: bool = False,
     warn: Dollars = Decimal(10),
-    critical: Dollars = Decimal(5),
+    critical: Dollars | None = None,
 ) -> int:
     """Show one key."""
     from openrouter_credits.cli._status import show_status  # noqa: PLC0415 - usage errors need no rich
@@ -61,7 +61,7 @@ def check(
     json: bool = False,
     jsonl: bool = False,
     warn: Dollars = Decimal(10),
-    critical: Dollars = Decimal(5),
+    critical: Dollars | None = None,
     concurrency: int = 32,
     rate: float | None = None,
     deadline: float | None = None,
@@ -120,7 +120,9 @@ def _usage_error(error: CycloptsError) -> str:
     return str(error)
 
 
-def _ordered(warn: Decimal, critical: Decimal) -> tuple[Decimal, Decimal]:
+def _ordered(warn: Decimal, critical: Decimal | None) -> tuple[Decimal, Decimal]:
+    if critical is None:
+        return warn, min(warn, warn / 2)
     if warn < critical:
         raise CommandError(f"--warn {warn} is below --critical {critical}: give both.")
     return warn, critical

@@ -2,7 +2,7 @@
 
 _THRESHOLDS = """\
   --warn USD           below it a key is LOW [default: 10]
-  --critical USD       below it a key is CRITICAL [default: 5]
+  --critical USD       below it a key is CRITICAL [default: warn/2]
 """
 
 _EXIT_CODES = """\

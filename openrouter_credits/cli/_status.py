@@ -14,16 +14,16 @@ from openrouter_credits.cli._screen import STYLES, coloured, make_console, make_
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
     from decimal import Decimal
 
     from rich.console import Console, RenderableType
 
-    from openrouter_credits import Budget, KeyInfo, KeyStatus, Level
+    from openrouter_credits import Bound, KeyInfo, KeyStatus, Level
 
 _Cells = tuple[str, str, str, str]
 """Left, limit, used, and the next reset."""
 _UNREAD: _Cells = (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
+_NO_LIMIT: _Cells = (UNKNOWN, "none", UNKNOWN, UNKNOWN)
 
 _WIDEST_NAME = len("> Workspace budget")
 """Minimum width of the first column in both tables."""
@@ -96,57 +96,24 @@ def _tables(status: KeyStatus, level: Level, warn: Decimal, critical: Decimal) -
 
 
 def _limits(status: KeyStatus) -> list[tuple[str, _Cells, bool]]:
-    """List each limit: its name, its cells, and whether it binds.
-
-    Wallet and key limit are always listed, and so are limits that bind nothing: budgets whose remaining
-    amount is unknown, and the limits of a management key.
-    """
-    key, bounds = status.key, status.spendable.bounds
-    rows = [
-        (limit(one.name), _cells(one.remaining, one.limit, one.used, one.reset, one.resets_at), one.binds)
-        for one in bounds
-    ]
+    """List each limit: its name, its cells, and whether it binds. Wallet and key limit are always listed."""
+    bounds = status.spendable.bounds
+    rows = [(limit(bound.name), _cells(bound), bound.binds) for bound in bounds]
     names = {bound.name for bound in bounds}
     if "wallet" not in names:
         rows.insert(0, (limit("wallet"), _UNREAD, False))
     if "key_limit" not in names:
-        rows.insert(1, (limit("key_limit"), _cells_of_key(key, status.checked_at), False))
-    for budget in _other_budgets(key):
-        amounts = budget.remaining_usd, budget.limit_usd, budget.spend_usd
-        rows.append((limit(budget.scope), _cells(*amounts, budget.reset_interval, budget.resets_at), False))
+        has_none = status.key is not None and status.key.limit is None
+        rows.insert(1, (limit("key_limit"), _NO_LIMIT if has_none else _UNREAD, False))
     return rows
 
 
-def _cells(
-    remaining: Decimal | None,
-    total: Decimal | None,
-    used: Decimal | None,
-    interval: str | None,
-    resets_at: datetime | None,
-) -> _Cells:
+def _cells(bound: Bound) -> _Cells:
     """Format the cells; the last is the date of the next reset, else the server's word for the interval."""
-    if resets_at is not None or total is None:
-        return usd(remaining), usd(total), usd(used), day(resets_at)
-    return usd(remaining), usd(total), usd(used), "never" if interval is None else one_line(interval)
-
-
-def _cells_of_key(key: KeyInfo | None, now: datetime) -> _Cells:
-    """Format the key's own limit where it is no bound."""
-    if key is None:
-        return _UNREAD
-    if key.limit is None:
-        return UNKNOWN, "none", UNKNOWN, UNKNOWN
-    amounts = key.limit_remaining, key.limit, key.used_in_window
-    return _cells(*amounts, key.limit_reset, key.next_reset(now))
-
-
-def _other_budgets(key: KeyInfo | None) -> list[Budget]:
-    """List the budgets that are no bounds."""
-    if key is None:
-        return []
-    budgets = (key.effective_budget,) if key.budgets is None else key.budgets
-    others = [budget for budget in budgets if budget is not None and budget.scope != "key_limit"]
-    return [budget for budget in others if budget.remaining_usd is None or key.is_management_key]
+    amounts = usd(bound.remaining), usd(bound.limit), usd(bound.used)
+    if bound.resets_at is not None or bound.limit is None:
+        return *amounts, day(bound.resets_at)
+    return *amounts, "never" if bound.reset is None else one_line(bound.reset)
 
 
 def _key(key: KeyInfo | None) -> str:

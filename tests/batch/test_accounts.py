@@ -311,6 +311,49 @@ async def test_a_wallet_is_counted_once(
     assert all(wallet.credits is not None for wallet in wallets)
 
 
+ITSELF = KeySpec(MANAGEMENT_KEY, "manager")
+OF_ACME = KeySpec(made_up(1), "boss", account="acme", management_key=MANAGEMENT_KEY)
+OF_NOBODY = KeySpec(made_up(2), management_key=MANAGEMENT_KEY)
+FULL = KeySpec(MANAGEMENT_KEY, "twice", account="acme", management_key=MANAGEMENT_KEY)
+
+
+@pytest.mark.parametrize("is_streamed", [False, True], ids=["check_all", "check_keys"])
+@pytest.mark.parametrize("read", [("credits", "key"), ("credits",)], ids=["both", "the wallet"])
+@pytest.mark.parametrize(
+    "specs",
+    [
+        [OF_ACME, ITSELF],
+        [ITSELF, OF_ACME],
+        [OF_NOBODY, ITSELF, OF_ACME],
+        [ITSELF, OF_ACME, ITSELF],
+        [FULL, ITSELF, OF_NOBODY],
+        [ITSELF, FULL],
+    ],
+    ids=[
+        "manager last",
+        "manager first",
+        "in between",
+        "manager twice",
+        "its own manager",
+        "its own manager last",
+    ],
+)
+@virtual
+async def test_a_manager_beside_its_keys_is_of_one_wallet(
+    specs: list[KeySpec], read: tuple[Endpoint, ...], is_streamed: bool
+) -> None:
+    """A management key that is itself among the keys is of the wallet that it reads, which counts once."""
+    async with client_of(ONE_MANAGER) as (client, _):
+        if is_streamed:
+            report = CheckReport(tuple(await gathered(client.check_keys(specs, read=read))))
+        else:
+            report = await client.check_all(specs, read=read)
+
+    (wallet,) = report.wallets()
+    assert len(wallet.checks) == len(specs)
+    assert report.total() == Total(Decimal(100), Decimal(0), 0)
+
+
 @virtual
 async def test_a_wallet_has_the_name_that_was_declared() -> None:
     """A wallet is named by its account, else by its masked management key, else not at all."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Context, Decimal, localcontext
 
 import pytest
+from attrs import evolve
 
 from openrouter_credits import (
     APIConnectionError,
@@ -13,6 +14,7 @@ from openrouter_credits import (
     CheckReport,
     Credits,
     InvalidKeyError,
+    InvalidResponseError,
     KeyCheck,
     KeyStatus,
     Level,
@@ -21,7 +23,7 @@ from openrouter_credits import (
     Spendable,
     Total,
 )
-from tests.kit.values import HARSH, LENIENT, WALLET, wallet
+from tests.kit.values import HARSH, LENIENT, MASK, WALLET, key, made_up, wallet
 
 
 def status_of(credits: Credits | None = WALLET, *problems: OpenRouterError) -> KeyStatus:
@@ -38,6 +40,11 @@ def status_of(credits: Credits | None = WALLET, *problems: OpenRouterError) -> K
     )
 
 
+def holding(remaining: str) -> KeyStatus:
+    """Make a status of a wallet in which this amount is left."""
+    return status_of(wallet(remaining))
+
+
 def check_of(
     index: int,
     wallet_id: int | None = None,
@@ -50,6 +57,18 @@ def check_of(
     return KeyCheck(index, None, None, account, status, error, 0.1, wallet_id=wallet_id)
 
 
+def met_by_manager(error: OpenRouterError) -> OpenRouterError:
+    """Mark an error as that of the management key that was to read the wallet."""
+    error.is_of_management_key = True
+    return error
+
+
+def because_of(error: OpenRouterError, *problems: OpenRouterError) -> OpenRouterError:
+    """Add problems to an error, as a look does."""
+    error.problems = problems
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
@@ -57,10 +76,19 @@ def check_of(
         (InvalidKeyError("blank"), Level.INVALID),
         (APIConnectionError("refused"), Level.UNKNOWN),
         (None, Level.UNKNOWN),
+        (met_by_manager(AuthenticationError(status=401)), Level.UNKNOWN),
+        (met_by_manager(InvalidKeyError("blank")), Level.UNKNOWN),
+        (because_of(APIConnectionError("lost"), AuthenticationError(status=401)), Level.INVALID),
+        (because_of(APIConnectionError("lost"), ManagementKeyRequiredError(status=403)), Level.UNKNOWN),
+        (
+            because_of(APIConnectionError("lost"), met_by_manager(AuthenticationError(status=401))),
+            Level.UNKNOWN,
+        ),
+        (because_of(APIConnectionError("lost"), met_by_manager(InvalidKeyError("blank"))), Level.UNKNOWN),
     ],
 )
 def test_a_key_without_a_status_is_invalid_or_unknown(error: OpenRouterError | None, expected: Level) -> None:
-    """A key without a status has the level INVALID if the key itself is wrong, and UNKNOWN otherwise."""
+    """A key without a status is INVALID if the key itself is wrong or met a 401, and UNKNOWN otherwise."""
     assert check_of(0, error=error).level() == expected
 
 
@@ -73,6 +101,85 @@ def test_a_level_is_judged_by_the_callers_thresholds() -> None:
         Level.LOW,
         Level.CRITICAL,
     ]
+
+
+def test_the_thresholds_of_a_key_that_was_not_read_are_validated() -> None:
+    """KeyCheck.level() and CheckReport.level() refuse thresholds in the wrong order, whatever was read."""
+    for judge in (check_of(0).level, CheckReport(()).level, CheckReport((check_of(0),)).level):
+        with pytest.raises(ValueError, match="warn is at least critical"):
+            judge(warn=3, critical=5)
+
+
+@pytest.mark.parametrize(
+    ("amounts", "expected"),
+    [
+        ([], Level.UNKNOWN),
+        (["40"], Level.OK),
+        (["40", "7"], Level.LOW),
+        (["40", None, "7"], Level.UNKNOWN),
+        (["3", None], Level.CRITICAL),
+        (["3", "0"], Level.DEPLETED),
+    ],
+)
+def test_the_level_of_a_report_is_its_worst(amounts: list[str | None], expected: Level) -> None:
+    """CheckReport.level() is the worst level of its checks, and UNKNOWN if it has none."""
+    checks = [
+        check_of(index, status=None if amount is None else holding(amount))
+        for index, amount in enumerate(amounts)
+    ]
+
+    assert CheckReport(tuple(checks)).level() is expected
+
+
+def test_the_level_of_a_report_is_judged_by_the_callers_thresholds() -> None:
+    """CheckReport.level() applies the thresholds of its caller to each check."""
+    report = CheckReport((check_of(0, status=holding("40")), check_of(1, status=holding("70"))))
+
+    assert [report.level(warn=41), report.level(41, 40.5), report.level(warn=90)] == [
+        Level.LOW,
+        Level.CRITICAL,
+        Level.CRITICAL,
+    ]
+
+
+SECRET = made_up("a name")
+CHECKS = [
+    (evolve(check_of(0, status=status_of()), name="bot"), "bot: $74.75 left: the wallet binds."),
+    (
+        evolve(check_of(3, error=APIConnectionError("Could not connect")), label=MASK),
+        f"{MASK}: Could not connect.",
+    ),
+    (check_of(3, error=AuthenticationError("User not found.", status=401)), "key 4: 401 User not found."),
+    (check_of(0), "key 1: not read."),
+    (evolve(check_of(0), name=f"a\n{SECRET}"), "a sk-or-***: not read."),
+]
+
+
+@pytest.mark.parametrize(("check", "sentence"), CHECKS)
+def test_a_check_is_printed_as_a_sentence(check: KeyCheck, sentence: str) -> None:
+    """str() of a check is its name, mask or number, and its sentence or error, on one line without keys."""
+    assert str(check) == f"{check}" == sentence
+
+
+REPORTS: list[tuple[list[KeyCheck], str]] = [
+    ([], "0 keys."),
+    ([check_of(0, 0, status=status_of())], "1 key: 1 OK; wallets: $74.75."),
+    (
+        [
+            check_of(0, 0, status=status_of(wallet("1074.75"))),
+            check_of(1, 1, status=status_of(wallet("-2"))),
+            check_of(2, 2, error=AuthenticationError(status=401)),
+        ],
+        "3 keys: 1 INVALID, 1 DEPLETED, 1 OK; wallets: $1,074.75, $2.00 owed, 1 unread.",
+    ),
+    ([check_of(0), check_of(1)], "2 keys: 2 UNKNOWN; wallets: 2 unread."),
+]
+
+
+@pytest.mark.parametrize(("checks", "sentence"), REPORTS)
+def test_a_report_is_printed_as_a_sentence(checks: list[KeyCheck], sentence: str) -> None:
+    """str() of a report counts the levels, the worst first, and sums up the wallets that were read."""
+    assert str(CheckReport(tuple(checks))) == sentence
 
 
 def test_keys_with_one_wallet_number_share_a_wallet() -> None:
@@ -120,12 +227,22 @@ def test_a_wallet_that_nobody_could_read_tells_why() -> None:
     assert [wallet.error for wallet in (*known.wallets(), *unknown.wallets())] == [forbidden, refused]
 
 
+def test_a_part_of_the_key_that_is_unread_does_not_hide_the_wallet() -> None:
+    """A wallet that was not asked for has no error, although parts of its key could not be read."""
+    part, forbidden = (
+        InvalidResponseError("GET /key: budgets could not be read"),
+        ManagementKeyRequiredError(status=403),
+    )
+    unread = key("5", unread=("budgets",))
+    checks = [
+        check_of(index, index, status=evolve(status_of(None, *problems), key=unread))
+        for index, problems in enumerate([(part,), (part, forbidden)])
+    ]
+
+    assert [wallet.error for wallet in CheckReport(tuple(checks)).wallets()] == [None, forbidden]
+
+
 # The sum of all wallets.
-
-
-def holding(remaining: str) -> KeyStatus:
-    """Make a status of a wallet in which this amount is left."""
-    return status_of(wallet(remaining))
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ SECRET = "sk-or-v1-" + "d" * 64
         (["--warn", SECRET], "Invalid value for --warn"),
         (["--critical"], "--critical requires an argument"),
         (["check", "--rate", "fast"], "Invalid value for --rate"),
-        (["--warn", "3"], "--warn 3 is below --critical 5: give both."),
+        (["--warn", "3", "--critical", "5"], "--warn 3 is below --critical 5: give both."),
         (["check", "--critical", "30"], "--warn 10 is below --critical 30: give both."),
         (["--json", "--oneline"], "--json and --oneline exclude each other."),
         (["check", "--json", "--jsonl"], "--json and --jsonl exclude each other."),

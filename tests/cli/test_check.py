@@ -75,7 +75,7 @@ def test_what_needs_attention_comes_first(fake: FakeOpenRouter, run: Run, keys: 
 
 Level     Key    Account       Left  Why
 INVALID   [red]  -                -  401 User not found.
-INVALID   dead   globex           -  The key is not valid: 401 User not found.
+INVALID   dead   globex           -  The key is not valid: 401 User not found (wallet: -$2.75).
 DEPLETED  f      globex      -$2.75  wallet
 CRITICAL  e      acme         $3.00  key limit
 UNKNOWN   lone   -        <= $20.00  key limit; GET /credits answered 0 of 0, which nothing confirms
@@ -480,7 +480,7 @@ def test_it_fits_the_width(
 
     assert max(map(len, out.splitlines())) <= columns
     assert re.search(r"^INVALID  ", out, re.MULTILINE)
-    assert "$1234567.89" in out
+    assert "$1,234,567.89" in out
     assert (columns >= 60) == ("Account" in out)
 
 

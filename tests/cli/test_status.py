@@ -149,7 +149,7 @@ def test_nothing_known_is_null_and_no_zero(fake: FakeOpenRouter, run: Run, use: 
 
     assert (3, 3) == (text.code, line.code)
     assert "$0" not in text.out
-    assert text.out.startswith("Unknown: the wallet was not read")
+    assert text.out.startswith("Unknown: the key has no limit, and this key cannot see the wallet: add a")
     assert (None, None, "unknown", None) == (
         document["spendable"]["amount"],
         document["spendable"]["bound_by"],
@@ -375,30 +375,37 @@ def test_a_limit_that_is_never_renewed_says_so(
     assert re.search(rf"^[> ] Key limit .* {re.escape(shown)}$", capsys.readouterr().out, re.MULTILINE)
 
 
-@pytest.mark.parametrize("is_effective", [False, True])
-def test_a_budget_of_which_something_is_unknown_has_a_row(
-    capsys: pytest.CaptureFixture[str], is_effective: bool
-) -> None:
-    """A budget has a row, whatever is missing of it; one whose remaining amount is unknown stands last."""
-    unknown, known = Budget("member", limit_usd=Decimal(9)), Budget("workspace", remaining_usd=Decimal(8))
+def test_a_budget_that_could_not_be_read_is_told(fake: FakeOpenRouter, run: Run, use: Use) -> None:
+    """A budget that could not be read is named below the tables, and a high amount is then no verdict (3)."""
+    use(fake.add_account(credits=40).add_key(credits_reply="real"))
+    budgets = [{"scope": "workspace", "remaining_usd": 30}, None, {"scope": "member"}]
+    body = {"label": "k", "usage": 1, "limit": None, "budgets": budgets}
+    fake.script("/key", Reply(200, {"data": body}))
 
-    draw(key_info(effective_budget=unknown) if is_effective else key_info(budgets=(unknown, known)))
+    outcome = run()
+
+    assert 3 == outcome.code
+    assert outcome.out.startswith(
+        "At most $30.00 left: the workspace budget binds (wallet: $40.00, not all limits could be read).\n"
+    )
+    assert re.search(r"^> Workspace budget +\$30\.00 ", outcome.out, re.MULTILINE)
+    assert [line[:52] for line in outcome.out.splitlines() if line.startswith("Not read")] == [
+        "Not read: GET /key: budgets[1] could not be read. Ch",
+        "Not read: GET /key: budgets[2].remaining_usd could n",
+    ]
+
+
+def test_the_wallet_of_a_misplaced_management_key_binds_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """A management key in the place of an ordinary key has a wallet that binds nothing, and no own limits."""
+    draw(key_info(is_management_key=True), wallet=WALLET)
 
     out = capsys.readouterr().out
-    assert re.search(r"^  Member budget +- +\$9\.00 +- +never$", out, re.MULTILINE)
-    assert is_effective or re.search(r"^> Workspace budget +\$8\.00 +- +- +-$\n  Member", out, re.MULTILINE)
-
-
-def test_the_limits_of_a_management_key_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    """The limits of a management key have rows, although they bind nothing: it cannot spend."""
-    workspace = Budget("workspace", remaining_usd=Decimal(1), limit_usd=Decimal(2), reset_interval="monthly")
-
-    draw(key_info(is_management_key=True, budgets=(workspace,)), wallet=WALLET)
-
-    out = capsys.readouterr().out
-    assert re.search(r"^> Wallet +\$74\.75 ", out, re.MULTILINE)
-    assert re.search(r"^  Key limit +\$11\.75 +\$20\.00 +\$8\.25 +never$", out, re.MULTILINE)
-    assert re.search(r"^  Workspace budget +\$1\.00 +\$2\.00 +- +monthly$", out, re.MULTILINE)
+    assert out.startswith(
+        "This is a management key, which cannot run inference (wallet: $74.75): move it to "
+    )
+    assert re.search(r"^  Wallet +\$74\.75 ", out, re.MULTILINE)
+    assert re.search(r"^  Key limit +- +- +-  -$", out, re.MULTILINE)
+    assert "  Level             INVALID" in out
 
 
 @pytest.mark.parametrize(

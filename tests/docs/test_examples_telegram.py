@@ -77,11 +77,13 @@ async def test_users_keys_are_theirs_alone(run: Run, fake: FakeOpenRouter) -> No
         telegram.say(f"/key {key}", chat="group")
         telegram.say(f"/key {key}")
         assert await telegram.done.get() == ("deleteMessage", {"chat_id": str(OWNER), "message_id": "3"})
-        assert await telegram.next_text() == "At most $7.00 left: the key's limit binds (wallet: unknown)."
-        fake.spend(key, "6.50")
-        assert (
-            await telegram.ask("/credits") == "At most $0.50 left: the key's limit binds (wallet: unknown)."
+        blind = (
+            "the key's limit "
+            "(this key cannot see the wallet: add a management key, or judge by the key alone)"
         )
+        assert await telegram.next_text() == f"At most $7.00 left: {blind}."
+        fake.spend(key, "6.50")
+        assert await telegram.ask("/credits") == f"At most $0.50 left: {blind}."
         telegram.say("/credits", user=STRANGER)
         assert await telegram.next_text() == "Send me /key and your key first."
         assert await telegram.ask("/forget") == "I have no key of yours."

@@ -187,12 +187,14 @@ async def test_each_request_of_a_look_is_needed(
     assert status.key in (None, answers.get(("/key", OWN)))
 
 
-@pytest.mark.parametrize("wanted", [ALL, {"key"}], ids=["both", "the key alone"])
-async def test_an_impossible_management_key_is_a_problem(wanted: set[str]) -> None:
-    """If the management key has impossible characters, the key is read, and the fault is a problem."""
+@pytest.mark.parametrize(("wanted", "count"), [(ALL, 1), ({"key"}, 0)], ids=["both", "the key alone"])
+async def test_an_impossible_management_key_is_a_problem_of_the_wallet(wanted: set[str], count: int) -> None:
+    """If the management key has impossible characters, that is a problem if the wallet was asked for."""
     status = await look(ScriptedRead(ONLY_KEY), OWN, BAD_MANAGER, wanted)
 
-    assert (status.credits, status.key, status.problems) == (None, key("26.83"), (BAD_MANAGER,))
+    assert (status.credits, status.key) == (None, key("26.83"))
+    assert [str(problem) for problem in status.problems] == [str(BAD_MANAGER)] * count
+    assert [problem.is_of_management_key for problem in status.problems] == [True] * count
 
 
 async def test_an_impossible_management_key_alone_is_raised() -> None:
@@ -202,6 +204,77 @@ async def test_an_impossible_management_key_alone_is_raised() -> None:
     error = await outcome(look(read, OWN, BAD_MANAGER, {"credits"}))
 
     assert (str(error), read.asked) == (str(BAD_MANAGER), [])
+    assert isinstance(error, InvalidKeyError)
+    assert error.is_of_management_key
+    assert not BAD_MANAGER.is_of_management_key
+
+
+REFUSED: dict[str, tuple[Answers, ApiKey | None, set[str], str | None, bool | None]] = {
+    "the key": ({**MANAGED, ("/key", OWN): UNAUTHORIZED}, MANAGER, ALL, "refused", False),
+    "the management key": ({**MANAGED, ("/credits", MANAGER): UNAUTHORIZED}, MANAGER, ALL, "key_limit", True),
+    "the key, for the wallet alone": (
+        {**BOTH, ("/credits", OWN): UNAUTHORIZED},
+        None,
+        ALL,
+        "key_limit",
+        False,
+    ),
+    "both keys": (
+        {("/credits", MANAGER): UNAUTHORIZED, ("/key", OWN): UNAUTHORIZED},
+        MANAGER,
+        ALL,
+        None,
+        False,
+    ),
+    "the management key alone": ({("/credits", MANAGER): UNAUTHORIZED}, MANAGER, {"credits"}, None, True),
+    "the key alone": ({("/key", OWN): UNAUTHORIZED}, MANAGER, {"key"}, None, False),
+}
+
+
+@pytest.mark.parametrize(
+    ("answers", "manager", "wanted", "bound_by", "is_managers"), REFUSED.values(), ids=REFUSED
+)
+async def test_a_401_judges_the_key_that_met_it(
+    answers: Answers, manager: ApiKey | None, wanted: set[str], bound_by: str | None, is_managers: bool
+) -> None:
+    """A 401 for `/key` stops a key; one to the management key is marked, and is a problem of the wallet."""
+    found = await outcome(look(ScriptedRead(answers), OWN, manager, wanted))
+
+    error = found.problems[0] if isinstance(found, KeyStatus) else found
+    assert (found.spendable.bound_by if isinstance(found, KeyStatus) else None) == bound_by
+    assert isinstance(error, AuthenticationError)
+    assert error.is_of_management_key is is_managers
+    assert not UNAUTHORIZED.is_of_management_key
+
+
+MISPLACED: dict[str, tuple[ApiKey | None, set[str], str | None]] = {
+    "without a management key": (None, ALL, "management_key"),
+    "beside another management key": (MANAGER, ALL, "management_key"),
+    "the key alone": (None, {"key"}, "management_key"),
+    "as its own management key": (OWN, ALL, "wallet"),
+    "as its own management key, the key alone": (OWN, {"key"}, None),
+    "the wallet alone": (None, {"credits"}, "wallet"),
+}
+
+
+@pytest.mark.parametrize(("manager", "wanted", "bound_by"), MISPLACED.values(), ids=MISPLACED)
+async def test_a_management_key_where_an_ordinary_key_was_meant_cannot_spend(
+    manager: ApiKey | None, wanted: set[str], bound_by: str | None
+) -> None:
+    """A management key is INVALID in the place of an ordinary key; as management key it has its wallet."""
+    boss = key("5", is_management_key=True)
+    answers: Answers = {
+        ("/credits", OWN): wallet("74.75"),
+        ("/credits", MANAGER): wallet("74.75"),
+        ("/key", OWN): boss,
+    }
+
+    status = await look(ScriptedRead(answers), OWN, manager, wanted)
+
+    assert status.spendable.bound_by == bound_by
+    assert (status.level() is Level.INVALID) is (bound_by == "management_key")
+    assert status.problems == ()
+    assert status.credits == (wallet("74.75") if "credits" in wanted else None)
 
 
 async def test_a_zero_without_the_key_is_not_believed() -> None:
@@ -418,6 +491,24 @@ def test_an_error_that_many_keys_share_is_not_changed() -> None:
     assert (shared.problems, shared.__traceback__, FORBIDDEN.problems) == ((), None, ())
 
 
+def test_each_part_that_is_unread_is_a_problem() -> None:
+    """Each part of the key that could not be read is a problem, before the wallet's, and there is no OK."""
+    info = key("26.83", unread=("budgets[1]", "expires_at"))
+
+    alone, both = (
+        assess(credits_, info, wallet_reader=None, now=NOW) for credits_ in (wallet("74.75"), FORBIDDEN)
+    )
+
+    assert [problem.summary for problem in both.problems] == [
+        "GET /key: budgets[1] could not be read",
+        "GET /key: expires_at could not be read",
+        FORBIDDEN.summary,
+    ]
+    assert problems(alone) == [InvalidResponseError] * 2
+    assert (figures(alone), alone.level()) == (("26.83", "key_limit", "at_most"), Level.UNKNOWN)
+    assert (alone.level(warn=27), alone.spendable.covers(5)) == (Level.LOW, None)
+
+
 def test_an_unconfirmed_zero_is_no_amount() -> None:
     """A 0/0 that nothing confirms is a problem that holds the figures, and it bounds nothing."""
     used = key(usage=Decimal("3.17"))
@@ -564,15 +655,17 @@ async def test_a_management_key_reads_the_wallet_for_the_key(
 async def test_a_management_key_has_its_wallet_and_nothing_else(
     fake_openrouter: FakeOpenRouter, connect: Connect
 ) -> None:
-    """Only the wallet bounds a management key: it runs no inference, so its limits stop nothing."""
+    """Given as the management key alone, a key has its wallet; in the place of another, it is INVALID."""
     account = fake_openrouter.add_account(credits="100.50", usage="25.75")
     boss = account.add_key(management=True, limit=5, budgets=[FakeBudget("workspace", 3)])
 
     alone = await connect(fake_openrouter, None, management_key=boss).status()
     as_key = await connect(fake_openrouter, boss).status()
 
-    assert figures(alone) == figures(as_key) == ("74.75", "wallet", "complete")
+    assert (figures(alone), alone.level()) == (("74.75", "wallet", "complete"), Level.OK)
+    assert (figures(as_key), as_key.level()) == (("0", "management_key", "complete"), Level.INVALID)
     assert alone.key == as_key.key
+    assert alone.credits == as_key.credits == wallet("74.75")
     assert alone.key is not None
     assert alone.key.is_management_key is True
 
@@ -816,7 +909,7 @@ async def test_the_window_is_not_the_lifetime(mocked: aioresponses) -> None:
     assert (str(status.key.used_in_window), str(status.key.usage_monthly)) == ("45.457405021", "45.457405021")
     assert (
         status.explain()
-        == "$454.54 left until 1 November 00:00 UTC: the key's limit binds (wallet: $1000.00)."
+        == "$454.54 left until 1 November 00:00 UTC: the key's limit binds (wallet: $1,000.00)."
     )
 
 
@@ -900,7 +993,7 @@ async def test_a_float_adds_no_noise(mocked: aioresponses) -> None:
 
 
 async def test_a_null_is_not_a_zero(mocked: aioresponses) -> None:
-    """A wallet with a null amount counts as unread, and so does a key whose limit has a null remainder."""
+    """A wallet with a null amount counts as unread, and so does a limit with a null remainder."""
     no_wallet = await read_bodies(
         mocked, {"total_credits": None, "total_usage": 0}, key_data(limit=10, limit_remaining=7)
     )
@@ -911,18 +1004,21 @@ async def test_a_null_is_not_a_zero(mocked: aioresponses) -> None:
         ("7", "key_limit", "at_most"),
         ("74.75", "wallet", "at_most"),
     ]
-    assert no_cap.explain() == "At most $74.75 left: the wallet binds (key: unknown)."
+    assert no_cap.explain() == "At most $74.75 left: the wallet binds (not all limits could be read)."
+    assert no_cap.key is not None
+    assert (no_cap.key.limit, no_cap.key.limit_remaining) == (10, None)
 
 
 # Keys that end
 
 
 async def test_an_expired_key_is_invalid(mocked: aioresponses) -> None:
-    """A key past its `expires_at` is INVALID, although its wallet was read."""
+    """A key past its `expires_at` is INVALID and covers nothing, although its wallet was read."""
     status = await read_bodies(mocked, sample("credits-spec"), key_data(expires_at="2025-12-31T23:59:59Z"))
 
-    assert (figures(status)[0], status.level()) == ("74.75", Level.INVALID)
-    assert status.explain() == "The key has expired: 31 December 2025 23:59 UTC."
+    assert (figures(status), status.level()) == (("0", "expired", "complete"), Level.INVALID)
+    assert status.spendable.covers(5) is False
+    assert status.explain() == "The key has expired: 31 December 2025 23:59 UTC (wallet: $74.75)."
 
 
 @pytest.mark.usefixtures("_in_october")
@@ -959,7 +1055,8 @@ async def test_a_key_that_is_refused_with_a_wallet_that_is_read_is_invalid(
     status = await connect(fake_openrouter, key, management_key=boss).status()
 
     assert (problems(status), status.level()) == ([AuthenticationError], Level.INVALID)
-    assert status.explain() == f"The key is not valid: {message}"
+    assert (figures(status), status.spendable.covers(5)) == (("0", "refused", "complete"), False)
+    assert status.explain() == f"The key is not valid: {message.rstrip('.')} (wallet: $74.75)."
 
 
 # Faults

@@ -1,11 +1,11 @@
-"""The amount that a key can spend is the smallest known bound; a bound that is not known adds no number."""
+"""The amount a key can spend is its smallest bound, or, if some are spent, that which shuts it longest."""
 
 from __future__ import annotations
 
 import pickle
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal, localcontext
 from typing import Any
 
@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from openrouter_credits import Bound, Budget, Credits, KeyInfo, Spendable
-from openrouter_credits._status.spendable import spendable
+from openrouter_credits._status.spendable import is_stopped, spendable
 from tests.kit.values import (
     AMOUNTS,
     BUDGETS,
@@ -35,6 +35,11 @@ from tests.kit.values import (
 def complete(amount: str, bound_by: str, resets_at: datetime | None = None) -> Spendable:
     """Make the outcome of a wallet and a key that were both read."""
     return Spendable(Decimal(amount), bound_by, resets_at, "complete")
+
+
+def stopped(reason: str) -> Spendable:
+    """Make the outcome of a key that cannot spend at all."""
+    return Spendable(Decimal(0), reason, None, "complete")
 
 
 def at_most(amount: str, bound_by: str, resets_at: datetime | None = None) -> Spendable:
@@ -57,7 +62,7 @@ AMOUNTS_LEFT = {
     "no cap, though something remains": (
         wallet("74.75"),
         key(limit_remaining=Decimal(3)),
-        complete("74.75", "wallet"),
+        complete("3", "key_limit"),
     ),
     "cap alone": (None, key("100", limit_reset="monthly"), at_most("100", "key_limit", NOVEMBER)),
     "cap below wallet": (
@@ -116,7 +121,7 @@ AMOUNTS_LEFT = {
     "budget overdrawn most": (
         wallet("-1"),
         key("-2", budget("workspace", "-3")),
-        complete("-3", "workspace"),
+        complete("-1", "wallet"),
     ),
     "tie of all": (
         wallet("5"),
@@ -141,11 +146,21 @@ AMOUNTS_LEFT = {
     "management key": (
         wallet("74.75"),
         key("5", budget("workspace", "3"), is_management_key=True),
-        complete("74.75", "wallet"),
+        stopped("management_key"),
     ),
     "management key, wallet unread": (
         None,
         key("5", budget("workspace", "3"), is_management_key=True),
+        stopped("management_key"),
+    ),
+    "a part of the key unread": (
+        wallet("74.75"),
+        key("26.83", unread=("budgets[0]",)),
+        at_most("26.83", "key_limit"),
+    ),
+    "a part of the key unread, and no limit read": (
+        None,
+        key(unread=("budgets",)),
         UNKNOWN,
     ),
     "the last digit decides": (
@@ -162,6 +177,135 @@ def test_the_smallest_known_bound_is_what_can_be_spent(
 ) -> None:
     """The smallest known bound is the amount; bounds may be negative, and the first of equals counts."""
     assert spendable(credits_, info, NOW) == expected
+
+
+YESTERDAY, TODAY = datetime(2026, 10, 20, tzinfo=UTC), datetime(2026, 10, 22, tzinfo=UTC)
+SPENT: dict[str, tuple[Credits | None, KeyInfo, Spendable]] = {
+    "a limit of a day and a budget of a month": (
+        wallet("74.75"),
+        key("-0.02", budget("api_key", "-0.01", NOVEMBER), limit_reset="daily"),
+        complete("-0.01", "api_key", NOVEMBER),
+    ),
+    "the same, the other way round": (
+        wallet("74.75"),
+        key("-0.01", budget("api_key", "-0.02", TODAY), limit_reset="monthly"),
+        complete("-0.01", "key_limit", NOVEMBER),
+    ),
+    "the wallet is never renewed": (
+        wallet("-0.01"),
+        key("-5", budget("workspace", "-9", NOVEMBER), limit_reset="monthly"),
+        complete("-0.01", "wallet"),
+    ),
+    "the wallet goes before a limit that is never renewed": (
+        wallet("0"),
+        key("-5"),
+        complete("0", "wallet"),
+    ),
+    "a limit for ever goes before a window of an unknown length": (
+        wallet("74.75"),
+        key("-1", Budget("member", remaining_usd=Decimal(-2), reset_interval="eon")),
+        complete("-1", "key_limit"),
+    ),
+    "a reset that cannot be told goes before one that can": (
+        wallet("74.75"),
+        key("-1", budget("member", "-2", NOVEMBER), limit_reset="fortnightly"),
+        complete("-1", "key_limit"),
+    ),
+    "a limit that is spent goes before one that is not": (
+        wallet("74.75"),
+        key("0", budget("member", "0.01"), limit_reset="daily"),
+        complete("0", "key_limit", TODAY),
+    ),
+    "of equals the first": (
+        wallet("74.75"),
+        key(None, budget("member", "-1", MONDAY), budget("workspace", "-2", MONDAY)),
+        complete("-1", "member", MONDAY),
+    ),
+    "a reset that is over keeps it shut the shortest": (
+        wallet("74.75"),
+        key(None, budget("member", "-2", YESTERDAY), budget("workspace", "-1", MONDAY)),
+        complete("-1", "workspace", MONDAY),
+    ),
+    "a part unread": (
+        wallet("74.75"),
+        key("-1", limit_reset="daily", unread=("budgets[0]",)),
+        at_most("-1", "key_limit", TODAY),
+    ),
+    "the wallet unread": (
+        None,
+        key("-1", budget("member", "-2", TODAY), limit_reset="weekly"),
+        at_most("-1", "key_limit", MONDAY),
+    ),
+}
+
+
+@pytest.mark.parametrize(("credits_", "info", "expected"), SPENT.values(), ids=SPENT)
+def test_of_spent_bounds_the_one_that_shuts_longest_binds(
+    credits_: Credits | None, info: KeyInfo, expected: Spendable
+) -> None:
+    """Of bounds that are spent, one that is never renewed binds first, then the latest reset."""
+    found = spendable(credits_, info, NOW)
+
+    assert found == expected
+    assert [(bound.remaining, bound.resets_at) for bound in found.bounds if bound.binds] == [
+        (expected.amount, expected.resets_at)
+    ]
+
+
+PAST = NOW - timedelta(seconds=1)
+STOPS: dict[str, tuple[KeyInfo | None, dict[str, Any], str]] = {
+    "refused": (None, {"stop": "refused"}, "refused"),
+    "disabled": (key("5"), {"stop": "disabled"}, "disabled"),
+    "expired": (key("5", expires_at=NOW), {}, "expired"),
+    "no region": (key("5", allowed_data_regions=()), {}, "no_region"),
+    "management key": (key("5", is_management_key=True), {}, "management_key"),
+    "refused goes first": (key(expires_at=PAST), {"stop": "refused"}, "refused"),
+    "expired before management key": (key(expires_at=PAST, is_management_key=True), {}, "expired"),
+    "management key before no region": (
+        key(is_management_key=True, allowed_data_regions=()),
+        {},
+        "management_key",
+    ),
+    "the management key, expired": (
+        key(expires_at=PAST, is_management_key=True),
+        {"is_manager": True},
+        "expired",
+    ),
+    "a part unread": (key(expires_at=PAST, unread=("budgets",)), {}, "expired"),
+}
+
+
+@pytest.mark.parametrize(("info", "options", "reason"), STOPS.values(), ids=STOPS)
+@pytest.mark.parametrize("credits_", [None, wallet("74.75"), wallet("-1")], ids=["unread", "full", "owing"])
+def test_a_key_that_cannot_spend_at_all_has_nothing(
+    credits_: Credits | None, info: KeyInfo | None, options: dict[str, Any], reason: str
+) -> None:
+    """A key that cannot spend has the amount 0 for a reason, covers nothing, and none of its bounds binds."""
+    found = spendable(credits_, info, NOW, **options)
+
+    assert found == stopped(reason)
+    assert is_stopped(found)
+    assert [found.covers(amount) for amount in (0, -1, "0.01")] == [False] * 3
+    assert [bound.binds for bound in found.bounds] == [False] * len(found.bounds)
+    assert ("wallet" in {bound.name for bound in found.bounds}) is (credits_ is not None)
+
+
+@pytest.mark.parametrize("regions", [(), ("global",), None])
+def test_the_management_key_of_a_wallet_is_a_look_at_the_wallet(regions: tuple[str, ...] | None) -> None:
+    """A key that is there to read its wallet has the wallet's amount, whatever its regions and limits are."""
+    info = key("5", is_management_key=True, allowed_data_regions=regions)
+
+    assert spendable(wallet("74.75"), info, NOW, is_manager=True) == complete("74.75", "wallet")
+    assert spendable(None, info, NOW, is_manager=True) == UNKNOWN
+
+
+@pytest.mark.parametrize("reason", ["expired", "refused", "management_key"])
+def test_a_budget_named_like_a_reason_is_a_budget(reason: str) -> None:
+    """A budget whose scope is the name of a reason limits a key, and does not stop it."""
+    found = spendable(wallet("74.75"), key(None, budget(reason, "5")), NOW)
+
+    assert (found.bound_by, found.amount, is_stopped(found)) == (reason, 5, False)
+    assert found.covers(5) is True
 
 
 @pytest.fixture
@@ -240,6 +384,11 @@ BOUNDS: dict[str, tuple[Credits | None, KeyInfo | None, tuple[Bound, ...]]] = {
     "no cap, wallet unread": (None, key(), ()),
     "wallet alone": (wallet("74.75"), None, (binding(WALLET_BOUND),)),
     "no cap": (wallet("74.75"), key(), (binding(WALLET_BOUND),)),
+    "no cap, though something remains": (
+        None,
+        key(limit_remaining=Decimal(3)),
+        (Bound("key_limit", Decimal(3), binds=True),),
+    ),
     "wallet overdrawn": (
         wallet("-2.75"),
         None,
@@ -355,7 +504,7 @@ BOUNDS: dict[str, tuple[Credits | None, KeyInfo | None, tuple[Bound, ...]]] = {
     "management key": (
         wallet("74.75"),
         key("5", budget("workspace", "3"), is_management_key=True, effective_budget=budget("member", "1")),
-        (binding(WALLET_BOUND),),
+        (WALLET_BOUND,),
     ),
     "management key, wallet unread": (None, key("5", budget("workspace", "3"), is_management_key=True), ()),
 }
@@ -374,7 +523,7 @@ def test_the_amount_is_that_of_the_bound_that_binds(
     credits_: Credits | None, info: KeyInfo | None, _: object
 ) -> None:
     """Exactly one of the bounds binds; its remainder, name and reset are those of the amount."""
-    found = spendable(credits_, info, NOW)
+    found = spendable(credits_, info, NOW, is_manager=True)
 
     binding = [(bound.remaining, bound.name, bound.resets_at) for bound in found.bounds if bound.binds]
     expected = [] if found.amount is None else [(found.amount, found.bound_by, found.resets_at)]
@@ -410,7 +559,7 @@ def bounds_of(credits_: Credits | None, info: KeyInfo | None) -> list[tuple[str,
         budgets = () if info.effective_budget is None else (info.effective_budget,)
     others = [(each.scope, each.remaining_usd) for each in budgets if each.remaining_usd is not None]
     own = [remaining for scope, remaining in others if scope == "key_limit"]
-    if info.limit is not None and info.limit_remaining is not None:
+    if info.limit_remaining is not None:
         own.append(info.limit_remaining)
     if own:
         bounds.append(("key_limit", min(own)))
@@ -424,21 +573,28 @@ def height(found: Spendable) -> Decimal:
 
 @given(st.none() | WALLETS, st.none() | keys())
 def test_the_amount_is_the_smallest_of_its_bounds(credits_: Credits | None, info: KeyInfo | None) -> None:
-    """Of all bounds, which have the order of precedence, the first that leaves least is the amount."""
-    found = spendable(credits_, info, NOW)
+    """The first bound that leaves least is the amount, unless some are spent: then it is one of these."""
+    found = spendable(credits_, info, NOW, is_manager=True)
 
     assert [(bound.name, bound.remaining) for bound in found.bounds] == bounds_of(credits_, info)
-    assert found.amount == min((bound.remaining for bound in found.bounds), default=None)
-    assert all(height(found) <= bound.remaining for bound in found.bounds)
-    smallest = next((bound for bound in found.bounds if bound.remaining == found.amount), None)
-    assert [bound for bound in found.bounds if bound.binds] == ([] if smallest is None else [smallest])
-    assert found.bound_by == (None if smallest is None else smallest.name)
+    least = min((bound.remaining for bound in found.bounds), default=Decimal(1))
+    binding = [bound for bound in found.bounds if bound.binds]
+    assert len(binding) == bool(found.bounds)
+    for bound in binding:
+        assert (found.amount, found.bound_by, found.resets_at) == (
+            bound.remaining,
+            bound.name,
+            bound.resets_at,
+        )
+        assert bound.remaining == least if least > 0 else bound.remaining <= 0
+    smallest = next((bound for bound in found.bounds if bound.remaining == least), None)
+    assert least <= 0 or binding == ([] if smallest is None else [smallest])
 
 
 @given(st.none() | WALLETS, st.none() | keys())
 def test_unknown_never_becomes_a_number(credits_: Credits | None, info: KeyInfo | None) -> None:
     """The amount is None if no bound is known, and not `complete` unless wallet and key were both read."""
-    found = spendable(credits_, info, NOW)
+    found = spendable(credits_, info, NOW, is_manager=True)
 
     if bounds_of(credits_, info):
         assert found.certainty == ("at_most" if credits_ is None or info is None else "complete")
@@ -449,16 +605,17 @@ def test_unknown_never_becomes_a_number(credits_: Credits | None, info: KeyInfo 
 
 @given(WALLETS, keys())
 def test_to_know_more_never_raises_the_amount(credits_: Credits, info: KeyInfo) -> None:
-    """The amount of a wallet and a key together is the smaller of the amounts that each allows alone."""
+    """A wallet and a key allow the smaller of what each allows alone, and nothing if one is spent."""
     nothing, by_wallet, by_key = (
         spendable(None, None, NOW),
         spendable(credits_, None, NOW),
-        spendable(None, info, NOW),
+        spendable(None, info, NOW, is_manager=True),
     )
 
-    both = spendable(credits_, info, NOW)
+    both = spendable(credits_, info, NOW, is_manager=True)
 
-    assert height(both) == min(height(by_wallet), height(by_key))
+    least = min(height(by_wallet), height(by_key))
+    assert height(both) == least if least > 0 else height(both) <= 0
     assert max(height(by_wallet), height(by_key)) <= height(nothing)
 
 
@@ -472,12 +629,11 @@ def test_one_bound_more_never_raises_the_amount(
 
     budgets = (*(known if info.budgets is None else info.budgets), more)
     with_budget = spendable(credits_, attrs.evolve(info, budgets=budgets), NOW)
-    with_cap = spendable(
-        credits_, attrs.evolve(info, limit=cap, limit_remaining=min(cap, info.limit_remaining or cap)), NOW
-    )
+    left = cap if info.limit_remaining is None else min(cap, info.limit_remaining)
+    with_cap = spendable(credits_, attrs.evolve(info, limit=cap, limit_remaining=left), NOW)
 
-    assert height(with_budget) <= height(before)
-    assert info.limit is not None or height(with_cap) <= height(before)
+    assert height(with_budget) <= max(height(before), Decimal(0))
+    assert info.limit is not None or height(with_cap) <= max(height(before), Decimal(0))
 
 
 @given(keys(), WALLETS, st.sampled_from([HARSH, LENIENT]))

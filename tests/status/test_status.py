@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from openrouter_credits import (
     Credits,
+    InvalidResponseError,
     KeyInfo,
     KeyStatus,
     Level,
@@ -29,6 +30,7 @@ from tests.kit.values import (
     DOWN,
     FORBIDDEN,
     MONDAY,
+    NOVEMBER,
     NOW,
     UNAUTHORIZED,
     WALLETS,
@@ -50,10 +52,15 @@ def status(
     )
 
 
+def stopped(reason: str) -> KeyStatus:
+    """Make the status of a key that cannot spend at all."""
+    return KeyStatus(None, None, Spendable(Decimal(0), reason, None, "complete"), (), NOW)
+
+
 # Levels
 
 
-BADNESS = [Level.OK, Level.LOW, Level.CRITICAL, Level.DEPLETED]
+UNREAD = InvalidResponseError("GET /key: budgets[0] could not be read")
 
 
 @pytest.mark.parametrize(
@@ -73,8 +80,7 @@ BADNESS = [Level.OK, Level.LOW, Level.CRITICAL, Level.DEPLETED]
         ("0", "at_most", [FORBIDDEN], Level.DEPLETED),
         (None, "unknown", [FORBIDDEN], Level.UNKNOWN),
         (None, "unknown", [], Level.UNKNOWN),
-        ("100", "at_most", [UNAUTHORIZED], Level.INVALID),
-        ("-1", "at_most", [UNAUTHORIZED], Level.INVALID),
+        ("100", "at_most", [UNREAD], Level.UNKNOWN),
     ],
 )
 def test_levels(amount: str | None, certainty: Any, problems: list[OpenRouterError], expected: Level) -> None:
@@ -90,12 +96,25 @@ def test_levels(amount: str | None, certainty: Any, problems: list[OpenRouterErr
         ("5.000000001", "5", Level.LOW),
         (Decimal(100), Decimal("5.1"), Level.CRITICAL),
         (0, 0, Level.OK),
-        (1, 10, Level.CRITICAL),
+        (10, 10, Level.CRITICAL),
+        (10, None, Level.LOW),
+        (11, None, Level.CRITICAL),
+        ("10.000000002", None, Level.CRITICAL),
+        (4, None, Level.OK),
+        (-1, None, Level.OK),
     ],
 )
 def test_thresholds_are_the_callers(warn: Any, critical: Any, expected: Level) -> None:
-    """The caller sets both thresholds, as any kind of number; if the amount is below both, it is CRITICAL."""
+    """The caller sets both thresholds, as any kind of number; `critical` is half of `warn` by default."""
     assert status("5").level(warn, critical) is status("5").level(warn=warn, critical=critical) is expected
+
+
+@pytest.mark.parametrize("reason", ["refused", "expired", "disabled", "no_region", "management_key"])
+def test_a_key_that_cannot_spend_at_all_is_invalid(reason: str) -> None:
+    """A key that cannot spend at all is INVALID, whatever the thresholds are."""
+    result = stopped(reason)
+
+    assert (result.is_invalid, result.level(), result.level(0)) == (True, Level.INVALID, Level.INVALID)
 
 
 @pytest.mark.parametrize(
@@ -108,10 +127,13 @@ def test_thresholds_are_the_callers(warn: Any, critical: Any, expected: Level) -
 )
 def test_an_expired_key_is_invalid(expires_at: datetime | None, levels: list[Level]) -> None:
     """A key is INVALID from the moment of its expiry on, whatever amount is left."""
-    results = [status(amount, info=key(expires_at=expires_at)) for amount in ("100", "3", "-1", None)]
+    credits_: list[Credits | OpenRouterError] = [wallet("100"), wallet("3"), wallet("-1"), FORBIDDEN]
+
+    results = [assess(each, key(expires_at=expires_at), wallet_reader=None, now=NOW) for each in credits_]
 
     assert [result.level() for result in results] == levels
     assert [result.is_invalid for result in results] == [level is Level.INVALID for level in levels]
+    assert [result.credits for result in results] == [*credits_[:3], None]
 
 
 def test_a_wallets_401_does_not_make_the_key_invalid() -> None:
@@ -127,12 +149,14 @@ def test_levels_are_monotone(
 ) -> None:
     """Higher amounts make no level worse; higher thresholds and upper bounds make none better."""
     low, high = sorted((amount, more))
+    critical, warn = sorted((warn, critical))
 
-    def badness(dollars: Decimal, warn: Decimal = warn, critical: Decimal = critical) -> int:
-        return BADNESS.index(status(str(dollars)).level(warn, critical))
+    def judged(dollars: Decimal, warn: Decimal = warn, critical: Decimal | None = critical) -> Level:
+        return status(str(dollars)).level(warn, critical)
 
-    assert badness(high) <= badness(low)
-    assert badness(low) <= min(badness(low, warn=warn + 1), badness(low, critical=critical + 1))
+    assert judged(high) <= judged(low)
+    assert judged(low) <= min(judged(low, warn + 1), judged(low, warn + 1, critical + 1))
+    assert judged(high, warn, None) <= judged(low, warn, None)
     exact = status(str(low)).level(warn, critical)
     bound = status(str(low), "at_most", *[FORBIDDEN][:asked]).level(warn, critical)
     assert bound is (Level.UNKNOWN if asked and exact is Level.OK else exact)
@@ -144,16 +168,18 @@ def test_unreadable_is_never_ok(
 ) -> None:
     """A status is never OK if the wallet or the key could not be read, whatever the thresholds."""
     assume(credits_ is not None or info is not None)
+    critical, warn = sorted((warn, critical))
 
     result = assess(credits_ or FORBIDDEN, info or DOWN, wallet_reader=key(is_management_key=True), now=NOW)
 
     assert result.spendable.certainty == "complete" or result.level(warn, critical) is not Level.OK
+    assert result.spendable.certainty == "complete" or result.spendable.covers("0.01") is not True
     assert result.spendable.amount is not None or result.level(warn, critical) is Level.UNKNOWN
 
 
 def test_levels_are_texts() -> None:
     """A level is a text: it is printed and compared as its name, and made from it."""
-    assert [str(level) for level in Level] == ["OK", "LOW", "CRITICAL", "DEPLETED", "INVALID", "UNKNOWN"]
+    assert [str(level) for level in Level] == ["OK", "LOW", "UNKNOWN", "CRITICAL", "DEPLETED", "INVALID"]
     assert f"{Level.LOW}" == "LOW" == Level.LOW
     assert Level("LOW") is Level.LOW
 
@@ -161,7 +187,7 @@ def test_levels_are_texts() -> None:
 THRESHOLDS: dict[str, Callable[[Any], object]] = {
     "warn": lambda amount: status("5").level(warn=amount),
     "critical": lambda amount: status("5").level(critical=amount),
-    "level of an invalid key": lambda amount: status(None, "unknown", UNAUTHORIZED).level(amount, amount),
+    "level of an invalid key": lambda amount: stopped("refused").level(amount, amount),
 }
 
 
@@ -170,6 +196,13 @@ def test_each_threshold_is_validated(ask: Callable[[Any], object]) -> None:
     """level() refuses NaN for each threshold, even if the outcome does not depend on it."""
     with pytest.raises(ValueError, match="an amount is a"):
         ask(float("nan"))
+
+
+@pytest.mark.parametrize("found", [status("5"), status(None, "unknown"), stopped("expired")])
+def test_warn_is_not_below_critical(found: KeyStatus) -> None:
+    """level() raises ValueError if `warn` is below `critical`, even if the outcome does not depend on it."""
+    with pytest.raises(ValueError, match="warn is at least critical, but 3 is below 5"):
+        found.level(warn=3, critical=5)
 
 
 # The sentence
@@ -215,9 +248,40 @@ SENTENCES = {
     ),
     "wallet not asked for": (None, key("26.83"), "At most $26.83 left: the key's limit binds."),
     "wallet unreadable": (
-        FORBIDDEN,
+        DOWN,
         key("26.83"),
         "At most $26.83 left: the key's limit binds (wallet: unknown).",
+    ),
+    "wallet that the key may not see": (
+        FORBIDDEN,
+        key("26.83", limit_reset="monthly"),
+        (
+            "At most $26.83 left until 1 November 00:00 UTC: the key's limit "
+            "(this key cannot see the wallet: add a management key, or judge by the key alone)."
+        ),
+    ),
+    "wallet of 0/0 that the key may not see": (
+        ZERO,
+        key("26.83"),
+        (
+            "At most $26.83 left: the key's limit "
+            "(this key cannot see the wallet: add a management key, or judge by the key alone)."
+        ),
+    ),
+    "a part of the key unread": (
+        wallet("74.75"),
+        key("26.83", unread=("budgets[0]",)),
+        "At most $26.83 left: the key's limit binds (wallet: $74.75, not all limits could be read).",
+    ),
+    "a part of the key unread, and the wallet binds": (
+        wallet("4.75"),
+        key("26.83", unread=("expires_at",)),
+        "At most $4.75 left: the wallet binds (not all limits could be read).",
+    ),
+    "a part of the key unread, and the wallet not asked for": (
+        None,
+        key("26.83", unread=("limit_reset",)),
+        "At most $26.83 left: the key's limit binds (not all limits could be read).",
     ),
     "key not asked for": (wallet("74.75"), None, "At most $74.75 left: the wallet binds."),
     "key unreadable": (wallet("74.75"), DOWN, "At most $74.75 left: the wallet binds (key: unknown)."),
@@ -229,14 +293,19 @@ SENTENCES = {
         "Nothing left (-$0.21) until Thursday 00:00 UTC: the key's limit binds (wallet: $74.75).",
     ),
     "cap spent, wallet unreadable": (
-        FORBIDDEN,
+        DOWN,
         key("0"),
         "Nothing left ($0.00): the key's limit binds (wallet: unknown).",
     ),
     "budget spent, wallet overdrawn less": (
         wallet("-1"),
         key(None, budget("workspace", "-3", MONDAY)),
-        "Nothing left (-$3.00) until Monday 00:00 UTC: the workspace budget binds (wallet: -$1.00).",
+        "Nothing left (-$1.00): the wallet binds.",
+    ),
+    "limit of a day spent, and a budget of a month": (
+        wallet("74.75"),
+        key("-0.02", budget("api_key", "-0.01", NOVEMBER), limit_reset="daily"),
+        "Nothing left (-$0.01) until 1 November 00:00 UTC: the api key budget binds (wallet: $74.75).",
     ),
     "less than a cent": (wallet("0.009"), key(), "$0.00 left: the wallet binds."),
     "a debt of less than a cent": (wallet("-0.001"), key(), "Nothing left (-$0.01): the wallet binds."),
@@ -246,33 +315,60 @@ SENTENCES = {
         "$26.83 left: the key's limit binds (wallet: $74.75).",
     ),
     "nothing known": (
+        DOWN,
+        key(),
+        ("Unknown: the wallet was not read (503 Service temporarily unavailable), and the key has no limit."),
+    ),
+    "nothing known, as the key may not see the wallet": (
         FORBIDDEN,
         key(),
-        (
-            "Unknown: the wallet was not read (403 Only management keys can perform this operation), "
-            "and the key has no limit."
-        ),
+        "Unknown: the key has no limit, and this key cannot see the wallet: add a management key.",
     ),
     "nothing known of a zero": (
         ZERO,
         key(usage=Decimal("3.17")),
+        "Unknown: the key has no limit, and this key cannot see the wallet: add a management key.",
+    ),
+    "nothing known, as a limit could not be read": (
+        FORBIDDEN,
+        key(limit=Decimal(5), unread=("limit_remaining",)),
         (
-            "Unknown: the wallet was not read (GET /credits answered 0 of 0, which nothing confirms), "
-            "and the key has no limit."
+            "Unknown: the key's limits could not all be read, and this key cannot see the wallet: "
+            "add a management key."
         ),
     ),
     "no wallet wanted, no cap": (None, key(), "Unknown: the wallet was not read, and the key has no limit."),
-    "management key without its wallet": (
+    "management key in the place of another": (
+        wallet("74.75"),
+        key("5", is_management_key=True),
+        (
+            "This is a management key, which cannot run inference (wallet: $74.75): move it to "
+            'OPENROUTER_MANAGEMENT_KEY, or, to look at several wallets, use read=("credits",).'
+        ),
+    ),
+    "management key in the place of another, without its wallet": (
         DOWN,
         key("5", is_management_key=True),
-        "Unknown: the wallet was not read (503 Service temporarily unavailable).",
+        (
+            "This is a management key, which cannot run inference: move it to "
+            'OPENROUTER_MANAGEMENT_KEY, or, to look at several wallets, use read=("credits",).'
+        ),
     ),
     "key refused, wallet read by another": (
         wallet("74.75"),
         UNAUTHORIZED,
-        "The key is not valid: 401 User not found.",
+        "The key is not valid: 401 User not found (wallet: $74.75).",
     ),
-    "expired today": (wallet("74.75"), key(expires_at=NOW), "The key has expired: Wednesday 13:05 UTC."),
+    "no region": (
+        wallet("74.75"),
+        key("5", allowed_data_regions=()),
+        "The key cannot be used: no data region is allowed (wallet: $74.75).",
+    ),
+    "expired today": (
+        wallet("74.75"),
+        key(expires_at=NOW),
+        "The key has expired: Wednesday 13:05 UTC (wallet: $74.75).",
+    ),
     "expired last year": (
         FORBIDDEN,
         key(expires_at=datetime(2025, 12, 31, 23, 59, 59, tzinfo=UTC)),
@@ -284,7 +380,7 @@ SENTENCES = {
         "$74.75 left: the wallet binds; the key expires Saturday 13:05 UTC.",
     ),
     "expires in three days, with all that can be said": (
-        FORBIDDEN,
+        DOWN,
         key("26.83", limit_reset="monthly", expires_at=NOW + timedelta(days=3)),
         (
             "At most $26.83 left until 1 November 00:00 UTC: the key's limit binds (wallet: unknown); "
@@ -310,6 +406,69 @@ def test_a_sentence_says_it(
 ) -> None:
     """The sentence names the amount, its reset, the bound, an unread half and an expiry within a week."""
     assert say(credits_, info) == sentence
+
+
+MANAGED = {
+    "a management key that is none": (
+        FORBIDDEN,
+        key("26.83"),
+        "At most $26.83 left: the key's limit binds (wallet: unknown).",
+    ),
+    "a management key that is refused": (
+        UNAUTHORIZED,
+        key("26.83"),
+        "At most $26.83 left: the key's limit binds (wallet: unknown).",
+    ),
+    "no limit, and a management key that is refused": (
+        UNAUTHORIZED,
+        key(),
+        "Unknown: the wallet was not read (401 User not found), and the key has no limit.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("credits_", "info", "sentence"), MANAGED.values(), ids=MANAGED)
+def test_the_fault_of_a_management_key_is_not_the_keys(
+    credits_: OpenRouterError, info: KeyInfo, sentence: str
+) -> None:
+    """If another key was to read the wallet, the sentence does not say that this key cannot see it."""
+    found = assess(credits_, info, wallet_reader=None, now=NOW, has_manager=True)
+
+    assert (found.explain(), found.level()) == (sentence, Level.UNKNOWN)
+    assert not credits_.is_of_management_key
+
+
+def test_the_management_key_itself_is_told_of_its_wallet() -> None:
+    """The sentence of a management key that is there for its wallet tells the wallet, or why it is unread."""
+    info = key("5", is_management_key=True)
+
+    read, unread = (
+        assess(credits_, info, wallet_reader=info, now=NOW, is_manager=True)
+        for credits_ in (wallet("74.75"), DOWN)
+    )
+
+    assert read.explain() == "$74.75 left: the wallet binds."
+    assert unread.explain() == "Unknown: the wallet was not read (503 Service temporarily unavailable)."
+
+
+@pytest.mark.parametrize(
+    ("reason", "sentence"),
+    [
+        ("refused", "The key is not valid."),
+        ("expired", "The key has expired."),
+        ("disabled", "The key is disabled."),
+    ],
+)
+def test_a_reason_is_told_without_its_details(reason: str, sentence: str) -> None:
+    """A status that a program makes by hand, of a reason alone, is explained too."""
+    assert stopped(reason).explain() == sentence
+
+
+def test_a_status_is_printed_as_its_sentence() -> None:
+    """str() of a status is its sentence."""
+    found = assess(wallet("74.75"), key(), wallet_reader=None, now=NOW)
+
+    assert str(found) == f"{found}" == found.explain() == "$74.75 left: the wallet binds."
 
 
 @given(st.text(max_size=60))
@@ -352,7 +511,7 @@ def test_the_sentence_never_promises_more_than_there_is(
         now=NOW,
     )
 
-    first = status.explain().partition("$")[2].partition(" ")[0].rstrip("):")
+    first = status.explain().partition("$")[2].partition(" ")[0].rstrip("):").replace(",", "")
     sign = -1 if status.explain().startswith("Nothing left (-") else 1
 
     assert status.spendable.amount is not None
