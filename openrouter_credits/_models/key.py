@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from attrs import Factory, field, frozen
+from attrs import NOTHING, Factory, field, fields, frozen
 
 from openrouter_credits._models.amounts import finite, finite_or_none, subtract
 from openrouter_credits._models.moments import end_of_window, utc
@@ -18,7 +18,18 @@ BEARS = "bears"
 _BEARS = {BEARS: True}
 
 
-@frozen
+def _short(value: Any) -> str:
+    """Show a value without the optional fields that are not known: there are dozens."""
+    shown = [
+        f"{each.name}={item!r}"
+        for each in fields(type(value))
+        if each.repr
+        and ((item := getattr(value, each.name)) not in (None, each.default) or each.default is NOTHING)
+    ]
+    return f"{type(value).__name__}({', '.join(shown)})"
+
+
+@frozen(repr=False)
 class Budget:
     """One layer of spending limits on a key; the layer rejects requests while nothing of it remains."""
 
@@ -43,8 +54,11 @@ class Budget:
     extra: Mapping[str, Any] = field(factory=dict, eq=False, repr=False, kw_only=True)
     """Fields of the answer that this version does not know."""
 
+    def __repr__(self) -> str:
+        return _short(self)
 
-@frozen
+
+@frozen(repr=False)
 class FreeModelQuota:
     """Requests to free models in the current UTC day."""
 
@@ -57,11 +71,14 @@ class FreeModelQuota:
     extra: Mapping[str, Any] = field(factory=dict, eq=False, repr=False, kw_only=True)
     """Fields of the answer that this version does not know."""
 
+    def __repr__(self) -> str:
+        return _short(self)
+
 
 _older_name = Factory(lambda key: key.is_provisioning_key, takes_self=True)
 
 
-@frozen
+@frozen(repr=False)
 class KeyInfo:
     """One key's allowance and use: `GET /key`. It says nothing about the wallet."""
 
@@ -127,6 +144,9 @@ class KeyInfo:
     """
     extra: Mapping[str, Any] = field(factory=dict, eq=False, repr=False, kw_only=True)
     """Fields of the answer that this version does not know, or that are not as documented."""
+
+    def __repr__(self) -> str:
+        return _short(self)
 
     @property
     def used_in_window(self) -> Decimal | None:

@@ -81,8 +81,9 @@ class KeyStatus:
         if self.spendable.certainty == "at_most" and amount > 0:
             left = f"At most {left}"
         limit = limit_in_sentence(self.spendable.bound_by or "")
-        if self.spendable.bound_by != "wallet" and _is_blind(self):
-            return f"{left}{_until(self)}: {limit} ({_BLIND}, or judge by the key alone){_expiry(self)}."
+        if amount > 0 and self.spendable.bound_by != "wallet" and _is_blind(self):
+            ways = f"{_BLIND}, or judge by the key alone{_unread(self, '; ')}"
+            return f"{left}{_until(self)}: {limit} ({ways}){_expiry(self)}."
         return f"{left}{_until(self)}: {limit} binds{_other_parts(self)}{_expiry(self)}."
 
     def __str__(self) -> str:
@@ -110,9 +111,14 @@ def _other_parts(status: KeyStatus) -> str:
         parts += _wallet(status)
     elif status.key is None and status.problems:
         parts.append("key: unknown")
-    if status.key is not None and status.key.unread:
-        parts.append("not all limits could be read")
+    if unread := _unread(status):
+        parts.append(unread)
     return f" ({', '.join(parts)})" if parts else ""
+
+
+def _unread(status: KeyStatus, before: str = "") -> str:
+    is_unread = status.key is not None and status.key.unread
+    return f"{before}not all limits could be read" if is_unread else ""
 
 
 def _wallet(status: KeyStatus) -> list[str]:

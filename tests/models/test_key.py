@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from openrouter_credits import Budget, KeyInfo
+from openrouter_credits import Budget, FreeModelQuota, KeyInfo
 from tests.kit.values import HARSH, LENIENT, MONDAY, NOVEMBER, NOW, key
 
 
@@ -47,6 +47,20 @@ def test_no_decimal_context_changes_what_a_window_has_used(context: Context) -> 
         figures = [used_in_window(limit, remaining) for limit, remaining, _ in USED]
 
     assert figures == [expected for *_, expected in USED]
+
+
+def test_a_key_shows_what_is_known_of_it() -> None:
+    """The repr of a key and its budgets has the required fields, and no optional field that is not known."""
+    member = Budget("member", remaining_usd=Decimal("1.5"))
+
+    assert repr(key("5", member, usage_daily=Decimal(0), unread=("expires_at",))) == (
+        "KeyInfo(label='k', usage=Decimal('1'), limit=Decimal('500'), limit_remaining=Decimal('5'), "
+        "usage_daily=Decimal('0'), "
+        "budgets=(Budget(scope='member', remaining_usd=Decimal('1.5')),), unread=('expires_at',))"
+    )
+    assert repr(key()) == "KeyInfo(label='k', usage=Decimal('1'), limit=None)"
+    assert repr(key(allowed_data_regions=())).endswith("limit=None, allowed_data_regions=())")
+    assert repr(FreeModelQuota(1)) == "FreeModelQuota(limit=1)"
 
 
 MONEY_OF_A_BUDGET = ["limit_usd", "spend_usd", "remaining_usd"]

@@ -292,8 +292,16 @@ SENTENCES = {
         key("-0.204117", limit_reset="daily"),
         "Nothing left (-$0.21) until Thursday 00:00 UTC: the key's limit binds (wallet: $74.75).",
     ),
+    "wallet that the key may not see, and a part of the key unread": (
+        FORBIDDEN,
+        key("26.83", unread=("budgets[0]",)),
+        (
+            "At most $26.83 left: the key's limit (this key cannot see the wallet: add a management key, "
+            "or judge by the key alone; not all limits could be read)."
+        ),
+    ),
     "cap spent, wallet unreadable": (
-        DOWN,
+        FORBIDDEN,
         key("0"),
         "Nothing left ($0.00): the key's limit binds (wallet: unknown).",
     ),
