@@ -10,6 +10,8 @@ Dollars = Decimal | int | float | str
 """An amount of US dollars as callers write it."""
 _HALF = Decimal("0.5")
 _ROUNDED = Context(prec=50)
+_MOST_DIGITS = 97
+"""Before the point; `format_usd` shows no more, and half of it has no exponent that overflows."""
 
 
 def require_seconds(name: str, value: object, *, zero: bool = False, unit: str = "seconds") -> None:
@@ -43,7 +45,7 @@ def require_dollars(amount: Dollars) -> Decimal:
 
     Raises:
         TypeError: not a number.
-        ValueError: infinite, NaN, or a text that is no number.
+        ValueError: infinite, NaN, a text that is no number, or more than 97 digits before the point.
     """
     if isinstance(amount, bool) or not isinstance(amount, Dollars):
         raise TypeError(f"an amount is a number, not {type(amount).__name__}")
@@ -52,8 +54,8 @@ def require_dollars(amount: Dollars) -> Decimal:
         exact = Decimal(float.__repr__(amount) if isinstance(amount, float) else amount)
     except ArithmeticError:
         exact = Decimal("NaN")
-    if not exact.is_finite():
-        raise ValueError("an amount is a finite number of dollars")
+    if not exact.is_finite() or exact.adjusted() >= _MOST_DIGITS:
+        raise ValueError("an amount is a finite number of dollars, of at most 97 digits before the point")
     return exact
 
 

@@ -32,6 +32,7 @@ from openrouter_credits._secrets import (
     MANAGEMENT_KEY_VARIABLES,
     ApiKey,
     HiddenUrl,
+    as_management_key,
     key_from_environment,
     parse_key,
 )
@@ -92,10 +93,10 @@ class CreditsClient:
         management: ApiKey | Exception | None
         if api_key is None and management_key is None:
             own = key_from_environment(API_KEY_VARIABLES, os.environ)
-            management = key_from_environment(MANAGEMENT_KEY_VARIABLES, os.environ)
+            management = as_management_key(key_from_environment(MANAGEMENT_KEY_VARIABLES, os.environ))
         else:
             own = None if api_key is None else parse_key(api_key)
-            management = None if management_key is None else parse_key(management_key)
+            management = None if management_key is None else as_management_key(parse_key(management_key))
         url = choose_base_url(base_url, os.environ)
         via = None if proxy is None else parse_proxy(proxy)
         del api_key, management_key, base_url, proxy
@@ -263,7 +264,7 @@ class CreditsClient:
             InvalidKeyError: a key is blank, or no bearer token.
         """
         own = parse_key(api_key)
-        management = None if management_key is None else parse_key(management_key)
+        management = None if management_key is None else as_management_key(parse_key(management_key))
         del api_key, management_key  # as in the constructor
         if isinstance(own, Exception):
             raise own

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from openrouter_credits._errors import InvalidKeyError
 from openrouter_credits._public import public
@@ -142,6 +142,16 @@ def parse_key(text: object) -> ApiKey | InvalidKeyError | TypeError:
     key = object.__new__(ApiKey)
     key._text = stripped
     key._header = BearerHeader(f"Bearer {stripped}")
+    return key
+
+
+_Key = TypeVar("_Key")
+
+
+def as_management_key(key: _Key) -> _Key:
+    """Return what was read as a management key; an error is marked, so that it judges no other key."""
+    if isinstance(key, InvalidKeyError):
+        key.is_of_management_key = True
     return key
 
 

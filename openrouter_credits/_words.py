@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Context, Decimal, InvalidOperation
 from typing import Any
@@ -43,6 +44,9 @@ _LOOKS_LIKE_A_KEY = re.compile(r"(sk-or-|(?:(?<![A-Za-z])|(?<=[\[;0-9]m)|(?<=\\[
 # C0 and C1 controls (terminal escapes), marks that turn the direction of text, and halves of surrogate pairs
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _LINE_BREAKS = re.compile(r"[\t\r\n]+")
+# around a scope they stand anyway
+_WORDS_OF_OURS = re.compile(r"^the\s+|\s*\bbudget$", re.IGNORECASE)
+_PLACE_IN_LIST = re.compile(r"\[[0-9]+\]")
 
 
 def format_usd(amount: Decimal | int) -> str:
@@ -86,7 +90,7 @@ def limit_in_sentence(name: str) -> str:
             # Replace line breaks first: the filter below would join the words.
             words = " ".join(name.replace("_", " ").split())
             printable = scrub("".join(filter(str.isprintable, words)))
-            scope = " ".join(printable[:_LONGEST_SCOPE].split())
+            scope = _WORDS_OF_OURS.sub("", " ".join(printable[:_LONGEST_SCOPE].split()))
             return f"the {scope} budget" if scope else "the budget"
 
 
@@ -94,7 +98,15 @@ def limit_in_table(name: str) -> str:
     """Name a limit in a table: `wallet`, `key limit`, `workspace budget`."""
     if name in ("wallet", "key_limit"):
         return name.replace("_", " ")
-    return f"{one_line(name).replace('_', ' ')} budget"
+    return f"{_WORDS_OF_OURS.sub('', one_line(name).replace('_', ' '))} budget".lstrip()
+
+
+def told_once(texts: Iterable[str]) -> list[str]:
+    """Keep one of the texts that differ only in a place in a list, and count the others: `(and 2 more)`."""
+    alike: dict[str, list[str]] = {}
+    for text in texts:
+        alike.setdefault(_PLACE_IN_LIST.sub("[]", text), []).append(text)
+    return [text if not more else f"{text} (and {len(more)} more)" for text, *more in alike.values()]
 
 
 def scrub(text: str) -> str:

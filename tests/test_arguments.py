@@ -148,6 +148,8 @@ def test_what_is_no_number_of_dollars_is_refused(
         (0, None, ("0", "0.0")),
         (-4, None, ("-4", "-4")),
         (Decimal("123456789.123"), None, ("123456789.123", "61728394.5615")),
+        ("1e96", None, ("1e96", "5e95")),
+        ("1e-999999999", None, ("1e-999999999", "0")),
     ],
 )
 def test_the_second_threshold_is_half_of_the_first(
@@ -165,6 +167,8 @@ def test_the_second_threshold_is_half_of_the_first(
     [
         (3, 5, ValueError, "warn is at least critical, but 3 is below 5"),
         ("nan", None, ValueError, "an amount is a finite number"),
+        (Decimal("1e999999999999"), None, ValueError, "at most 97 digits before the point"),
+        ("1e97", 5, ValueError, "at most 97 digits before the point"),
         (5, "inf", ValueError, "an amount is a finite number"),
         (None, None, TypeError, "an amount is a number, not NoneType"),
         (5, True, TypeError, "an amount is a number, not bool"),

@@ -130,6 +130,20 @@ def test_an_impossible_key_in_the_environment_names_its_variable(monkeypatch: py
         CreditsClient()
 
 
+async def test_an_impossible_management_key_judges_no_other_key() -> None:
+    """The error of a management key that cannot be one says that it is about that key, not the other."""
+    with pytest.raises(InvalidKeyError) as at_once:
+        CreditsClient(KEY, management_key="sk or")
+    with pytest.raises(InvalidKeyError) as own:
+        CreditsClient("sk or", management_key=KEY)
+    async with CreditsClient(KEY) as client:
+        with pytest.raises(InvalidKeyError) as later:
+            client.with_key(KEY, management_key="sk or")
+
+    found = [caught.value.is_of_management_key for caught in (at_once, later, own)]
+    assert found == [True, True, False]
+
+
 async def test_the_environment_is_read_once(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment is read when the client is made: later changes do not change the client."""
     server = await serve(FUNDED)

@@ -21,6 +21,7 @@ from openrouter_credits._words import (
     quote,
     quote_all,
     scrub,
+    told_once,
 )
 from tests.kit.values import HARSH, KEY, LENIENT, MASK, OTHER_KEY
 
@@ -164,6 +165,13 @@ def test_a_moment_needs_aware_times(is_now_naive: bool) -> None:
             "the workspace default member budget",
             "workspace default member budget",
         ),
+        ("workspace_budget", "the workspace budget", "workspace budget"),
+        ("wallet_budget", "the wallet budget", "wallet budget"),
+        ("The team", "the team budget", "team budget"),
+        ("the_budget", "the budget", "budget"),
+        ("budget", "the budget", "budget"),
+        ("lowbudget", "the lowbudget budget", "lowbudget budget"),
+        ("theatre", "the theatre budget", "theatre budget"),
     ],
 )
 def test_a_limit_has_a_name(name: str, sentence: str, table: str) -> None:
@@ -205,6 +213,18 @@ def test_a_scope_in_a_sentence_is_shown_as_far_as_it_can_be_printed(scope: str, 
 def test_a_scope_in_a_table_cannot_steer_a_terminal(scope: str, name: str) -> None:
     """A scope is shown on one line of a table, without control characters and keys."""
     assert limit_in_table(scope) == name
+
+
+def test_texts_that_differ_in_a_place_alone_are_told_once() -> None:
+    """Of texts that differ in the place in a list alone, the first is kept, and the others are counted."""
+    texts = [
+        "budgets[0] is odd",
+        "the wallet",
+        *[f"budgets[{place}] is odd" for place in range(1, 300)],
+        "b[0]",
+    ]
+
+    assert told_once(texts) == ["budgets[0] is odd (and 299 more)", "the wallet", "b[0]"]
 
 
 @given(st.text(max_size=60))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from attrs import define, evolve, field
 
@@ -55,6 +55,9 @@ class Accounts:
         if isinstance(management_key, ApiKey):
             account = account or str(management_key)
             names = (*names, management_key)
+            if spec.management_key is None and management_key == spec.api_key:
+                # Whether another spec names it as management key, and was first, must not change its status.
+                management_key = None
         return Job(index, spec, account, management_key, names, self.join(*names))
 
     def is_known(self, key: ApiKey) -> bool:
@@ -100,10 +103,21 @@ class Accounts:
 
     def settle(self, checks: Iterable[KeyCheck]) -> tuple[KeyCheck, ...]:
         """Give all keys of a wallet the same number, and the account's name to those that have none."""
-        for key, names in self._read.values():
-            if self.is_known(key):
-                self.join(*names, key)
-        return tuple(map(self._settle, checks))
+        indices: dict[ApiKey, list[int]] = {}
+        for index, (key, _) in self._read.items():
+            indices.setdefault(key, []).append(index)
+        managers = set(filter(self.is_known, indices))
+        numbers: dict[int, int | None] = {}
+        for key, equal in indices.items():
+            names = [name for index in equal for name in self._read[index][1]]
+            if key in managers:
+                number = self.join(*names, key)
+            elif len(equal) > 1:
+                number = self.join(*names) if names else -1 - equal[0]
+            else:
+                continue
+            numbers |= dict.fromkeys(equal, number)
+        return tuple([self._settle(check, numbers, managers) for check in checks])
 
     def _management_key(self, account: str, key: ApiKey | None) -> ApiKey | None:
         """Return an account's management key: the one given, or else the one that another spec gave."""
@@ -123,15 +137,18 @@ class Accounts:
             self.joined[number], number = last, self.joined[number]
         return last
 
-    def _settle(self, check: KeyCheck) -> KeyCheck:
-        number = check.wallet_id
-        if number is None and check.index in self._read:
-            key, _ = self._read[check.index]
-            number = self._numbers.get(key)
+    def _settle(
+        self, check: KeyCheck, numbers: Mapping[int, int | None], managers: Collection[ApiKey]
+    ) -> KeyCheck:
+        number, account = check.wallet_id, check.account
         if number is None:
-            return check
-        wallet_id, account = self._current(number), check.account or check.label
-        if is_mask(account):
+            number = numbers.get(check.index)
+            if number is None:
+                return check
+            if self._read[check.index][0] in managers:
+                account = check.label
+        wallet_id = self._current(number)
+        if account is None or is_mask(account):
             account = self._names.get(wallet_id, account)
         if (wallet_id, account) == (check.wallet_id, check.account):
             return check

@@ -40,7 +40,10 @@ class KeyCheck:
     # Numbers that turned out to be of the same wallet as others; a batch has one map, which may still grow.
     _joined: Mapping[int, int] = field(factory=dict, alias="joined", eq=False, repr=False, kw_only=True)
     wallet_id: int | None = field(default=None, repr=False, kw_only=True)
-    """Equal for all keys of a report that spend from one wallet; `None` if the account is not known."""
+    """Equal for all keys of a report that spend from one wallet; `None` if the account is not known.
+
+    Equal keys of a report have one wallet, even so: a negative number then.
+    """
 
     def level(self, warn: Dollars = 10, critical: Dollars | None = None) -> Level:
         """Judge as `KeyStatus.level` does; a key that could not be read is `INVALID` or `UNKNOWN`."""
@@ -119,14 +122,17 @@ class CheckReport:
         return f"{keys}: {levels}; wallets: {self._wallets_in_words()}." if levels else f"{keys}."
 
     def _wallets_in_words(self) -> str:
-        total = self.total()
+        total, wallets = self.total(), self.wallets()
         parts = []
-        if len(self.wallets()) > total.unread:
+        if len(wallets) > total.unread:
             parts.append(format_usd(total.known))
         if total.owed:
             parts.append(f"{format_usd(total.owed)} owed")
-        if total.unread:
-            parts.append(f"{total.unread} unread")
+        unread = sum(wallet.credits is None for wallet in wallets)
+        if unread:
+            parts.append(f"{unread} unread")
+        if total.unread > unread:
+            parts.append(f"{total.unread - unread} not told apart (account unknown)")
         return ", ".join(parts)
 
     def wallets(self) -> tuple[Wallet, ...]:
@@ -143,7 +149,8 @@ class CheckReport:
         wallets = self.wallets()
         known, owed, unread = Decimal(0), Decimal(0), 0
         for wallet in wallets:
-            is_told_apart = wallet.checks[0].wallet_id is not None or len(wallets) == 1
+            wallet_id = wallet.checks[0].wallet_id
+            is_told_apart = (wallet_id is not None and wallet_id >= 0) or len(wallets) == 1
             if wallet.credits is None or not is_told_apart:
                 unread += 1
             elif wallet.credits.remaining < 0:

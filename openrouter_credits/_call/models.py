@@ -7,7 +7,8 @@ names those that bear on what can be spent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, get_args, get_origin
 
@@ -23,6 +24,9 @@ _NOT_SENT = {"extra", "unread"}
 """Fields that are ours, and not the server's."""
 _NEEDED = {Budget: ("remaining_usd", None), KeyInfo: ("limit_remaining", "limit")}
 """A field that is unread if it has no value; the second field, if any, is why it is needed."""
+_PART = re.compile(r"[.\[]")
+_OF_SPENDING = {"limit_remaining", "limit_reset", "allowed_data_regions", "budgets", "effective_budget"}
+"""What bears on nothing if a key is a management key, which cannot spend."""
 _WRONG = (TypeError, ValueError, OverflowError, ClassValidationError)
 
 _Read = Callable[[Any, str, list[str]], Any]
@@ -41,14 +45,18 @@ def model_hook(model: Any) -> Structure:
     return hook
 
 
-def _bearing(key: KeyInfo, unread: Iterable[str]) -> tuple[str, ...]:
-    """Leave out the paths that another field stands in for."""
-    needless = []
-    if key.budgets is not None:
-        needless.append("effective_budget")
+def _bearing(key: KeyInfo, unread: Sequence[str]) -> tuple[str, ...]:
+    """Leave out the paths of parts that another field stands in for, or that limit nothing."""
+    needless = set()
+    if key.is_management_key:
+        needless |= _OF_SPENDING
+    if key.budgets is not None and not any(path.startswith("budgets[") for path in unread):
+        needless.add("effective_budget")
     if key.is_management_key is not None:
-        needless.append("is_provisioning_key")
-    return tuple(path for path in unread if path.partition(".")[0] not in needless)
+        needless.add("is_provisioning_key")
+    if key.limit is None and key.limit_remaining is None:
+        needless.add("limit_reset")
+    return tuple(path for path in unread if _PART.split(path)[0] not in needless)
 
 
 def _reader(model: Any) -> _Read:

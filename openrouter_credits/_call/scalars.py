@@ -23,6 +23,8 @@ Structure = Callable[[Any, Any], Any]
 
 _AMOUNT_TEXT = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _LARGE = 10**15
+_SMALLEST_POWER = -12
+"""Of ten: a smaller number is the residue of a double."""
 _LARGEST_POWER = 30
 """Of ten: the largest number that is read as an int although it was sent with a point or an exponent."""
 
@@ -36,8 +38,11 @@ def to_amount(value: object, _: object = None) -> Decimal:
     # The fast way: nearly always it is a small whole number, or plain already.
     if type(value) is int and -_LARGE < value < _LARGE:
         return Decimal(value)
-    if type(value) is Decimal and is_without_residue(str(value)):
-        return value
+    if type(value) is Decimal:
+        if is_without_residue(str(value)):
+            return value
+        if value.adjusted() < _SMALLEST_POWER:  # before its digits are counted: 5E-324 has 324 of them
+            return without_residue(value)
     amount = to_decimal(value)
     return amount if isinstance(value, str) else without_residue(amount)
 

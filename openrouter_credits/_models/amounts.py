@@ -63,10 +63,11 @@ def is_without_residue(text: str) -> bool:
 
 
 def without_residue(amount: Decimal) -> Decimal:
-    """Round an amount that was a double: half-even, to 15 significant digits and at most 12 decimals."""
-    if amount.adjusted() < 2:  # 12 decimals are fewer digits
-        return plain(amount.quantize(_LAST_DECIMAL, context=_DOUBLE))
-    return plain(_DOUBLE.plus(amount))
+    """Round an amount that was a double: half-even, to 15 significant digits, then to 12 decimals."""
+    amount = _DOUBLE.plus(amount)
+    if amount.adjusted() < 2:  # from 100 on, 15 digits have at most 12 decimals
+        amount = amount.quantize(_LAST_DECIMAL, context=_DOUBLE)
+    return plain(amount)
 
 
 def add(augend: Decimal, addend: Decimal) -> Decimal:

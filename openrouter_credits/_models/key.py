@@ -41,9 +41,9 @@ class Budget:
     """Spent in the current window."""
     remaining_usd: Decimal | None = field(default=None, validator=finite_or_none)
     """Left in the current window; may be negative."""
-    reset_interval: str | None = None
-    """`daily`, `weekly`, `monthly`, or `None` for never; an open set."""
-    resets_at: datetime | None = None
+    reset_interval: str | None = field(default=None, metadata=_BEARS)
+    """`daily`, `weekly`, `monthly`, or `None` or `lifetime` for never; an open set."""
+    resets_at: datetime | None = field(default=None, metadata=_BEARS)
     """When the window ends (UTC)."""
     include_byok: bool | None = None
     """Whether spending with your own providers' keys (BYOK) counts too."""
@@ -90,7 +90,7 @@ class KeyInfo:
     """The key's cap for each window, or `None` for no cap."""
     limit_remaining: Decimal | None = field(default=None, validator=finite_or_none)
     """The part of the cap that is left in this window; may be negative. `None` with a cap: not known."""
-    limit_reset: str | None = None
+    limit_reset: str | None = field(default=None, metadata=_BEARS)
     """The window: `daily`, `weekly` (from Monday) or `monthly` (from the 1st), from 00:00 UTC.
 
     `None` for ever; an open set.
@@ -140,7 +140,7 @@ class KeyInfo:
     """Parts of the answer that bear on how much can be spent, and that are missing or not as documented.
 
     Such as `limit_remaining`, `budgets[1]` or `budgets[0].remaining_usd`. Without them, what is left is an
-    upper limit.
+    upper limit. The limits of a management key do not bear on anything: it cannot spend.
     """
     extra: Mapping[str, Any] = field(factory=dict, eq=False, repr=False, kw_only=True)
     """Fields of the answer that this version does not know, or that are not as documented."""

@@ -12,6 +12,7 @@ from openrouter_credits._errors import (
     AuthenticationError,
     InvalidKeyError,
     InvalidResponseError,
+    ManagementKeyRequiredError,
     OpenRouterError,
     UnconfirmedCreditsError,
     detached,
@@ -22,6 +23,8 @@ from openrouter_credits._status.spendable import Stop, spendable
 from openrouter_credits._status.status import KeyStatus
 
 T = TypeVar("T")
+
+_HOW_TO_MANAGE = "Create a management key at https://openrouter.ai/settings/management-keys, and use that."
 
 
 class Read(Protocol):
@@ -58,6 +61,8 @@ async def look(
             key = await read("/key", KeyInfo, own)
     elif "key" not in wanted:
         credits = await read("/credits", Credits, wallet_key)
+        if manager is not None and isinstance(credits, Credits) and credits.is_zero:
+            wallet_reader = await read("/key", KeyInfo, wallet_key)
     else:
         wallet = asyncio.get_running_loop().create_task(read("/credits", Credits, wallet_key))
         try:
@@ -124,7 +129,8 @@ def assess(
         doubt = unconfirmed(credits, wallet_reader)
         wallet, credits = (credits, None) if doubt is None else (None, doubt)
     if credits is not None:
-        problems += (_of_management_key(credits) if has_manager else credits,)
+        is_managers = has_manager or (is_manager and _is_of_ordinary_key(credits))
+        problems += (_of_management_key(credits) if is_managers else credits,)
     if wallet is None and info is None:
         first, *others = map(copy, problems)  # copies: other keys may share these errors
         first.problems += tuple(others)
@@ -137,9 +143,21 @@ def assess(
 
 
 def _of_management_key(error: OpenRouterError) -> OpenRouterError:
+    """Mark an error, and say in its text what is wrong with the management key."""
     marked = copy(error)  # a copy: other keys may share it, among them that key itself
     marked.is_of_management_key = True
+    if isinstance(error, AuthenticationError):
+        marked.args = (f"The management key was refused: {error.summary}",)
+    elif _is_of_ordinary_key(error):
+        marked.args = (f"The management key is an ordinary key: {error.summary}",)
+        marked.remedy = _HOW_TO_MANAGE
     return marked
+
+
+def _is_of_ordinary_key(error: OpenRouterError) -> bool:
+    """Tell whether an error of the wallet shows that the key which read it is no management key."""
+    is_doubt = isinstance(error, UnconfirmedCreditsError) and not error.problems  # else `/key` is unread
+    return is_doubt or isinstance(error, ManagementKeyRequiredError)
 
 
 def unconfirmed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from operator import itemgetter
@@ -10,7 +11,8 @@ from typing import Literal, get_args
 from attrs import field, frozen
 
 from openrouter_credits._arguments import Dollars, require_dollars
-from openrouter_credits._models import Credits, KeyInfo
+from openrouter_credits._models import Budget, Credits, KeyInfo
+from openrouter_credits._models.moments import end_of_window
 from openrouter_credits._public import public
 
 Stop = Literal["refused", "expired", "disabled", "no_region", "management_key"]
@@ -23,7 +25,10 @@ class Bound:
     """One limit on what a key can spend. Amounts are US dollars."""
 
     name: str
-    """`wallet`, `key_limit`, or the scope of a budget: an open set."""
+    """`wallet`, `key_limit`, or the scope of a budget: an open set.
+
+    A budget whose scope is `wallet` is named `wallet_budget`.
+    """
     remaining: Decimal
     """The amount left below the limit; negative if it is overdrawn."""
     limit: Decimal | None = None
@@ -31,7 +36,10 @@ class Bound:
     used: Decimal | None = None
     """The used part of it; `None` if not known."""
     reset: str | None = None
-    """How often it is renewed: `daily`, `weekly`, `monthly` (an open set); `None` for never."""
+    """How often it is renewed: `daily`, `weekly`, `monthly` (an open set); `None` for never.
+
+    `unknown` if the server's answer could not be read.
+    """
     resets_at: datetime | None = None
     """When it is renewed next (UTC); `None` if never, or if that is not known."""
     binds: bool = False
@@ -48,7 +56,7 @@ class Spendable:
     If limits are spent, it is the one that keeps the key shut longest. 0 if the key cannot spend at all.
     """
     bound_by: str | None
-    """The name of that limit: `wallet`, `key_limit`, or the scope of a budget.
+    """The `Bound.name` of that limit: `wallet`, `key_limit`, or the scope of a budget.
 
     If the key cannot spend at all, it is the reason: `refused`, `expired`, `disabled`, `no_region` or
     `management_key`.
@@ -84,7 +92,10 @@ _Limit = tuple[str, Decimal, Decimal | None, Decimal | None, str | None, datetim
 """The fields of a `Bound`, as long as it is not known which one binds; a batch makes thousands of them."""
 
 _remaining = itemgetter(1)
+_RESETS = frozenset({"reset_interval", "resets_at"})
 _NEVER = datetime.max.replace(tzinfo=UTC)
+_UNTOLD = 1
+"""The place of a reset that cannot be told: after all dates, before never."""
 
 
 def spendable(
@@ -116,9 +127,7 @@ def spendable(
         return Spendable(Decimal(0), stop, None, "complete", tuple([Bound(*limit) for limit in limits]))
     if not limits:
         return Spendable(None, None, None, "unknown")
-    first = min(limits, key=_remaining)  # the first of equals
-    if first[1] <= 0:
-        first = max((limit for limit in limits if limit[1] <= 0), key=_shut)
+    first = _first(limits)
     bounds = tuple([Bound(*limit, limit is first) for limit in limits])
     is_whole = wallet is not None and key is not None and not key.unread
     name, amount, *_, resets_at = first
@@ -133,11 +142,19 @@ def is_stopped(found: Spendable) -> bool:
 def _stop(key: KeyInfo, now: datetime, *, is_manager: bool) -> Stop | None:
     if key.is_expired(now):
         return "expired"
-    if is_manager:
+    if is_manager and key.is_management_key is not False:
         return None
     if key.is_management_key:
         return "management_key"
     return "no_region" if key.allowed_data_regions == () else None
+
+
+def _first(limits: list[_Limit]) -> _Limit:
+    """Choose the smallest limit, or, if some are spent, the one that keeps a key shut longest."""
+    first = min(limits, key=_remaining)  # the first of equals
+    if first[1] <= 0:
+        first = max((limit for limit in limits if limit[1] <= 0), key=_shut)
+    return first
 
 
 def _shut(limit: _Limit) -> tuple[int, datetime]:
@@ -145,7 +162,7 @@ def _shut(limit: _Limit) -> tuple[int, datetime]:
     *_, reset, resets_at = limit
     if resets_at is not None:
         return 0, resets_at
-    return (1, _NEVER) if reset is not None else (2, _NEVER)
+    return (_UNTOLD, _NEVER) if reset is not None else (2, _NEVER)
 
 
 def _limits_of_key(key: KeyInfo, now: datetime) -> list[_Limit]:
@@ -153,15 +170,51 @@ def _limits_of_key(key: KeyInfo, now: datetime) -> list[_Limit]:
     others: list[_Limit] = []
     if key.limit_remaining is not None:  # also without a limit: so much is left, says the server
         amounts = key.limit_remaining, key.limit, key.used_in_window
-        own.append(("key_limit", *amounts, key.limit_reset, key.next_reset(now)))
-    for budget in (key.effective_budget,) if key.budgets is None else key.budgets:
-        if budget is None or budget.remaining_usd is None:
+        reset, resets_at = key.limit_reset, key.next_reset(now)
+        if resets_at is None:
+            reset = _reset(reset, is_unread="limit_reset" in key.unread)
+        own.append(("key_limit", *amounts, reset, resets_at))
+    for budget in _budgets(key):
+        remaining, scope = budget.remaining_usd, budget.scope
+        if remaining is None:
             continue
-        of_budget = budget.remaining_usd, budget.limit_usd, budget.spend_usd
+        reset, resets_at = budget.reset_interval, budget.resets_at
+        if resets_at is None:
+            is_unread = not _RESETS.isdisjoint(budget.extra)  # which keeps what could not be read
+            resets_at = None if is_unread else end_of_window(reset, now)
+            reset = _reset(reset, is_unread=is_unread)
         # The key's own limit is one of the budgets, too.
-        limits = own if budget.scope == "key_limit" else others
-        limits.append((budget.scope, *of_budget, budget.reset_interval, budget.resets_at))
-    return [min(own, key=_remaining), *others] if own else others
+        limits = own if scope == "key_limit" else others
+        name = "wallet_budget" if scope == "wallet" else scope
+        limits.append((name, remaining, budget.limit_usd, budget.spend_usd, reset, resets_at))
+    if len(own) > 1:
+        own = [_same(own)]
+    return own + others
+
+
+def _budgets(key: KeyInfo) -> Sequence[Budget]:
+    """List the budgets; if some are missing, also the one that limits first, as the server says."""
+    budgets, first = key.budgets, key.effective_budget
+    if budgets is not None and not (key.unread and any(path.startswith("budgets[") for path in key.unread)):
+        return budgets
+    budgets = budgets or ()
+    return budgets if first is None or first in budgets else (*budgets, first)
+
+
+def _reset(interval: str | None, *, is_unread: bool) -> str | None:
+    """Return the interval of a limit without a date: `None` for never, a text if it cannot be told."""
+    if interval is None:
+        return "unknown" if is_unread else None
+    return None if interval == "lifetime" else interval
+
+
+def _same(limits: list[_Limit]) -> _Limit:
+    """Choose between reports of one limit; of equal amounts, one whose reset is known."""
+    first = _first(limits)
+    if _shut(first)[0] != _UNTOLD:
+        return first
+    told = [limit for limit in limits if _shut(limit)[0] != _UNTOLD and limit[1] == first[1]]
+    return _first(told or [first])
 
 
 public(Bound, Spendable)

@@ -18,10 +18,22 @@ from openrouter_credits._models import Credits, KeyInfo
 from openrouter_credits._public import public
 from openrouter_credits._status.level import Level
 from openrouter_credits._status.spendable import Spendable, is_stopped
-from openrouter_credits._words import format_usd, limit_in_sentence, moment
+from openrouter_credits._words import format_usd, limit_in_sentence, moment, told_once
 
 _SOON = timedelta(days=7)
 """An expiry that is nearer than this is told in the sentence."""
+_NO_LIMITS = frozenset(
+    {
+        "limit_reset",
+        "reset_interval",
+        "resets_at",
+        "expires_at",
+        "is_management_key",
+        "is_provisioning_key",
+        "allowed_data_regions",
+    }
+)
+"""Fields that may be unread although each amount was read."""
 
 
 @frozen
@@ -117,8 +129,15 @@ def _other_parts(status: KeyStatus) -> str:
 
 
 def _unread(status: KeyStatus, before: str = "") -> str:
-    is_unread = status.key is not None and status.key.unread
-    return f"{before}not all limits could be read" if is_unread else ""
+    if status.key is None or not status.key.unread:
+        return ""
+    if _limits_are_unread(status.key):
+        return f"{before}not all limits could be read"
+    return f"{before}{', '.join(told_once(status.key.unread))} could not be read"
+
+
+def _limits_are_unread(key: KeyInfo) -> bool:
+    return any(path.rpartition(".")[2] not in _NO_LIMITS for path in key.unread)
 
 
 def _wallet(status: KeyStatus) -> list[str]:
@@ -145,7 +164,7 @@ def _what_is_missing(status: KeyStatus) -> str:
 
 
 def _no_limit(status: KeyStatus) -> str:
-    is_unread = status.key is not None and status.key.unread
+    is_unread = status.key is not None and _limits_are_unread(status.key)
     return "the key's limits could not all be read" if is_unread else "the key has no limit"
 
 
@@ -172,7 +191,7 @@ def _why_invalid(status: KeyStatus) -> str:
 
 
 def _reasons(problems: Sequence[OpenRouterError]) -> str:
-    return "; ".join(problem.summary.rstrip(".") for problem in problems)
+    return "; ".join(told_once(problem.summary.rstrip(".") for problem in problems))
 
 
 public(KeyStatus)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
-from openrouter_credits import MissingKeyError, OpenRouterError
+from openrouter_credits import MissingKeyError, OpenRouterError, format_usd
 from openrouter_credits.cli._exits import NO_VERDICT, CommandError, allow_closed_pipe, fail
 
 if TYPE_CHECKING:
@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 def _dollars(_: Any, tokens: Sequence[Any]) -> Decimal:
     try:
         amount = Decimal(tokens[0].value)
-    except ArithmeticError:
-        amount = Decimal("nan")
-    if not amount.is_finite():
-        raise ValueError("not an amount of dollars")
+        format_usd(amount)  # which must be possible
+    except (ArithmeticError, ValueError):
+        raise ValueError("not an amount of dollars") from None
     return amount
 
 
@@ -117,7 +116,7 @@ def _usage_error(error: CycloptsError) -> str:
     if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
         # show only its beginning: the argument may be a key, which must not get into a log
         return f"There is no command or option for the argument {error.unused_tokens[0][:12]!r}."
-    return str(error)
+    return f"{str(error).rstrip('.')}."
 
 
 def _ordered(warn: Decimal, critical: Decimal | None) -> tuple[Decimal, Decimal]:

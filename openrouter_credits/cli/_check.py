@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from openrouter_credits import CheckReport, CreditsClient
-from openrouter_credits._words import one_line
+from openrouter_credits._words import one_line, told_once
 from openrouter_credits.cli._exits import (
     ATTENTION,
     INTERRUPTED,
@@ -32,10 +32,18 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-    from openrouter_credits import KeyCheck, KeySpec, Level, OpenRouterError
+    from openrouter_credits import KeyCheck, KeySpec, KeyStatus, Level
 
 _NAMED = 3
 """Number of keys named beside each remedy."""
+_WAYS_OUT = {
+    "expired": "Make a new key at https://openrouter.ai/settings/keys.",
+    "no_region": "Permit a data region in the settings of the key's workspace: https://openrouter.ai/settings.",
+    "management_key": (
+        "Move it to OPENROUTER_MANAGEMENT_KEY, or, in a key file, to the management_key of its account."
+    ),
+}
+"""The advice for keys that cannot spend, by the reason."""
 
 
 @frozen
@@ -178,17 +186,23 @@ def _why(check: KeyCheck, level: Level) -> str:
         return UNKNOWN if check.error is None else one_line(check.error.summary)
     if level == "INVALID":
         return one_line(check.status.explain())
-    spendable = check.status.spendable
-    resets = "" if spendable.resets_at is None else f" until {day(spendable.resets_at)}"
-    unread = "".join(f"; {one_line(problem.summary)}" for problem in check.status.problems)
-    return f"{limit(spendable.bound_by)}{resets}{unread}"
+    reasons = told_once(one_line(problem.summary) for problem in check.status.problems)
+    if check.status.spendable.bound_by is not None:
+        reasons.insert(0, _bound(check.status))
+    return "; ".join(reasons) or UNKNOWN
+
+
+def _bound(status: KeyStatus) -> str:
+    resets_at = status.spendable.resets_at
+    is_ahead = resets_at is not None and resets_at > status.checked_at
+    return f"{limit(status.spendable.bound_by)}{f' until {day(resets_at)}' if is_ahead else ''}"
 
 
 def _remedies(report: CheckReport) -> Iterator[RenderableType]:
     """List each remedy once, with the keys that need it."""
     names: dict[str, list[str]] = {}
     for check in report.checks:
-        for remedy in {error.remedy: None for error in _errors(check)}:
+        for remedy in dict.fromkeys(_advice(check)):
             names.setdefault(remedy, []).append(_name(check))
     if names:
         table = make_table("What to do", "")
@@ -199,10 +213,17 @@ def _remedies(report: CheckReport) -> Iterator[RenderableType]:
         yield ""
 
 
-def _errors(check: KeyCheck) -> Sequence[OpenRouterError]:
+def _advice(check: KeyCheck) -> Sequence[str]:
     if check.error is not None:
-        return [check.error]
-    return () if check.status is None else check.status.problems
+        return [check.error.remedy]
+    if check.status is None:
+        return ()
+    remedies = [problem.remedy for problem in check.status.problems]
+    if not check.status.is_invalid:
+        return remedies
+    reason = check.status.spendable.bound_by
+    # the wallet of a key that cannot spend does not matter; the first problem is the refusal
+    return [_WAYS_OUT[reason]] if reason in _WAYS_OUT else remedies[:1]
 
 
 def _wallets(report: CheckReport) -> Iterator[RenderableType]:

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from openrouter_credits import CreditsClient, OpenRouterError
-from openrouter_credits._words import one_line
+from openrouter_credits._words import one_line, told_once
 from openrouter_credits.cli._exits import EXIT_CODES, allow_closed_pipe
 from openrouter_credits.cli._json import status_document, to_text
 from openrouter_credits.cli._judge import UNKNOWN, day, left, level_of, limit, moment, usd
@@ -74,7 +74,7 @@ def draw_status(console: Console, status: KeyStatus, level: Level, warn: Decimal
     """Draw the sentence, the limits (`>` marks the one that binds), facts about the key, and problems."""
     show(console, coloured(one_line(status.explain()), level), "", *_tables(status, level, warn, critical))
     if status.problems:
-        show(console, "", *(f"Not read: {one_line(problem)}" for problem in status.problems))
+        show(console, "", *(f"Not read: {text}" for text in told_once(map(one_line, status.problems))))
 
 
 def _tables(status: KeyStatus, level: Level, warn: Decimal, critical: Decimal) -> Iterator[RenderableType]:

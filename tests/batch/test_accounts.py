@@ -354,6 +354,70 @@ async def test_a_manager_beside_its_keys_is_of_one_wallet(
     assert report.total() == Total(Decimal(100), Decimal(0), 0)
 
 
+@pytest.mark.parametrize(
+    "specs",
+    [
+        [KeySpec(made_up(2), account="acme", management_key=MANAGEMENT_KEY), "manager"],
+        ["manager", KeySpec(made_up(2), account="acme", management_key=MANAGEMENT_KEY)],
+    ],
+    ids=["manager last", "manager first"],
+)
+@pytest.mark.parametrize("is_its_own", [False, True])
+@pytest.mark.parametrize("is_streamed", [False, True], ids=["check_all", "check_keys"])
+@virtual
+async def test_what_a_management_key_is_there_for_does_not_depend_on_the_order(
+    specs: list[KeySpec | str], is_its_own: bool, is_streamed: bool
+) -> None:
+    """A management key is INVALID as a key of its account, unless its own spec says that it manages it."""
+    own = KeySpec(MANAGEMENT_KEY, "manager", "acme", MANAGEMENT_KEY if is_its_own else None)
+    keys = [own if spec == "manager" else spec for spec in specs]
+    async with client_of(ONE_MANAGER) as (client, _):
+        if is_streamed:
+            report = CheckReport(tuple(await gathered(client.check_keys(keys, concurrency=1))))
+        else:
+            report = await client.check_all(keys, concurrency=1)
+
+    (found,) = [check.level() for check in report.checks if check.name == "manager"]
+    assert found == ("OK" if is_its_own else "INVALID")
+    assert report.total() == Total(Decimal(100), Decimal(0), 0)
+
+
+@pytest.mark.parametrize(
+    ("specs", "wallets", "total"),
+    [
+        ([KeySpec(KEY), KeySpec(KEY)], [(None, [0, 1])], Total(Decimal(50), Decimal(0), 0)),
+        (
+            [KeySpec(KEY), KeySpec(OTHER_KEY), KeySpec(KEY)],
+            [(None, [0, 2]), (None, [1])],
+            Total(Decimal(0), Decimal(0), 2),
+        ),
+        (
+            [KeySpec(KEY), KeySpec(made_up(3), account="x"), KeySpec(KEY, account="acme"), KeySpec(KEY)],
+            [("acme", [0, 2, 3]), ("x", [1])],
+            Total(Decimal(100), Decimal(0), 0),
+        ),
+        (
+            [KeySpec(KEY, account="umbrella"), KeySpec(KEY, account="acme")],
+            [("umbrella", [0, 1])],
+            Total(Decimal(50), Decimal(0), 0),
+        ),
+    ],
+    ids=["alone", "beside another", "with an account and without", "with two accounts"],
+)
+@virtual
+async def test_equal_keys_of_a_report_have_one_wallet(
+    specs: list[KeySpec], wallets: list[tuple[str | None, list[int]]], total: Total
+) -> None:
+    """A key that is there twice has one wallet; it has an account if one of its specs has."""
+    host = by_key({key: {"/credits": credits_of(50)} for key in (KEY, OTHER_KEY, made_up(3))})
+    async with client_of(host) as (client, _):
+        report = await client.check_all(specs)
+
+    found = [(wallet.account, [check.index for check in wallet.checks]) for wallet in report.wallets()]
+    assert found == wallets
+    assert report.total() == total
+
+
 @virtual
 async def test_a_wallet_has_the_name_that_was_declared() -> None:
     """A wallet is named by its account, else by its masked management key, else not at all."""

@@ -173,6 +173,14 @@ REPORTS: list[tuple[list[KeyCheck], str]] = [
         "3 keys: 1 INVALID, 1 DEPLETED, 1 OK; wallets: $1,074.75, $2.00 owed, 1 unread.",
     ),
     ([check_of(0), check_of(1)], "2 keys: 2 UNKNOWN; wallets: 2 unread."),
+    (
+        [check_of(0, status=status_of()), check_of(1, status=status_of()), check_of(2)],
+        "3 keys: 1 UNKNOWN, 2 OK; wallets: 1 unread, 2 not told apart (account unknown).",
+    ),
+    (
+        [check_of(0, 0, status=status_of()), check_of(1, status=status_of())],
+        "2 keys: 2 OK; wallets: $74.75, 1 not told apart (account unknown).",
+    ),
 ]
 
 
@@ -280,6 +288,11 @@ def test_a_part_of_the_key_that_is_unread_does_not_hide_the_wallet() -> None:
             [check_of(0, status=holding("5")), check_of(1, 0, status=holding("7")), check_of(2, 0)],
             ("7", "0", 1),
             id="an unknown account beside a known one",
+        ),
+        pytest.param(
+            [check_of(0, -1, status=holding("5")), check_of(1, -1, status=holding("5")), check_of(2, 0)],
+            ("0", "0", 2),
+            id="equal keys of an unknown account beside a known one",
         ),
         pytest.param(
             [

@@ -266,7 +266,7 @@ def test_a_budget_that_cannot_be_read_is_left_out_alone(wrong: Any) -> None:
 
 @pytest.mark.parametrize("wrong", WRONG_BUDGETS[1:], ids=repr)
 def test_an_effective_budget_that_cannot_be_read_is_unread_if_it_stands_alone(wrong: Any) -> None:
-    """A wrong `effective_budget` is None and kept; it is unread only if there are no `budgets`."""
+    """A wrong `effective_budget` is None and kept; it is not unread if all `budgets` were read."""
     alone, beside = read_key(effective_budget=wrong), read_key(effective_budget=wrong, budgets=[WS])
 
     assert alone.effective_budget is beside.effective_budget is None
@@ -284,7 +284,17 @@ UNREAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"budgets": [WS, {"scope": "b"}]}, ("budgets[1].remaining_usd",)),
     ({"budgets": [{"scope": "b", "remaining_usd": None}, WS]}, ("budgets[0].remaining_usd",)),
     ({"budgets": [None, {"scope": "b"}]}, ("budgets[0]", "budgets[1].remaining_usd")),
-    ({"budgets": [{"scope": "b", "remaining_usd": 1, "resets_at": "soon", "reset_interval": 7}]}, ()),
+    (
+        {"budgets": [{"scope": "b", "remaining_usd": 1, "resets_at": "soon", "reset_interval": 7}]},
+        ("budgets[0].resets_at", "budgets[0].reset_interval"),
+    ),
+    ({"budgets": [WS | {"resets_at": None, "reset_interval": "eon"}]}, ()),
+    ({"effective_budget": WS | {"resets_at": 7}}, ("effective_budget.resets_at",)),
+    ({"effective_budget": WS | {"resets_at": 7}, "budgets": [WS]}, ()),
+    ({"effective_budget": 7, "budgets": [WS, None]}, ("effective_budget", "budgets[1]")),
+    ({"limit": 5, "limit_remaining": 1, "limit_reset": 7}, ("limit_reset",)),
+    ({"limit_remaining": 1, "limit_reset": 7}, ("limit_reset",)),
+    ({"limit": 5, "limit_remaining": 1, "limit_reset": "eon"}, ()),
     ({"effective_budget": {"scope": "b"}}, ("effective_budget.remaining_usd",)),
     ({"effective_budget": {"scope": "b"}, "budgets": [WS]}, ()),
     ({"effective_budget": {"scope": "b"}, "budgets": "x"}, ("effective_budget.remaining_usd", "budgets")),
@@ -303,6 +313,11 @@ UNREAD: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"allowed_data_regions": []}, ()),
     ({"is_management_key": "yes"}, ("is_management_key",)),
     ({"is_management_key": 1, "is_provisioning_key": True}, ("is_management_key",)),
+    (
+        {"is_management_key": True, "limit": 5, "limit_reset": 7, "allowed_data_regions": 7, "expires_at": 7}
+        | {"budgets": [None, {"scope": "b"}], "effective_budget": {"scope": "b"}},
+        ("expires_at",),
+    ),
     ({"is_provisioning_key": 0}, ("is_provisioning_key",)),
     ({"is_provisioning_key": 0, "is_management_key": False}, ()),
     ({"limit_reset": 7, "is_free_tier": 1, "creator_user_id": 12, "unread": ["limit"]}, ()),

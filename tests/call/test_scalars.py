@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from decimal import Context, Decimal, localcontext
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Any, Literal
 
 import pytest
 from attrs import frozen
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from openrouter_credits import Credits, InvalidResponseError
@@ -86,9 +86,7 @@ def test_an_amount_does_not_depend_on_the_decimal_context(text: str) -> None:
         '"-Infinity"',
         '"5\\n"',
         "1e40",
-        "1e-41",
         "1e999999999",
-        "1e-999999999",
         "1e99999999999999999999999",
         "9" * 41,
         "0." + "9" * 41,
@@ -140,6 +138,13 @@ def test_what_is_no_amount_is_an_error(text: str) -> None:
         ("-12345678901234567", "-12345678901234600"),
         ("1e39", "1" + "0" * 39),
         ("1e-40", "0"),
+        ("1e-41", "0"),
+        ("5e-324", "0"),
+        ("-8.2718061255302767e-25", "0"),
+        ("-1e-999999999", "0"),
+        ("0e-400", "0"),
+        ("12.34567890123349999", "12.345678901234"),  # at once it would be ...233
+        ("9.99999999999949999", "10"),
         ('"-2.5e0"', None),
         ('"0.30000000000000004"', "0.30000000000000004"),
         ('"-0.000000000000000027755575615628914"', "-0.000000000000000027755575615628914"),
@@ -162,6 +167,23 @@ def test_an_amount_of_openrouter_has_no_residue_of_a_double(
 
     assert shown == expected
     assert "E" not in f"{amount}"
+
+
+def test_a_callers_own_number_has_at_most_40_digits() -> None:
+    """A number that would be 0 as an amount of OpenRouter is refused where all digits are wanted."""
+    with pytest.raises(InvalidResponseError, match="so many digits"):
+        read(Decimal, "1e-41")
+
+
+@given(st.floats(-1e9, 1e9))
+@example(1.234567890123455)
+def test_an_amount_is_rounded_twice(number: float) -> None:
+    """An amount is rounded half-even to 15 significant digits, and what that gives to 12 decimals."""
+    digits = Context(prec=15, rounding=ROUND_HALF_EVEN).create_decimal(Decimal(repr(number)))
+    expected = digits.quantize(Decimal("1E-12"), ROUND_HALF_EVEN, Context(prec=60))
+
+    body = json.dumps({"total_credits": number, "total_usage": 0})
+    assert read(Credits, body).total_credits == expected
 
 
 @given(st.integers(0, 3), st.lists(st.integers(1, 10**6), min_size=1, max_size=6), st.integers(0, 6))

@@ -36,6 +36,8 @@ SECRET = "sk-or-v1-" + "d" * 64
         ([f"--key={SECRET}"], "Unknown option: --key"),
         (["--warn", "cheap"], "Invalid value for --warn"),
         (["--warn", "nan"], "Invalid value for --warn"),
+        (["--warn", "1e97"], "Invalid value for --warn"),
+        (["--critical", "1e999999999"], "Invalid value for --critical"),
         (["--warn", SECRET], "Invalid value for --warn"),
         (["--critical"], "--critical requires an argument"),
         (["check", "--rate", "fast"], "Invalid value for --rate"),
@@ -54,6 +56,12 @@ def test_wrong_usage_is_one_line_and_3(run: Run, arguments: list[str], message: 
     assert outcome.err.startswith("openrouter-credits: ")
     assert message in outcome.err
     assert SECRET not in outcome.err
+
+
+@pytest.mark.parametrize("arguments", [["--warn", "cheap"], ["--critical"], ["--colour"], ["stauts"]])
+def test_where_to_look_is_a_sentence_of_its_own(run: Run, arguments: list[str]) -> None:
+    """The line on wrong usage has one full stop before it says where to look."""
+    assert re.search(r"[^.]\. See openrouter-credits --help\.\n$", run(*arguments).err)
 
 
 def test_the_version(run: Run) -> None:

@@ -17,17 +17,31 @@ from attrs import evolve
 from rich.console import Console
 from rich.progress import Progress
 
-from openrouter_credits import ApiKey, CheckReport, CreditsClient, InvalidKeyError, KeyCheck, KeyStatus, Level
+from openrouter_credits import (
+    ApiKey,
+    Budget,
+    CheckReport,
+    Credits,
+    CreditsClient,
+    InvalidKeyError,
+    KeyCheck,
+    KeyInfo,
+    KeyStatus,
+    Level,
+    OpenRouterError,
+)
+from openrouter_credits._status.look import assess
 from openrouter_credits._status.spendable import spendable
 from openrouter_credits.cli import _check, main
 from openrouter_credits.cli._check import Format, draw_report
 from openrouter_credits.cli._exits import worst
 from openrouter_credits.cli._screen import make_console, make_table, show
 from openrouter_credits.testing import FakeAccount, FakeOpenRouter, Hang, Reply
-from tests.kit.values import NOW, wallet
+from tests.kit.values import FORBIDDEN, NOVEMBER, NOW, UNAUTHORIZED, key, wallet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from tests.cli.conftest import Outcome, Run
 
@@ -379,6 +393,68 @@ def test_a_wallet_that_was_not_read_is_in_no_sum(capsys: pytest.CaptureFixture[s
     draw_report(make_console(), report, FORM)
 
     assert re.search(r"\nacme +-     1\nglobex +-     1\n0 of 2 read +-     2\n$", capsys.readouterr().out)
+
+
+def found(info: KeyInfo | OpenRouterError, credits_: Credits | OpenRouterError, **options: bool) -> KeyCheck:
+    """Make the outcome of a key and a wallet that come from no server."""
+    return check(0, "a", status=assess(credits_, info, wallet_reader=None, now=NOW, **options))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "advice"),
+    [
+        (
+            found(key(expires_at=NOW), FORBIDDEN),
+            "Make a new key at https://openrouter.ai/settings/keys.",
+        ),
+        (
+            found(key(allowed_data_regions=()), FORBIDDEN),
+            "Permit a data region in the settings of the key's workspace: https://openrouter.ai/settings.",
+        ),
+        (
+            found(key(is_management_key=True), wallet("5")),
+            "Move it to OPENROUTER_MANAGEMENT_KEY, or, in a key file, to the management_key of its account.",
+        ),
+        (found(UNAUTHORIZED, wallet("5"), has_manager=True), UNAUTHORIZED.remedy),
+        (found(key(), FORBIDDEN), FORBIDDEN.remedy),
+    ],
+    ids=["expired", "no region", "a management key", "refused", "a key that may be good"],
+)
+def test_the_advice_is_that_for_the_reason(
+    outcome: KeyCheck, advice: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A key that cannot spend has one line of advice, for that reason; its wallet does not matter."""
+    draw_report(make_console(), CheckReport((outcome,)), FORM)
+
+    out = capsys.readouterr().out
+    told = out.partition("What to do")[2].partition("\n\n")[0]
+    assert " ".join(told.split()) == f"a {advice}"
+
+
+@pytest.mark.parametrize(
+    ("resets_at", "why"),
+    [(NOVEMBER, "member budget until 2026-11-01"), (NOW, "member budget")],
+)
+def test_a_reset_that_is_over_is_not_promised(
+    resets_at: datetime, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A reset is told if it is still to come."""
+    spent = Budget("member", remaining_usd=Decimal(-1), resets_at=resets_at)
+    outcome = found(key(None, spent), wallet("5"))
+
+    draw_report(make_console(), CheckReport((outcome,)), FORM)
+
+    assert f"DEPLETED  a    -        -$1.00  {why}\n" in capsys.readouterr().out
+
+
+def test_why_is_the_problem_if_no_limit_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    """A key without a known limit has no dash before its problems, of which equal ones are told once."""
+    unread = key(unread=("budgets[0]", "budgets[1]"))
+
+    draw_report(make_console(), CheckReport((found(unread, FORBIDDEN),)), FORM)
+
+    out = capsys.readouterr().out
+    assert f"  GET /key: budgets[0] could not be read (and 1 more); {FORBIDDEN.summary}\n" in out
 
 
 def read_check(index: int, remaining: str) -> KeyCheck:

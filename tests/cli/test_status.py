@@ -395,6 +395,19 @@ def test_a_budget_that_could_not_be_read_is_told(fake: FakeOpenRouter, run: Run,
     ]
 
 
+def test_equal_problems_are_told_once(fake: FakeOpenRouter, run: Run, use: Use) -> None:
+    """Problems that differ in the number of a budget alone are one line, which counts the others."""
+    use(fake.add_account(credits=40).add_key(credits_reply="real"))
+    fake.script(
+        "/key", Reply(200, {"data": {"label": "k", "usage": 1, "limit": None, "budgets": [None] * 300}})
+    )
+
+    outcome = run()
+
+    assert 1 == outcome.out.count("Not read: ")
+    assert "(and 299 more)" in " ".join(outcome.out.split())
+
+
 def test_the_wallet_of_a_misplaced_management_key_binds_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     """A management key in the place of an ordinary key has a wallet that binds nothing, and no own limits."""
     draw(key_info(is_management_key=True), wallet=WALLET)
@@ -516,6 +529,11 @@ def test_no_key_says_where_one_comes_from(run: Run) -> None:
             "OPENROUTER_API_KEY: The API key's character 14 of 21 (U+0020) is white space",
         ),
         (
+            {"OPENROUTER_API_KEY": "sk-or-v1-none", "OPENROUTER_MANAGEMENT_KEY": "a b"},
+            3,
+            "OPENROUTER_MANAGEMENT_KEY: The API key's character 2 of 3 (U+0020) is white space",
+        ),
+        (
             {"OPENROUTER_API_KEY": "sk-or-v1-none", "OPENROUTER_BASE_URL": "http://example.org"},
             3,
             "OPENROUTER_BASE_URL is neither https nor http on this machine",
@@ -525,7 +543,7 @@ def test_no_key_says_where_one_comes_from(run: Run) -> None:
 def test_a_wrong_setting_is_one_line(
     run: Run, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], code: int, message: str
 ) -> None:
-    """A text that cannot be a key ends with 2, as an invalid key; a wrong base URL ends with 3."""
+    """A text that cannot be a key ends with 2, as an invalid key; any other wrong setting ends with 3."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 

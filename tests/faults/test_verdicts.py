@@ -113,6 +113,18 @@ UNREADABLE: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"budgets": [WS], "allowed_data_regions": ""},
         ("allowed_data_regions",),
     ),
+    "a reset that is no time": (
+        {"budgets": [WS | {"reset_interval": "daily", "resets_at": "soon"}]},
+        ("budgets[0].resets_at",),
+    ),
+    "a window that is a number": (
+        {"budgets": [WS], "limit": 5, "limit_remaining": 4, "limit_reset": 7},
+        ("limit_reset",),
+    ),
+    "a list with a hole, of which the effective budget is known": (
+        {"budgets": [None, {"scope": "member", "remaining_usd": 9}], "effective_budget": WS},
+        ("budgets[0]",),
+    ),
     "a kind that is a text": ({"budgets": [WS], "is_management_key": "true"}, ("is_management_key",)),
 }
 
@@ -137,9 +149,15 @@ async def test_what_was_read_limits_a_key_and_what_was_not_is_a_problem(
 @pytest.mark.row(55)
 async def test_a_part_that_says_nothing_of_the_amount_is_no_problem(fault: Watch) -> None:
     """A wrong field that has no say in the amount is None, without a problem."""
-    wrong = {"creator_user_id": 7, "workspace_id": [], "is_free_tier": "x", "limit_reset": 7, "new": None}
+    wrong = {
+        "creator_user_id": 7,
+        "workspace_id": [],
+        "is_free_tier": "x",
+        "limit_reset": 7,
+        "new": None,
+    }  # no limit
 
-    status = await status_of(fault, key_of(budgets=[WS | {"resets_at": "soon"}], **wrong))
+    status = await status_of(fault, key_of(budgets=[WS | {"include_byok": "soon"}], **wrong))
 
     assert status.spendable == Spendable(Decimal(3), "workspace", None, "complete")
     assert status.problems == ()

@@ -154,6 +154,8 @@ EMPTY: Answers = {
 DOUBTED: Answers = {("/credits", OWN): ZERO, ("/key", OWN): key("26.83")}
 OWN_IS_MANAGER: Answers = {("/credits", OWN): ZERO, ("/key", OWN): key(is_management_key=True)}
 
+EMPTY_WALLET: Answers = {("/credits", MANAGER): ZERO, ("/key", MANAGER): key(is_management_key=True)}
+
 PLANS: dict[str, tuple[Answers, ApiKey | InvalidKeyError | None, set[str], str]] = {
     "both": (BOTH, None, ALL, "key_limit"),
     "the wallet alone": (OWN_WALLET, None, {"credits"}, "wallet"),
@@ -164,6 +166,13 @@ PLANS: dict[str, tuple[Answers, ApiKey | InvalidKeyError | None, set[str], str]]
     "both, with an impossible management key": (ONLY_KEY, BAD_MANAGER, ALL, "key_limit"),
     "no wallet, with a management key": (NO_WALLET, MANAGER, ALL, "key_limit"),
     "0/0, with a management key": (EMPTY, MANAGER, ALL, "wallet"),
+    "0/0 alone, with a management key": (EMPTY_WALLET, MANAGER, {"credits"}, "wallet"),
+    "0/0 alone, read by the key itself as a management key": (
+        OWN_IS_MANAGER,
+        ApiKey(KEY),
+        {"credits"},
+        "wallet",
+    ),
     "0/0, without a management key": (DOUBTED, None, ALL, "key_limit"),
     "0/0, read by the key itself as a management key": (OWN_IS_MANAGER, ApiKey(KEY), ALL, "wallet"),
 }
@@ -245,6 +254,66 @@ async def test_a_401_judges_the_key_that_met_it(
     assert isinstance(error, AuthenticationError)
     assert error.is_of_management_key is is_managers
     assert not UNAUTHORIZED.is_of_management_key
+
+
+async def test_an_ordinary_keys_wallet_alone_is_one_request() -> None:
+    """A 0/0 that an ordinary key reads for the wallet alone is not confirmed by another request."""
+    read = ScriptedRead(DOUBTED)
+
+    assert isinstance(await outcome(look(read, OWN, None, {"credits"})), UnconfirmedCreditsError)
+    assert read.asked == [("/credits", OWN)]
+
+
+TOLD = {
+    "refused": (UNAUTHORIZED, MANAGER, f"The management key was refused: {UNAUTHORIZED.summary}", None),
+    "an ordinary key": (
+        FORBIDDEN,
+        MANAGER,
+        f"The management key is an ordinary key: {FORBIDDEN.summary}",
+        "Create a management key at https://openrouter.ai/settings/management-keys, and use that.",
+    ),
+    "an ordinary key alone": (
+        FORBIDDEN,
+        OWN,
+        f"The management key is an ordinary key: {FORBIDDEN.summary}",
+        "Create a management key at https://openrouter.ai/settings/management-keys, and use that.",
+    ),
+    "an ordinary key that reads zeros": (
+        ZERO,
+        OWN,
+        "The management key is an ordinary key: GET /credits answered 0 of 0, which nothing confirms",
+        "Create a management key at https://openrouter.ai/settings/management-keys, and use that.",
+    ),
+    "a server that fails": (DOWN, MANAGER, DOWN.summary, None),
+    "a server that fails, alone": (DOWN, OWN, DOWN.summary, None),
+    "no management key": (FORBIDDEN, None, FORBIDDEN.summary, None),
+}
+
+
+@pytest.mark.parametrize(("answer", "manager", "summary", "remedy"), TOLD.values(), ids=TOLD)
+async def test_the_fault_of_a_management_key_says_so(
+    answer: Any, manager: ApiKey | None, summary: str, remedy: str | None
+) -> None:
+    """A problem says that the management key was refused, or is none; other faults are as they are."""
+    read = ScriptedRead({("/credits", manager or OWN): answer, ("/key", OWN): key("26.83")})
+
+    status = await look(read, OWN, manager, ALL)
+
+    (problem,) = status.problems
+    assert (problem.summary, remedy) == (summary, remedy and problem.remedy)
+    assert problem.is_of_management_key is (manager == MANAGER or summary.startswith("The management key"))
+    assert "The management key" not in FORBIDDEN.summary
+
+
+async def test_a_zero_of_a_management_key_that_is_not_known_is_not_its_fault() -> None:
+    """If `/key` of a management key fails, nothing says that it is an ordinary key."""
+    answers: Answers = {("/credits", MANAGER): ZERO, ("/key", MANAGER): DOWN, ("/key", OWN): key("26.83")}
+
+    status = await look(ScriptedRead(answers), OWN, MANAGER, ALL)
+
+    assert [problem.summary for problem in status.problems] == [
+        "GET /credits answered 0 of 0, which nothing confirms"
+    ]
 
 
 MISPLACED: dict[str, tuple[ApiKey | None, set[str], str | None]] = {
@@ -971,10 +1040,16 @@ async def test_unknown_words_are_kept_and_counted(mocked: aioresponses) -> None:
 
     status = await read_bodies(mocked, sample("credits-spec"), key)
 
-    assert status.spendable == Spendable(Decimal(7), "galaxy_\x1b[2J", None, "complete")
+    assert status.spendable == Spendable(Decimal(7), "galaxy_\x1b[2J", None, "at_most")
+    assert [problem.summary for problem in status.problems] == [
+        "GET /key: budgets[0].resets_at could not be read"
+    ]
     assert status.key is not None
     assert (status.key.limit_reset, status.key.next_reset(NOW)) == ("fortnightly", None)
-    assert status.explain() == "$7.00 left: the galaxy [2J budget binds (wallet: $74.75)."
+    assert status.explain() == (
+        "At most $7.00 left: the galaxy [2J budget binds "
+        "(wallet: $74.75, budgets[0].resets_at could not be read)."
+    )
 
 
 async def test_a_label_is_what_the_server_says(mocked: aioresponses) -> None:

@@ -138,6 +138,31 @@ AMOUNTS_LEFT = {
         key(None, budget("member", "5", MONDAY), budget("key_limit", "5", NOVEMBER)),
         complete("5", "key_limit", NOVEMBER),
     ),
+    "tie of the cap, whose window is not known, and its own budget": (
+        wallet("74.75"),
+        key("5", budget("key_limit", "5.00", MONDAY), limit_reset="fortnightly"),
+        complete("5", "key_limit", MONDAY),
+    ),
+    "effective budget beside budgets of which one is unread": (
+        wallet("74.75"),
+        key(
+            "26.83",
+            budget("member", "20"),
+            effective_budget=budget("workspace", "11.75", MONDAY),
+            unread=("budgets[1]",),
+        ),
+        at_most("11.75", "workspace", MONDAY),
+    ),
+    "a budget of a known window without a date": (
+        wallet("74.75"),
+        key(None, Budget("member", remaining_usd=Decimal(5), reset_interval="weekly")),
+        complete("5", "member", MONDAY),
+    ),
+    "a budget named wallet": (
+        wallet("74.75"),
+        key(None, budget("wallet", "5", MONDAY)),
+        complete("5", "wallet_budget", MONDAY),
+    ),
     "tie of budgets": (
         wallet("74.75"),
         key(None, budget("member", "5", NOVEMBER), budget("workspace", "5", MONDAY)),
@@ -179,6 +204,11 @@ def test_the_smallest_known_bound_is_what_can_be_spent(
     assert spendable(credits_, info, NOW) == expected
 
 
+def unreadable(remaining: str, *fields: str, **known: Any) -> Budget:
+    """Make a budget of which some fields could not be read."""
+    return Budget("member", remaining_usd=Decimal(remaining), extra=dict.fromkeys(fields, "soon"), **known)
+
+
 YESTERDAY, TODAY = datetime(2026, 10, 20, tzinfo=UTC), datetime(2026, 10, 22, tzinfo=UTC)
 SPENT: dict[str, tuple[Credits | None, KeyInfo, Spendable]] = {
     "a limit of a day and a budget of a month": (
@@ -210,6 +240,64 @@ SPENT: dict[str, tuple[Credits | None, KeyInfo, Spendable]] = {
         wallet("74.75"),
         key("-1", budget("member", "-2", NOVEMBER), limit_reset="fortnightly"),
         complete("-1", "key_limit"),
+    ),
+    "a window that was not read goes before a reset that can be told": (
+        wallet("74.75"),
+        key("-0.02", budget("member", "-9", NOVEMBER), unread=("limit_reset",)),
+        at_most("-0.02", "key_limit"),
+    ),
+    "a limit for ever goes before a window that was not read": (
+        wallet("74.75"),
+        key(
+            None,
+            unreadable("-5", "reset_interval", "resets_at"),
+            budget("workspace", "-1"),
+            unread=("budgets[0].resets_at", "budgets[0].reset_interval"),
+        ),
+        at_most("-1", "workspace"),
+    ),
+    "a date that was not read is not that of the window": (
+        wallet("74.75"),
+        key(
+            None,
+            unreadable("-5", "resets_at", reset_interval="daily"),
+            budget("workspace", "-9", NOVEMBER),
+            unread=("budgets[0].resets_at",),
+        ),
+        at_most("-5", "member"),
+    ),
+    "a date stands in for a window that was not read": (
+        wallet("74.75"),
+        key(
+            None,
+            unreadable("-5", "reset_interval", resets_at=NOVEMBER),
+            unread=("budgets[0].reset_interval",),
+        ),
+        at_most("-5", "member", NOVEMBER),
+    ),
+    "lifetime is for ever": (
+        wallet("74.75"),
+        key(
+            None,
+            Budget("member", remaining_usd=Decimal(-5), reset_interval="eon"),
+            Budget("workspace", remaining_usd=Decimal(0), reset_interval="lifetime"),
+        ),
+        complete("0", "workspace"),
+    ),
+    "a budget of a known window without a date": (
+        wallet("74.75"),
+        key("-1", Budget("member", remaining_usd=Decimal(-2), reset_interval="monthly"), limit_reset="daily"),
+        complete("-2", "member", NOVEMBER),
+    ),
+    "of two budgets that are the key's limit, that which shuts longest": (
+        wallet("74.75"),
+        key(None, budget("key_limit", "-5", TODAY), budget("key_limit", "-1", NOVEMBER)),
+        complete("-1", "key_limit", NOVEMBER),
+    ),
+    "the key's own limit, told by a budget": (
+        wallet("74.75"),
+        key("0", budget("key_limit", "0", NOVEMBER), budget("member", "0", MONDAY), limit_reset="eon"),
+        complete("0", "key_limit", NOVEMBER),
     ),
     "a limit that is spent goes before one that is not": (
         wallet("74.75"),
@@ -288,6 +376,13 @@ def test_a_key_that_cannot_spend_at_all_has_nothing(
     assert [found.covers(amount) for amount in (0, -1, "0.01")] == [False] * 3
     assert [bound.binds for bound in found.bounds] == [False] * len(found.bounds)
     assert ("wallet" in {bound.name for bound in found.bounds}) is (credits_ is not None)
+
+
+def test_an_ordinary_key_is_not_there_to_read_the_wallet() -> None:
+    """A key without a region is stopped, although it was given as its own management key: it is none."""
+    info = key("5", is_management_key=False, allowed_data_regions=())
+
+    assert spendable(wallet("74.75"), info, NOW, is_manager=True) == stopped("no_region")
 
 
 @pytest.mark.parametrize("regions", [(), ("global",), None])
@@ -399,6 +494,26 @@ BOUNDS: dict[str, tuple[Credits | None, KeyInfo | None, tuple[Bound, ...]]] = {
         None,
         key("5", limit_reset="fortnightly"),
         (Bound("key_limit", Decimal(5), Decimal(500), Decimal(495), "fortnightly", None, binds=True),),
+    ),
+    "window not read": (
+        None,
+        key("5", unread=("limit_reset",)),
+        (Bound("key_limit", Decimal(5), Decimal(500), Decimal(495), "unknown", None, binds=True),),
+    ),
+    "budget for ever": (
+        None,
+        key(None, Budget("member", remaining_usd=Decimal(5), reset_interval="lifetime")),
+        (Bound("member", Decimal(5), binds=True),),
+    ),
+    "effective budget that is one of the budgets, of which one is unread": (
+        None,
+        key(
+            None,
+            budget("member", "5", MONDAY),
+            effective_budget=budget("member", "5", MONDAY),
+            unread=("budgets[1]",),
+        ),
+        (Bound("member", Decimal(5), resets_at=MONDAY, binds=True),),
     ),
     "cap below wallet": (wallet("74.75"), CAPPED, (WALLET_BOUND, binding(CAP_BOUND))),
     "cap above wallet": (
@@ -562,7 +677,7 @@ def bounds_of(credits_: Credits | None, info: KeyInfo | None) -> list[tuple[str,
     if info.limit_remaining is not None:
         own.append(info.limit_remaining)
     if own:
-        bounds.append(("key_limit", min(own)))
+        bounds.append(("key_limit", min(own)))  # of spent ones, it may also be another
     return bounds + [each for each in others if each[0] != "key_limit"]
 
 
@@ -576,7 +691,9 @@ def test_the_amount_is_the_smallest_of_its_bounds(credits_: Credits | None, info
     """The first bound that leaves least is the amount, unless some are spent: then it is one of these."""
     found = spendable(credits_, info, NOW, is_manager=True)
 
-    assert [(bound.name, bound.remaining) for bound in found.bounds] == bounds_of(credits_, info)
+    for bound, (name, remaining) in zip(found.bounds, bounds_of(credits_, info), strict=True):
+        assert bound.name == name
+        assert bound.remaining == remaining or (name == "key_limit" and remaining <= bound.remaining <= 0)
     least = min((bound.remaining for bound in found.bounds), default=Decimal(1))
     binding = [bound for bound in found.bounds if bound.binds]
     assert len(binding) == bool(found.bounds)

@@ -276,12 +276,25 @@ SENTENCES = {
     "a part of the key unread, and the wallet binds": (
         wallet("4.75"),
         key("26.83", unread=("expires_at",)),
-        "At most $4.75 left: the wallet binds (not all limits could be read).",
+        "At most $4.75 left: the wallet binds (expires_at could not be read).",
+    ),
+    "dates of many budgets unread": (
+        wallet("4.75"),
+        key("26.83", unread=tuple(f"budgets[{index}].resets_at" for index in range(300))),
+        "At most $4.75 left: the wallet binds (budgets[0].resets_at (and 299 more) could not be read).",
+    ),
+    "an expiry unread, and no limit": (
+        None,
+        key(unread=("expires_at",)),
+        (
+            "Unknown: the wallet was not read (GET /key: expires_at could not be read), "
+            "and the key has no limit."
+        ),
     ),
     "a part of the key unread, and the wallet not asked for": (
         None,
         key("26.83", unread=("limit_reset",)),
-        "At most $26.83 left: the key's limit binds (not all limits could be read).",
+        "At most $26.83 left: the key's limit binds (limit_reset could not be read).",
     ),
     "key not asked for": (wallet("74.75"), None, "At most $74.75 left: the wallet binds."),
     "key unreadable": (wallet("74.75"), DOWN, "At most $74.75 left: the wallet binds (key: unknown)."),
@@ -430,7 +443,10 @@ MANAGED = {
     "no limit, and a management key that is refused": (
         UNAUTHORIZED,
         key(),
-        "Unknown: the wallet was not read (401 User not found), and the key has no limit.",
+        (
+            "Unknown: the wallet was not read (The management key was refused: 401 User not found), "
+            "and the key has no limit."
+        ),
     ),
 }
 
