@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from attrs import define, evolve, field
 
@@ -106,18 +106,19 @@ class Accounts:
         indices: dict[ApiKey, list[int]] = {}
         for index, (key, _) in self._read.items():
             indices.setdefault(key, []).append(index)
-        managers = set(filter(self.is_known, indices))
-        numbers: dict[int, int | None] = {}
+        learnt: dict[int, tuple[int | None, str | None]] = {}
         for key, equal in indices.items():
             names = [name for index in equal for name in self._read[index][1]]
-            if key in managers:
-                number = self.join(*names, key)
+            if self.is_known(key):
+                number, account = self.join(*names, key), str(key)
+            elif len(equal) > 1 and names:
+                number, account = self.join(*names), str(names[0])
             elif len(equal) > 1:
-                number = self.join(*names) if names else -1 - equal[0]
+                number, account = -1 - equal[0], None
             else:
                 continue
-            numbers |= dict.fromkeys(equal, number)
-        return tuple([self._settle(check, numbers, managers) for check in checks])
+            learnt |= dict.fromkeys(equal, (number, account))
+        return tuple([self._settle(check, learnt) for check in checks])
 
     def _management_key(self, account: str, key: ApiKey | None) -> ApiKey | None:
         """Return an account's management key: the one given, or else the one that another spec gave."""
@@ -137,18 +138,14 @@ class Accounts:
             self.joined[number], number = last, self.joined[number]
         return last
 
-    def _settle(
-        self, check: KeyCheck, numbers: Mapping[int, int | None], managers: Collection[ApiKey]
-    ) -> KeyCheck:
+    def _settle(self, check: KeyCheck, learnt: Mapping[int, tuple[int | None, str | None]]) -> KeyCheck:
         number, account = check.wallet_id, check.account
         if number is None:
-            number = numbers.get(check.index)
-            if number is None:
-                return check
-            if self._read[check.index][0] in managers:
-                account = check.label
+            number, account = learnt.get(check.index, (None, account))
+        if number is None:
+            return check
         wallet_id = self._current(number)
-        if account is None or is_mask(account):
+        if is_mask(account):
             account = self._names.get(wallet_id, account)
         if (wallet_id, account) == (check.wallet_id, check.account):
             return check

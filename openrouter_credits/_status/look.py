@@ -148,6 +148,7 @@ def _of_management_key(error: OpenRouterError) -> OpenRouterError:
     marked.is_of_management_key = True
     if isinstance(error, AuthenticationError):
         marked.args = (f"The management key was refused: {error.summary}",)
+        marked.remedy = error.remedy.replace("Check the key:", "Check the management key:")
     elif _is_of_ordinary_key(error):
         marked.args = (f"The management key is an ordinary key: {error.summary}",)
         marked.remedy = _HOW_TO_MANAGE

@@ -401,8 +401,19 @@ async def test_what_a_management_key_is_there_for_does_not_depend_on_the_order(
             [("umbrella", [0, 1])],
             Total(Decimal(50), Decimal(0), 0),
         ),
+        (
+            [KeySpec(KEY), KeySpec(KEY, management_key=made_up(3))],
+            [(str(ApiKey(made_up(3))), [0, 1])],
+            Total(Decimal(50), Decimal(0), 0),
+        ),
     ],
-    ids=["alone", "beside another", "with an account and without", "with two accounts"],
+    ids=[
+        "alone",
+        "beside another",
+        "with an account and without",
+        "with two accounts",
+        "with a management key and without",
+    ],
 )
 @virtual
 async def test_equal_keys_of_a_report_have_one_wallet(

@@ -265,7 +265,12 @@ async def test_an_ordinary_keys_wallet_alone_is_one_request() -> None:
 
 
 TOLD = {
-    "refused": (UNAUTHORIZED, MANAGER, f"The management key was refused: {UNAUTHORIZED.summary}", None),
+    "refused": (
+        UNAUTHORIZED,
+        MANAGER,
+        f"The management key was refused: {UNAUTHORIZED.summary}",
+        "Check the management key: quotes or blanks pasted with it, deleted, disabled or expired.",
+    ),
     "an ordinary key": (
         FORBIDDEN,
         MANAGER,
