@@ -55,7 +55,7 @@ def read_keys(file: str | None) -> list[KeySpec]:
     """
     if file is None:
         where = LIST_VARIABLE
-        specs = list(read_items(os.environ.get(where, "").split(","), where))
+        specs = list(read_items(os.environ.get(where, ""), where))
     elif file == STANDARD_INPUT:
         where = "standard input"
         text = "" if sys.stdin is None else _decode(sys.stdin.buffer.read(), where)  # `None` after `<&-`

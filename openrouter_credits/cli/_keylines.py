@@ -12,7 +12,7 @@ from openrouter_credits import InvalidKeyError, KeySpec
 from openrouter_credits.cli._exits import CommandError, warn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from openrouter_credits import ApiKey
 
@@ -50,16 +50,16 @@ def has_tables(text: str) -> bool:
 def read_lines(texts: Sequence[str], where: str) -> list[KeySpec]:
     """Read a KEY or NAME=KEY from each line; skip blank lines and comments (`#`).
 
-    With a name, a value is a key if it begins with `sk-or-`, or if the name is one of OpenRouter's variables.
-    If any line has a name, those without must begin with `sk-or-`, too: they may be a part of some other
-    secret that takes many lines. A warning counts the lines that are left out.
+    A value is a key if it begins with `sk-or-`, or if its name is one of OpenRouter's variables. Other lines
+    may be other secrets, or parts of one that takes many lines: a warning counts those that are left out.
+    Only where no line has a name, and `sk-or-` stands nowhere, each line is a key.
 
     Raises:
         CommandError: a line has an empty name, or no line is a key.
     """
-    lines = list(_lines(texts, where))
+    lines = list(_lines(texts, where, "line"))
     named = {line.name: line for line in lines if line.name is not None and line.value}
-    is_list = all(line.name is None for line in lines)
+    is_list = all(line.name is None for line in lines) and _are_tokens(lines)
     managing = next((named[name] for name in MANAGEMENT_KEY_VARIABLES if name in named), None)
     manager = managing and make_spec(managing.value, None, f"{where}, line {managing.number}").api_key
     specs: list[KeySpec] = []
@@ -69,31 +69,39 @@ def read_lines(texts: Sequence[str], where: str) -> list[KeySpec]:
         if name in MANAGEMENT_KEY_VARIABLES or (name in _OURS and not value):
             continue
         if name == LIST_VARIABLE:
-            specs += read_items(value.split(","), place, manager)
+            specs += read_items(value, place, manager)
         elif name in KEY_VARIABLES or _BEGINNING_OF_A_KEY.match(value) or is_list:
             specs.append(make_spec(value, name, place, None, manager))
         else:
             left_out.append(number)
     if manager is not None and not specs:
         specs.append(KeySpec(manager, "management key", None, manager))
-    _tell(left_out, lines, where, is_error=not specs)
+    if left_out:
+        text = f"{_left_out(left_out, lines, 'line')}, or has a name such as OPENROUTER_API_KEY."
+        if not specs:
+            raise CommandError(f"There are no keys in {where}. {text}")
+        warn(f"{where}: {text}")
     return specs
 
 
-def read_items(
-    items: Iterable[str], where: str, manager: ApiKey | InvalidKeyError | None = None
-) -> Iterator[KeySpec]:
-    """Read a KEY or NAME=KEY from each item of a list that holds nothing else; skip blanks and comments.
+def read_items(text: str, where: str, manager: ApiKey | InvalidKeyError | None = None) -> Iterator[KeySpec]:
+    """Read a KEY or NAME=KEY from each item of a comma list; skip blanks and comments.
+
+    If `sk-or-` stands in any item, those that do not begin with it are left out; a warning counts them.
 
     Raises:
         CommandError: an item has an empty name.
     """
-    for number, item in enumerate(items, 1):
-        if _is_used(item):
-            name, key = _split(item)
-            if name == "":
-                raise _nameless(where)
-            yield make_spec(key, name, f"{where}, key {number}", None, manager)
+    items = list(_lines(text.split(","), where, "key"))
+    is_list = _are_tokens(items)
+    left_out: list[int] = []
+    for number, name, value in items:
+        if is_list or _BEGINNING_OF_A_KEY.match(value):
+            yield make_spec(value, name, f"{where}, key {number}", None, manager)
+        else:
+            left_out.append(number)
+    if left_out:
+        warn(f"{where}: {_left_out(left_out, items, 'item')}.")
 
 
 def make_spec(
@@ -111,13 +119,20 @@ def make_spec(
     return spec
 
 
-def _lines(texts: Sequence[str], where: str) -> Iterator[_Line]:
+def _lines(texts: Sequence[str], where: str, kind: str) -> Iterator[_Line]:
     for number, text in enumerate(texts, 1):
         if _is_used(text):
-            name, value = _split(text)
+            name, value = _split(text)  # a quoted value that runs over many lines is many lines here
             if name == "":
-                raise _nameless(f"{where}, line {number}")
+                raise CommandError(
+                    f"{where}, {kind} {number}: no name before the =. Each is KEY or NAME=KEY."
+                )
             yield _Line(number, name, value)
+
+
+def _are_tokens(lines: Sequence[_Line]) -> bool:
+    """Tell whether none is a key of OpenRouter's usual form: then all may be tokens of another form."""
+    return not any("sk-or-" in line.value for line in lines)
 
 
 def _is_used(text: str) -> bool:
@@ -145,18 +160,9 @@ def _without_comment(value: str) -> str:
     return value.partition(" #")[0].rstrip()
 
 
-def _nameless(place: str) -> CommandError:
-    return CommandError(f"{place}: no name before the =. Each is KEY or NAME=KEY.")
-
-
-def _tell(left_out: Sequence[int], lines: Sequence[_Line], where: str, *, is_error: bool) -> None:
-    """Tell how many lines are no keys, and where the first one is; never what it says."""
-    if not left_out:
-        return
-    text = (
-        f"Left out {len(left_out)} of {len(lines)} lines (first: line {left_out[0]}). "
-        "A key begins with sk-or-, or has a name such as OPENROUTER_API_KEY."
+def _left_out(numbers: Sequence[int], lines: Sequence[_Line], kind: str) -> str:
+    """Tell how many are no keys, and where the first one is; never what it says."""
+    return (
+        f"Left out {len(numbers)} of {len(lines)} {kind}s (first: {kind} {numbers[0]}). "
+        "A key begins with sk-or-"
     )
-    if is_error:
-        raise CommandError(f"There are no keys in {where}. {text}")
-    warn(f"{where}: {text}")

@@ -139,7 +139,7 @@ def test_jsonl_has_a_line_for_each_key(
 ) -> None:
     """--jsonl prints a line for each key; a key without a name is identified by its mask."""
     key = fake.add_account(credits=9).add_key(credits_reply="real")
-    monkeypatch.setenv("OPENROUTER_API_KEYS", f"{key.reveal()},bad=a b")
+    monkeypatch.setenv("OPENROUTER_API_KEYS", f"{key.reveal()},bad=sk-or-a b")
 
     outcome = run("check", "--jsonl")
 
@@ -158,9 +158,14 @@ def test_jsonl_has_a_line_for_each_key(
 def test_a_name_that_only_resembles_a_key_is_shown(
     fake: FakeOpenRouter, run: Run, keys: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name in which `sk-` only ends a word is shown as it is, in the table and in JSON."""
+    """A name of plain words is shown as it is, in the table and in JSON, even with `sk-` in it."""
     monkeypatch.setenv("COLUMNS", "200")
-    names = ["task-runner-production-eu-west-1", "task-runner-production-us-east-2"]
+    names = [
+        "task-runner-production-eu-west-1",
+        "task-runner-production-us-east-2",
+        "ask-or-tell-service-production-us-east-2",
+        "prod-sk-runner-production-eu-west-1",
+    ]
     account = fake.add_account(credits=20)
     write(keys, {name: account.add_key() for name in names})
 

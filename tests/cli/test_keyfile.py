@@ -245,11 +245,74 @@ def test_standard_input_has_a_key_a_line(monkeypatch: pytest.MonkeyPatch) -> Non
     )
 
 
-def test_bare_lines_alone_are_all_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no line has a name, each line is a key, whatever it begins with."""
-    feed(monkeypatch, f"{A.reveal()}\nsk-odd\nmade-up\n".encode())
+def test_bare_tokens_alone_are_all_keys(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where no line has a name, and none is a key of the usual form, each line is a key."""
+    feed(monkeypatch, b"sk-odd\nmade-up\n")
+    monkeypatch.setenv("OPENROUTER_API_KEYS", "bob=sk-odd,made-up")
 
-    assert [KeySpec(A), KeySpec("sk-odd"), KeySpec("made-up")] == read_keys("-")
+    assert [KeySpec("sk-odd"), KeySpec("made-up")] == read_keys("-")
+    assert [KeySpec("sk-odd", "bob"), KeySpec("made-up")] == read_keys(None)
+    assert ("", "") == capsys.readouterr()
+
+
+PEM = """-----BEGIN PRIVATE KEY-----
+hunter2IBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7
+-----END PRIVATE KEY-----
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"{A.reveal()}\nhunter2\n", "1 of 2 lines (first: line 2)"),
+        (f"{PEM}\nBearer {A.reveal()}\n", "3 of 4 lines (first: line 1)"),
+        (f"'{A.reveal()}'\n{PEM}", "3 of 4 lines (first: line 2)"),
+    ],
+    ids=["password", "behind a certificate", "before a certificate"],
+)
+def test_beside_a_key_other_bare_lines_are_left_out(
+    text: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """If a line begins with sk-or-, bare lines that do not are left out, and counted on standard error."""
+    feed(monkeypatch, text.encode())
+
+    assert [KeySpec(A)] == read_keys("-")
+
+    out, err = capsys.readouterr()
+    assert f"openrouter-credits: warning: standard input: Left out {told}. A key begins with sk-or-" in err
+    assert "hunter2" not in out + err
+    assert 1 == err.count("\n")
+
+
+def test_bare_lines_with_keys_inside_are_no_keys(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines of YAML or JSON that have keys inside, and begin with none, are an error; none is a key."""
+    feed(monkeypatch, f"openrouter:\n  - {A.reveal()}\nhunter2:\n  hunter2\n".encode())
+
+    outcome = run("check", "-")
+
+    assert (3, "") == (outcome.code, outcome.out)
+    assert "There are no keys in standard input. Left out 4 of 4 lines (first: line 1)." in outcome.err
+    assert "hunter2" not in outcome.err
+
+
+def test_beside_a_key_other_items_of_a_list_are_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """If an item of a comma list begins with sk-or-, others are left out, with a name or without."""
+    value = f"{A.reveal()},DATABASE=hunter2,gpt-4o,bob={B.reveal()}"
+    monkeypatch.setenv("OPENROUTER_API_KEYS", value)
+    feed(monkeypatch, f"OPENROUTER_API_KEYS='{value}'\n".encode())
+
+    for file, where in ((None, "OPENROUTER_API_KEYS"), ("-", "standard input, line 1")):
+        assert [KeySpec(A), KeySpec(B, "bob")] == read_keys(file)
+        out, err = capsys.readouterr()
+        assert "" == out
+        assert (
+            f"openrouter-credits: warning: {where}: Left out 2 of 4 items (first: item 2). "
+            "A key begins with sk-or-.\n"
+        ) == err
 
 
 DOTENV = f"""
@@ -418,12 +481,12 @@ def test_malformed_standard_input_is_named_by_its_line(
 
 def test_the_environment_has_a_comma_list(monkeypatch: pytest.MonkeyPatch) -> None:
     """OPENROUTER_API_KEYS holds KEY or NAME=KEY between commas; a comma at the end adds no key."""
-    monkeypatch.setenv("OPENROUTER_API_KEYS", f"{A.reveal()}, bob={B.reveal()},a b,, #c")
+    monkeypatch.setenv("OPENROUTER_API_KEYS", f"{A.reveal()}, bob={B.reveal()},sk-or-a b,, #c")
 
     *good, bad = read_keys(None)
 
     assert [KeySpec(A), KeySpec(B, "bob")] == good
-    assert "OPENROUTER_API_KEYS, key 3: The API key's character 2 of 3 (U+0020) is white space" == getattr(
+    assert "OPENROUTER_API_KEYS, key 3: The API key's character 8 of 9 (U+0020) is white space" == getattr(
         bad.api_key, "summary", ""
     )
 
@@ -440,6 +503,6 @@ def test_no_keys_says_where_they_come_from(run: Run, monkeypatch: pytest.MonkeyP
         "Name a key file, or - for standard input, or set the variable to a comma list of keys.\n"
     ) == unset.err
     assert (
-        "openrouter-credits: OPENROUTER_API_KEYS: no name before the =. Each is KEY or NAME=KEY.\n"
+        "openrouter-credits: OPENROUTER_API_KEYS, key 1: no name before the =. Each is KEY or NAME=KEY.\n"
         == nameless.err
     )
