@@ -38,11 +38,23 @@ _SHORTEST_SECRET = 8
 """A shorter text is no secret, and may be a part of any word."""
 _LONGEST_SCOPE = 40
 _LONGEST_QUOTE = 200
-# The one pattern of a key. `sk-` alone must begin a word, so `task-runner-production-eu-west-1` is no key;
-# a colour code of a terminal and an escaped line break end in a letter, but are no words.
-_LOOKS_LIKE_A_KEY = re.compile(r"(sk-or-|(?:(?<![A-Za-z])|(?<=[\[;0-9]m)|(?<=\\[nrt]))sk-)[\w-]{20,}")
+# The one pattern of a key. A long run without a hyphen behind `sk-or-` is one anywhere. Any other must begin
+# a word, so `task-runner-production-eu-west-1` and `ask-or-tell-service-production` are none; a colour code
+# of a terminal, an escaped character and a percent-encoded one may end in a letter, but are no part of a
+# word. `sk-` before plain words is a name (`sk-bratislava-production-worker-01`): random text is not made
+# of them.
+_A_WORD = r"(?:[A-Z]?[^\W\d_A-Z]{2,15}\d{0,3}|\d{1,4}[a-z]?|[a-z])"
+_A_NAME = rf"(?:{_A_WORD}[_-]){{1,9}}{_A_WORD}(?![\w-])"
+_NO_WORD_BEFORE = (
+    r"(?:(?<![^\W\d_])|[\[\x9b][\d;:]*m|\\(?:[nrt]|x[\da-fA-F]{2}|u[\da-fA-F]{4})|%[\da-fA-F]{2})"
+)
+_LOOKS_LIKE_A_KEY = re.compile(
+    rf"(sk-or-(?=(?:v\d+-)?[^\W_]{{20}})|{_NO_WORD_BEFORE}(?:sk-or-|sk-(?!{_A_NAME})))[\w-]{{20,}}"
+)
 # C0 and C1 controls (terminal escapes), marks that turn the direction of text, and halves of surrogate pairs
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+# A colour code before a key may begin with one character instead of ESC and `[`: without it, it seems a word.
+_SHORT_CODE = re.compile(r"\x9b(?=[\d;:]*msk-)")
 _LINE_BREAKS = re.compile(r"[\t\r\n]+")
 # around a scope they stand anyway
 _WORDS_OF_OURS = re.compile(r"^the\s+|\s*\bbudget$", re.IGNORECASE)
@@ -111,15 +123,18 @@ def told_once(texts: Iterable[str]) -> list[str]:
 
 def scrub(text: str) -> str:
     """Mask each part that looks like a key: `sk-or-***`."""
-    return _LOOKS_LIKE_A_KEY.sub(r"\1***", text)
+    return _LOOKS_LIKE_A_KEY.sub(r"\1***", text) if "sk-" in text else text
+
+
+def mask_key(text: str, key: ApiKey) -> str:
+    """Mask this key, if it has at least 8 characters, whatever it looks like."""
+    return text.replace(key.reveal(), str(key)) if len(key.reveal()) >= _SHORTEST_SECRET else text
 
 
 def mask_all(value: Any, key: ApiKey | None) -> Any:
     """Mask this key, and each part that looks like a key, in every text and name of a JSON value."""
     if isinstance(value, str):
-        if key is not None and len(key.reveal()) >= _SHORTEST_SECRET:
-            value = value.replace(key.reveal(), str(key))
-        return scrub(value)
+        return scrub(value if key is None else mask_key(value, key))
     if isinstance(value, list):
         return [mask_all(item, key) for item in value]
     if isinstance(value, dict):
@@ -129,7 +144,7 @@ def mask_all(value: Any, key: ApiKey | None) -> Any:
 
 def one_line(text: object) -> str:
     """Make a stranger's text safe for a terminal: one line without control characters, escapes and keys."""
-    return scrub("".join(map(_printable, str(text))))
+    return scrub("".join(map(_printable, _SHORT_CODE.sub("\x1b[", str(text)))))
 
 
 def _printable(character: str) -> str:
@@ -140,7 +155,7 @@ def _printable(character: str) -> str:
 
 def quote(text: str, key: ApiKey | None) -> str:
     """Quote the server's words: without the key and control characters, at most 200 characters."""
-    text = _UNPRINTABLE.sub("", _LINE_BREAKS.sub(" ", text))
+    text = _UNPRINTABLE.sub("", _LINE_BREAKS.sub(" ", _SHORT_CODE.sub("[", text)))
     if key is not None:
         text = text.replace(key.reveal(), str(key))
     text = scrub(text)

@@ -255,6 +255,17 @@ KEYS = [
     (f"{KEY[:15]}é{KEY[16:]}", "sk-or-***"),
     (f"{KEY[:40]}\uff41{KEY[41:]}", "sk-or-***"),
     ("words\\nsk-proj-" + "a1" * 10, "words\\nsk-***"),
+    ("words\\u000ask-proj-" + "a1" * 10, "words\\u000ask-***"),
+    ("words\\x1bsk-proj-" + "a1" * 10, "words\\x1bsk-***"),
+    ("a%2Csk-proj-" + "a1" * 10, "a%2Csk-***"),
+    ("[1;31msk-proj-" + "a1" * 10, "[1;31msk-***"),
+    (f"task-or-{KEY}", "task-or-sk-or-***"),
+    (f"Bearer {KEY}", "Bearer sk-or-***"),
+    ("sk-ant-api03-AbCdEf-GhIjKlMnOpQrStUv", "sk-***"),
+    ("sk-lf-1f2e3d4c-aaaa-bbbb-cccc-0123456789ab", "sk-***"),
+    ("sk-runner-production-8f3a9c21b7", "sk-***"),
+    ("sk-or-bratislava-production-worker", "sk-or-***"),
+    ("sk-bratislava-production-" + "x" * 16, "sk-***"),
 ]
 NO_KEYS = [
     "",
@@ -267,18 +278,28 @@ NO_KEYS = [
     "desk-for-the-people-of-marketing",
     "risk-assessment-of-the-whole-team",
     "SK-OR-V1-" + "A" * 64,
+    "task-or-queue-runner-production-eu-west-1",
+    "ask-or-tell-service-production-us-east-2",
+    "disk-or-memory-runner-production-eu",
+    "úsk-runner-8f3a9c21b7-production",
+    "ДИЖsk-runner-8f3a9c21b7-production",
+    "dc1msk-worker-8f3a9c21b7-production",
+    "risk-8f3a9c21b7-of-the-whole-team",
+    "prod-sk-runner-production-eu-west-1a",
+    "sk-bratislava-production-worker-01",
+    "sk-Košice-europe-west1-worker-b",
 ]
 
 
 @pytest.mark.parametrize(("text", "masked"), KEYS)
 def test_each_part_that_looks_like_a_key_is_masked(text: str, masked: str) -> None:
-    """Any text of at least 20 characters behind `sk-` or `sk-or-` is masked; its prefix stays."""
+    """A random text of at least 20 characters behind `sk-` or `sk-or-` is masked; its prefix stays."""
     assert scrub(text) == quote(text, None) == one_line(text) == masked
 
 
 @pytest.mark.parametrize("text", NO_KEYS)
 def test_a_name_that_only_contains_a_prefix_of_keys_stays(text: str) -> None:
-    """A word that ends in `sk`, such as `task-runner-production-eu-west-1`, is no key; nor is a mask."""
+    """A word that ends in `sk` is no key, nor are plain words behind `sk-`, nor a mask."""
     assert scrub(text) == quote(text, None) == one_line(text) == text
 
 
@@ -397,7 +418,12 @@ def test_a_json_value_without_text_stays(value: object) -> None:
 @pytest.mark.parametrize("code", ["31", "0", "1;32", ""])
 def test_a_key_of_others_behind_a_colour_is_masked(code: str) -> None:
     """A key of another provider is masked even behind the code of a colour, which ends in a letter."""
-    assert one_line(f"\x1b[{code}msk-proj-{'a1' * 10}") == f"?[{code}msk-***"
+    key = f"sk-proj-{'a1' * 10}"
+
+    for begin in ("\x1b[", "\x9b"):
+        assert one_line(f"{begin}{code}m{key}") == f"?[{code}msk-***"
+        assert quote(f"{begin}{code}m{key}", None) == f"[{code}msk-***"
+        assert scrub(f"{begin}{code}m{key}") == f"{begin}{code}msk-***"
 
 
 # Keys in JSON

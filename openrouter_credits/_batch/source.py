@@ -172,9 +172,16 @@ def _spec(item: Any) -> KeySpec | End:
 
 
 def _named_spec(pair: Any) -> KeySpec | End:
-    if isinstance(pair, End):
-        return pair
-    name, key = pair
+    try:
+        match pair:
+            case End():
+                return pair
+            case [name, key]:
+                pass
+            case _:
+                raise TypeError("a mapping's items() must give pairs of a name and a key")
+    finally:
+        del pair  # an error's traceback holds this frame
     if not isinstance(key, KeySpec):
         return KeySpec(key, name=name)
     return key if key.name is not None else evolve(key, name=name)

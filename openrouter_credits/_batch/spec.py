@@ -10,7 +10,7 @@ from openrouter_credits._arguments import require_count, require_read, require_s
 from openrouter_credits._errors import InvalidKeyError
 from openrouter_credits._public import public
 from openrouter_credits._secrets import ApiKey, mask, parse_key
-from openrouter_credits._words import scrub
+from openrouter_credits._words import mask_key, scrub
 
 
 def _key_or_fault(text: object) -> ApiKey | InvalidKeyError:
@@ -27,11 +27,13 @@ def _optional_key_or_fault(text: object) -> ApiKey | InvalidKeyError | None:
     return None if text is None else _key_or_fault(text)
 
 
-def _without_key(name: str | None) -> str | None:
-    """Mask a name in which a key of OpenRouter's stands; other masks than `scrub`'s keep names apart."""
-    if isinstance(name, str) and "sk-or-" in name and scrub(name) != name:
-        return mask(name)
-    return name
+def _without_keys(name: str, *own: object) -> str:
+    """Mask the spec's own keys in a name, and then a name in which any other key stands."""
+    for key in own:
+        if isinstance(key, ApiKey):
+            name = mask_key(name, key)
+    # `scrub` alone would give two names the same mask
+    return name if scrub(name) == name else mask(name)
 
 
 @frozen
@@ -39,17 +41,24 @@ class KeySpec:
     """A key to check, and what is known of it.
 
     A text that cannot be a key becomes that key's outcome, not an exception here. A name or account in which
-    a key stands is masked: results show both.
+    a key stands is masked: the spec's own keys, whatever they look like, and any text that looks like a key.
+    Results show both.
     """
 
     api_key: ApiKey | InvalidKeyError = field(converter=_key_or_fault)
     """The key, or why the text cannot be one."""
-    name: str | None = field(default=None, converter=_without_key)
+    name: str | None = None
     """The name of the key in results."""
-    account: str | None = field(default=None, converter=_without_key)
+    account: str | None = None
     """The account whose wallet it spends from."""
     management_key: ApiKey | InvalidKeyError | None = field(default=None, converter=_optional_key_or_fault)
     """A key that may read that wallet; it is read once in a batch."""
+
+    def __attrs_post_init__(self) -> None:
+        for place, text in (("name", self.name), ("account", self.account)):
+            if isinstance(text, str):
+                masked = _without_keys(text, self.api_key, self.management_key)
+                object.__setattr__(self, place, masked)
 
 
 KeySource = (

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import itertools
+import traceback
 import weakref
 from collections import UserDict, UserList
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
@@ -18,7 +19,7 @@ from openrouter_credits import ApiKey, ClientClosedError, KeySpec, Level
 from openrouter_credits._batch.source import END, Source
 from tests.kit.clock import lap, virtual
 from tests.kit.hosts import client_of, errors_of, gathered, lazily, others
-from tests.kit.values import levels_of, made_up, made_up_keys
+from tests.kit.values import KEY, OTHER_KEY, levels_of, made_up, made_up_keys
 
 
 class Sized:
@@ -499,6 +500,51 @@ async def test_a_mapping_is_read_as_named_specs(kind: Callable[[Any], Any]) -> N
         KeySpec("a", "y"),
         KeySpec("c", "own"),
     ]
+
+
+class Odd(dict[str, str]):
+    """A mapping whose `items()` gives anything."""
+
+    def __init__(self, item: Any) -> None:
+        super().__init__(a="a")
+        self.item = item
+
+    def items(self) -> Any:
+        """Give a pair, and then the item."""
+        return [("b", "b"), self.item]
+
+
+class Unreadable(tuple[str, ...]):
+    """A pair that cannot be unpacked."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        del self
+        raise SourceError
+
+
+@pytest.mark.parametrize(
+    ("item", "error"),
+    [
+        (("a", KEY, OTHER_KEY), TypeError),
+        ((KEY,), TypeError),
+        (KEY, TypeError),
+        ({KEY, OTHER_KEY}, TypeError),
+        (None, TypeError),
+        (Unreadable([KEY, OTHER_KEY]), SourceError),
+    ],
+    ids=["three", "one", "text", "set", "nothing", "unreadable"],
+)
+async def test_an_item_of_a_mapping_that_is_no_pair_is_a_fault(item: Any, error: type[Exception]) -> None:
+    """A mapping whose `items()` gives no pairs ends its source with an error, whose frames show no item."""
+    source = Source(Odd(item))
+
+    assert await rest_of(source) == [KeySpec("b", "b")]
+    assert type(source.fault) is error
+    shown = "".join(traceback.TracebackException.from_exception(source.fault, capture_locals=True).format())
+    assert KEY[12:-4] not in shown
+    assert "_named_spec" in shown
 
 
 @pytest.mark.parametrize("kind", [dict, UserDict])

@@ -6,6 +6,7 @@ import pickle
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from openrouter_credits import ApiKey, InvalidKeyError, KeySpec
 from openrouter_credits._batch.spec import Options
@@ -53,14 +54,45 @@ def test_an_error_instead_of_a_key_stays_as_it_is() -> None:
         ("task-runner-production-eu-west-1", "task-runner-production-eu-west-1"),
         ("task-runner-production-us-east-2", "task-runner-production-us-east-2"),
         ("sk-bratislava-production-1", "sk-bratislava-production-1"),
+        ("task-or-queue-runner-production-eu-west-1", "task-or-queue-runner-production-eu-west-1"),
+        ("prod-sk-runner-production-eu-west-1", "prod-sk-runner-production-eu-west-1"),
+        ("sk-proj-" + "a1" * 10, "sk-proj-a1a1...a1a1"),
         (7, 7),
     ],
 )
 def test_a_name_in_which_a_key_stands_is_masked(given: Any, expected: Any) -> None:
-    """A KeySpec masks a name or an account in which one of OpenRouter's keys stands, and keeps any other."""
+    """A KeySpec masks a name or an account in which a key stands, and keeps any other."""
     spec = KeySpec(OTHER_KEY, given, given)
 
     assert (spec.name, spec.account) == (expected, expected)
+
+
+TOKEN = "eyJhbGciOi.a-token-of-no-usual-form"
+
+
+@pytest.mark.parametrize(
+    ("api_key", "management_key", "given", "expected"),
+    [
+        (TOKEN, None, TOKEN, "eyJhbGciOi.a...form"),
+        (TOKEN, None, f"of {TOKEN}!", "of eyJhbGciOi.a...form!"),
+        (OTHER_KEY, TOKEN, TOKEN, "eyJhbGciOi.a...form"),
+        (KEY, None, f"Bearer {KEY}", f"Bearer {MASK}"),
+        ("tiny-secret", TOKEN, f"tiny-secret {TOKEN}", "*** eyJhbGciOi.a...form"),
+        ("tiny-secret", None, f"tiny-secret {KEY}", "*** sk-or-v1...1c96"),
+        (None, TOKEN, TOKEN, "eyJhbGciOi.a...form"),
+        ("a b", None, "a b", "a b"),
+        ("prod", None, "prod", "prod"),
+        ("bot", "sk-1234", "robots of sk-1234", "robots of sk-1234"),
+    ],
+)
+def test_a_spec_s_own_key_is_masked_in_its_name_whatever_it_looks_like(
+    api_key: Any, management_key: Any, given: str, expected: str
+) -> None:
+    """A name or account has neither the spec's key nor its management key in it, if it has 8 characters."""
+    spec = KeySpec(api_key, given, given, management_key)
+    renamed = evolve(KeySpec(api_key, management_key=management_key), name=given, account=given)
+
+    assert (spec.name, spec.account) == (renamed.name, renamed.account) == (expected, expected)
 
 
 def test_a_spec_never_shows_its_keys() -> None:

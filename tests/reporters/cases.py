@@ -50,6 +50,14 @@ def specs() -> list[KeySpec]:
     return [KeySpec(key, key, management_key=key) for key in SECRETS]
 
 
+class Rows(dict[str, Any]):
+    """A mapping whose items are no pairs."""
+
+    def items(self) -> Any:
+        """Give rows of three."""
+        return [("a", *listed()[:2])]
+
+
 class SourceError(Exception):
     """What a source raises."""
 
@@ -144,6 +152,7 @@ CASES: dict[str, Case] = {
     "a stream in time": lambda clients: in_time(consume(clients.waiting.check_keys(named()))),
     "a cancelled batch": lambda clients: cancelled(clients.waiting.check_all(named())),
     "a batch that has not begun": lambda clients: cancelled(clients.waiting.check_all(named()), after=0),
+    "a mapping without pairs": lambda clients: plainly(clients.refused.check_all(Rows(a=1))),
     "a source that fails": lambda clients: plainly(clients.refused.check_all(failing())),
     "a source that fails late": lambda clients: consume(clients.refused.check_keys(Lazily(fails=True))),
     "a key for a list": lambda clients: plainly(clients.refused.check_all(a_key())),
