@@ -24,9 +24,13 @@ DEFAULT_BASE_URL = "https://openrouter.ai/api/v1"
 BASE_URL_VARIABLE = "OPENROUTER_BASE_URL"
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):?//")
+# of a proxy without `//`: as a host it would be one that nobody has
+_SCHEME_ALONE = re.compile(r"(https?|socks[0-9]?[a-z]?|ftp|tcp|unix|wss?):(?!//)", re.IGNORECASE)
 _HOST_NAME = re.compile(rb"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 _AFTER_BRACKETS = re.compile(r"[^\[\]]*|.*\](:[0-9]*)?")
 _LONGEST_HOST = 254
+# A name whose last part is a number is an IPv4 address (WHATWG), here one that is written in an odd way.
+_IS_NUMBER = re.compile(rb"(.*\.)?([0-9]+|0[xX][0-9A-Fa-f]*)\.?")
 
 
 @frozen
@@ -69,7 +73,7 @@ def parse_proxy(text: object, name: str = "proxy") -> Proxy | ConfigurationError
     if not isinstance(text, str):
         return TypeError(f"{name} is a str, not {type(text).__name__}")
     text = text.strip()
-    scheme = _SCHEME.match(text)
+    scheme = _SCHEME.match(text) or _SCHEME_ALONE.match(text)
     if scheme is not None and scheme[1].lower() not in {"http", "https"}:
         return ConfigurationError(
             f"{name} is neither an http nor an https proxy",
@@ -130,7 +134,8 @@ def _is_host(host: str) -> bool:
         name.decode("idna")  # fails for an `xn--` that encodes nothing
     except UnicodeError:
         return False
-    return len(name) <= _LONGEST_HOST and _HOST_NAME.fullmatch(name) is not None
+    is_name = len(name) <= _LONGEST_HOST and _HOST_NAME.fullmatch(name) is not None
+    return is_name and not _IS_NUMBER.fullmatch(name)
 
 
 def _is_loopback(host: str | None) -> bool:
