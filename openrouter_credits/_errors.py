@@ -55,7 +55,8 @@ RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 520, 521, 522, 523
 _LONGEST_SHARED_WAIT = 60.0
 """In seconds: a longer wait is about one key's day, not about how fast the host is asked."""
 _KEY_LIMIT = re.compile(r"\b(key|daily|per-day|free)\b|openrouter_key_limit", re.IGNORECASE)
-_AFFORDABLE = re.compile(r"can only afford ([0-9]{1,3}(?:,[0-9]{3}){1,4}|[0-9]{1,15})\b")
+# A number that goes on, such as 1.5 or 1,23, is none that can be trusted.
+_AFFORDABLE = re.compile(r"can only afford ([0-9]{1,3}(?:,[0-9]{3}){1,4}|[0-9]{1,15})(?!\w|[.,][0-9])")
 
 
 @frozen
@@ -368,7 +369,7 @@ class PaymentRequiredError(_LimitFacts, APIStatusError):
     def _remedy_of_its_cause(self) -> str | None:
         if self.reason in self._REMEDIES:
             return self._REMEDIES[self.reason]
-        if self.affordable_tokens is not None:
+        if self.affordable_tokens:  # no max_tokens is as low as 0
             return f"Lower max_tokens to at most {self.affordable_tokens}, or add credits."
         return self._REMEDIES.get(self.limit_source)
 

@@ -365,7 +365,11 @@ def test_a_401_has_the_remedy_of_its_cause(message: str, words: str) -> None:
         ("You requested up to 64000 tokens, but can only afford 2400. To increase, visit x", 2400),
         ("but can only afford 1,234,567 tokens", 1234567),
         ("but can only afford 0", 0),
-        ("but can only afford 12,34", 12),
+        ("but can only afford 2,400.", 2400),
+        ("but can only afford 12,34", None),
+        ("but can only afford 1,2345", None),
+        ("but can only afford 1.5 tokens", None),
+        ("but can only afford 12x", None),
         ("but can only afford -1", None),
         ("but can only afford " + "9" * 5000, None),
         ("but can only afford ٣", None),
@@ -373,11 +377,12 @@ def test_a_401_has_the_remedy_of_its_cause(message: str, words: str) -> None:
     ],
 )
 def test_a_402_tells_how_many_tokens_could_be_paid_for(message: str, tokens: int | None) -> None:
-    """The number in "can only afford N" is `affordable_tokens`, and part of the remedy."""
+    """The number in "can only afford N" is `affordable_tokens`, and part of the remedy unless it is 0."""
     error = PaymentRequiredError(message, status=402)
 
     assert error.affordable_tokens == tokens
-    assert (f"at most {tokens}" in error.remedy) is (tokens is not None)
+    assert (f"at most {tokens}" in error.remedy) is bool(tokens)
+    assert ("max_tokens" in error.remedy) is bool(tokens)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from openrouter_credits._errors import InvalidResponseError
 
@@ -15,6 +15,13 @@ MOST_ELEMENTS = 4000
 
 The largest answer on record, a key with budgets, has 127; this is room for two hundred budgets.
 """
+MOST_DEPTH = 20
+"""The most lists and objects inside one another, in the body of one object of OpenRouter; `/key` has four.
+
+So whatever is made of it can be copied, pickled and taken apart within Python's own limit of recursion.
+"""
+CUT: Final[dict[str, Any]] = {"error": {}}
+"""Stands for the body of a refusal that is JSON without its end."""
 _ELEMENTS = b",:[{"
 _LARGEST_REFUSAL = 1 << 16
 _EDGE_CODE = re.compile(r"error code: [0-9]{3,5}", re.IGNORECASE)
@@ -57,12 +64,12 @@ def _not_json(body: bytes) -> tuple[str, bool]:
 
 
 def parse_refusal(body: bytes) -> Any:
-    """Parse the body of a refusal: `None` if it is not JSON, and an empty `error` if JSON was cut."""
+    """Parse the body of a refusal: `None` if it is not JSON, and `CUT` if JSON was cut."""
     try:
         return parse_json(body[:_LARGEST_REFUSAL])
     except InvalidResponseError:
         if body.lstrip()[:1] == b"{":
-            return {"error": {}}
+            return CUT
         text = body[:100].decode("ascii", "replace").strip()
         return text if _EDGE_CODE.fullmatch(text) else None
 
@@ -84,6 +91,19 @@ def plain_document(body: object, parse: Callable[[bytes], Any]) -> Any:
 def has_too_many_elements(body: bytes) -> bool:
     """Tell, without parsing it, whether a body has more elements than one object of OpenRouter can have."""
     return len(body) > MOST_ELEMENTS and len(body) - len(body.translate(None, _ELEMENTS)) > MOST_ELEMENTS
+
+
+def is_too_deep(document: Any, body: bytes) -> bool:
+    """Tell whether lists and objects are nested deeper than `MOST_DEPTH`; `body` is the document's text."""
+    if body.count(b"{") + body.count(b"[") <= MOST_DEPTH:
+        return False
+    level = [document]
+    for _ in range(MOST_DEPTH + 1):
+        level = [item for item in level if isinstance(item, dict | list)]
+        if not level:
+            return False
+        level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
+    return True
 
 
 def is_large(value: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -11,9 +11,11 @@ from attrs import field, frozen
 from cattrs.errors import StructureHandlerNotFoundError
 
 from openrouter_credits._call.bodies import (
+    CUT,
     MOST_ELEMENTS,
     has_too_many_elements,
     is_large,
+    is_too_deep,
     parse_json,
     parse_refusal,
     plain_document,
@@ -26,6 +28,7 @@ from openrouter_credits._errors import (
     EdgeRefusedError,
     InvalidResponseError,
     OpenRouterError,
+    PermissionDeniedError,
     status_error_class,
 )
 from openrouter_credits._public import public
@@ -103,6 +106,8 @@ def _decode(
     if not whole:
         if not isinstance(document, dict) or "data" not in document:
             return InvalidResponseError(f"{reply.status}, but the body has no data")
+        if is_too_deep(document, reply.body):
+            return InvalidResponseError(f"{reply.status}, but the body is nested too deeply")
         document = document["data"]
     try:
         if not whole:  # a caller's own class may be there to receive a new key
@@ -115,7 +120,9 @@ def _decode(
 
 
 def error_from_response(
-    status: int, headers: Mapping[str, str] | None, body: bytes | str | Mapping[str, Any] | None
+    status: int,
+    headers: Mapping[str, str] | Iterable[tuple[str, str]] | None,
+    body: bytes | str | Mapping[str, Any] | None,
 ) -> OpenRouterError:
     """Make the error that an answer of OpenRouter is, such as a refusal of `/chat/completions`.
 
@@ -123,23 +130,42 @@ def error_from_response(
 
     Args:
         status: the HTTP status.
-        headers: the answer's headers: they may say when to come back.
+        headers: the answer's headers, a mapping or pairs: they may say when to come back.
         body: the body as it came, or parsed. A body that is no error of OpenRouter counts as empty.
 
     Raises:
-        TypeError: the status is not a whole number.
+        TypeError: the status is not a whole number, or the headers are neither a mapping nor pairs.
         ValueError: the answer is no error: a status below 200, or 2xx without an `error` in the body.
     """
+    pairs = _pairs(headers)
+    problem = None
     if not isinstance(status, int) or isinstance(status, bool):
-        raise TypeError(f"status is a whole number, not {type(status).__name__}")
-    pairs = [(str(name), str(value)) for name, value in (headers or {}).items()]
+        problem = f"status is a whole number, not {type(status).__name__}"
+    elif pairs is None:
+        problem = f"headers are a mapping or pairs of texts, not {type(headers).__name__}"
+    if problem is not None or pairs is None:
+        del headers, pairs, body  # locals are shown by many error reporters
+        raise TypeError(problem)
     if status >= 300:
         return _refusal(status, pairs, plain_document(body, parse_refusal), None, None)
     document = plain_document(body, parse_json)
     if status >= 200 and isinstance(document, dict) and document.get("error") is not None:
         return _error_inside(status, pairs, document, None, None)
-    del headers, pairs, body, document  # locals are shown by many error reporters
+    del headers, pairs, body, document  # an error reporter would show them
     raise ValueError(f"an answer with the status {status} and without an error in its body is no error")
+
+
+def _pairs(headers: Any) -> list[tuple[str, str]] | None:
+    """Return headers as pairs, whatever a caller has; `None` if they are none."""
+    try:
+        items = headers.items() if hasattr(headers, "items") else headers or ()
+        return [(_header_text(name), _header_text(value)) for name, value in items]
+    except Exception:  # noqa: BLE001 - a caller's objects may raise anything when they are read
+        return None
+
+
+def _header_text(part: object) -> str:
+    return part.decode("latin-1") if isinstance(part, bytes) else str(part)
 
 
 def _error_inside(
@@ -179,7 +205,7 @@ def _refusal(
         if effective in {402, 403} or hint is None:
             resets_at = _read(to_datetime, metadata.get("resets_at")) or resets_at
     kind = status_error_class(effective, message, metadata.get("limit_source"))
-    if status == 403 and not (isinstance(document, dict) and document.get("error") is not None):
+    if status == 403 and document is not CUT and not _is_openrouters(document, kind):
         kind = EdgeRefusedError
     request_id = next((value for name, value in headers if name.lower() in {"x-request-id", "cf-ray"}), None)
     return kind(
@@ -191,6 +217,15 @@ def _refusal(
         retry_after=hint.seconds if hint else None,
         resets_at=resets_at,
     )
+
+
+def _is_openrouters(document: Any, kind: type[APIStatusError]) -> bool:
+    """Tell whether OpenRouter wrote a 403: its `error` has a code and a message, or is of a kind we know."""
+    fault = document.get("error") if isinstance(document, dict) else None
+    if not isinstance(fault, dict):
+        return False
+    has_both = _code(fault) is not None and isinstance(fault.get("message"), str)
+    return has_both or kind is not PermissionDeniedError
 
 
 def _message(fault: dict[str, Any]) -> str:

@@ -8,8 +8,10 @@ first element that is wrong: a body of 1 MiB may have hundreds of thousands of t
 from __future__ import annotations
 
 import re
-from collections import abc, deque
-from typing import Any, get_args, get_origin
+from collections import Counter, abc, defaultdict, deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any, get_args, get_origin, is_typeddict
 
 from cattrs import Converter, IterableValidationError, transform_error
 from cattrs.errors import IterableValidationNote
@@ -33,7 +35,6 @@ _COLLECTIONS: set[Any] = {
 }
 # wider than the pattern of a key, which is for text; an escape (\u0073, \/) may hide a part of one
 _MAY_BE_A_KEY = re.compile(rb"sk-[\w\x80-\xff-]{20,}")
-_MAPPINGS: set[Any] = {dict, abc.Mapping, abc.MutableMapping}
 _cattrs = Converter()
 
 
@@ -43,7 +44,10 @@ def _is_collection(wanted: Any) -> bool:
 
 
 def _is_mapping(wanted: Any) -> bool:
-    return get_origin(wanted) in _MAPPINGS
+    origin = get_origin(wanted)
+    if not isinstance(origin, type) or not issubclass(origin, abc.Mapping) or is_typeddict(origin):
+        return False
+    return len(get_args(wanted)) == 2 or origin is Counter
 
 
 def _hook_of(wanted: Any, converter: Converter) -> Structure:
@@ -75,8 +79,9 @@ def _collection_factory(wanted: Any, converter: Converter) -> Structure:
 
 
 def _mapping_factory(wanted: Any, converter: Converter) -> Structure:
-    """Accept objects only."""
-    of_name, of_value = get_args(wanted)
+    """Accept objects only, for any class of mappings with a type for names and one for values."""
+    of_name, of_value = (*get_args(wanted), int)[:2]  # a `Counter` has the first one alone
+    container = _container_of(get_origin(wanted), of_value)
     structure_name, structure_value = _hook_of(of_name, converter), _hook_of(of_value, converter)
 
     def hook(value: object, _: Any) -> Any:
@@ -88,9 +93,17 @@ def _mapping_factory(wanted: Any, converter: Converter) -> Structure:
                 made[structure_name(name, of_name)] = structure_value(item, of_value)
             except Exception as error:  # noqa: BLE001 - a caller's own class may raise anything
                 raise _at(name, of_value, error, wanted) from None
-        return made
+        return made if container is dict else container(made)
 
     return hook
+
+
+def _container_of(origin: Any, of_value: Any) -> Callable[[dict[Any, Any]], Any]:
+    """Choose what a dictionary is put into, as cattrs does."""
+    if origin in {dict, abc.Mapping, abc.MutableMapping}:
+        return dict
+    container: Callable[[dict[Any, Any]], Any] = origin
+    return partial(defaultdict, of_value) if origin is defaultdict else container
 
 
 def _at(place: int | str, wanted: Any, error: Exception, whole: Any) -> IterableValidationError:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import pickle
 import re
 import sys
+import traceback
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal, localcontext
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import attrs
 import pytest
 from attrs import frozen
 from hypothesis import given
@@ -345,6 +348,37 @@ def test_nesting_at_the_parser_s_limit_is_survived(status: int) -> None:
                 assert len(str(error)) < 500  # noqa: PT017 - a value would be as good
 
 
+@pytest.mark.parametrize("brackets", [b"[]", b"{}"], ids=["lists", "objects"])
+@pytest.mark.parametrize(("depth", "is_accepted"), [(18, True), (19, False), (900, False)])
+def test_one_object_is_nested_20_deep_at_most(brackets: bytes, depth: int, is_accepted: bool) -> None:
+    """A body whose `data` is one object is refused if nested over 20 deep, though few elements wide."""
+    opening = b"[" if brackets == b"[]" else b'{"a":'
+    inside = opening * depth + b"1" + brackets[1:] * depth
+    body = b'{"data": {"label": "k", "usage": 1, "limit": null, "x": %s, "y": [%s{}]}}' % (
+        inside,
+        b"{}," * 30,
+    )
+
+    if not is_accepted:
+        error = invalid(body)
+        assert "nested too deeply" in str(error)
+        assert not error.is_retryable
+        return
+    key = decode(Reply(200, {}, body), KeyInfo)
+    assert copy.deepcopy(key) == pickle.loads(pickle.dumps(key)) == key
+    assert attrs.asdict(key)["extra"] == key.extra
+
+
+def test_brackets_in_a_text_are_no_nesting() -> None:
+    """Hundreds of brackets inside a text, and hundreds of lists side by side, are accepted."""
+    body = b'{"data": {"total_credits": 1, "total_usage": 1, "x": "%s", "y": [%s[]]}}' % (
+        b"[" * 900,
+        b"[]," * 900,
+    )
+
+    assert decode(Reply(200, {}, body), Credits).remaining == 0
+
+
 # Bodies of too many elements
 
 ELEMENTS = b'{"data": {"total_credits": 100.5, "total_usage": 25.75, "more": [%s0]}}'
@@ -412,11 +446,21 @@ def test_a_refusal_is_parsed_up_to_64_kib() -> None:
         (b"[]", ""),
         (b'{"message": "Forbidden"}', ""),
         (b'{"error": null}', ""),
+        (b'{"error": "Forbidden"}', "Forbidden"),
+        (b'{"error": "management key"}', "management key"),
+        (b'{"error": {}}', ""),
+        (b'{"error": 1010}', ""),
+        (b'{"error": ["x"]}', ""),
+        (b'{"error": {"code": 1010}}', ""),
+        (b'{"error": {"code": 403}}', ""),
+        (b'{"error": {"code": 403, "message": 7}}', ""),
+        (b'{"error": {"message": "Forbidden"}}', "Forbidden"),
+        (b'{"error": {"code": 1010, "message": "Access denied"}}', "Access denied"),
         (b"\xff\xfe", ""),
     ],
 )
 def test_a_403_that_openrouter_did_not_write_is_the_edge_s(body: bytes, message: str) -> None:
-    """A 403 without an error object is an EdgeRefusedError; Cloudflare's code is its message."""
+    """A 403 whose error has no code and message is an EdgeRefusedError; Cloudflare's code is its message."""
     error = refused(Reply(403, {"CF-Ray": "8f-FRA"}, body))
 
     assert type(error) is EdgeRefusedError
@@ -427,15 +471,17 @@ def test_a_403_that_openrouter_did_not_write_is_the_edge_s(body: bytes, message:
     ("body", "kind"),
     [
         (b'{"error": {"code": 403', PermissionDeniedError),
-        (b'{"error": "Forbidden"}', PermissionDeniedError),
-        (b'{"error": {}}', PermissionDeniedError),
-        (b'{"error": 7}', PermissionDeniedError),
+        (b'{"error": {}, "more', PermissionDeniedError),
+        (b'{"error": {"code": 403, "message": "Forbidden"}}', PermissionDeniedError),
+        (b'{"error": {"code": "403", "message": ""}}', PermissionDeniedError),
+        (b'{"error": {"message": "Key limit exceeded"}}', KeyLimitExceededError),
+        (b'{"error": {"metadata": {"limit_source": "openrouter_key_limit"}}}', KeyLimitExceededError),
     ],
 )
 def test_a_403_that_openrouter_may_have_written_is_not_the_edge_s(
     body: bytes, kind: type[APIStatusError]
 ) -> None:
-    """A 403 with any error, or with JSON that was cut, says that the key may not do this."""
+    """A 403 with a code and a message, or of a kind we know, or cut JSON, is OpenRouter's own."""
     assert type(refused(Reply(403, {}, body))) is kind
 
 
@@ -630,13 +676,63 @@ def test_a_status_is_a_whole_number(status: Any) -> None:
         error_from_response(status, {}, b"")
 
 
-def test_repeated_headers_of_any_answer_count() -> None:
-    """error_from_response() takes the longest of repeated Retry-After headers, as a call does."""
-    headers = CIMultiDict([("Retry-After", "1"), ("retry-after", "3")])
+class Message:
+    """Headers of the standard library: they have `items`, and are no mapping."""
 
-    error = error_from_response(503, headers, b"")
+    def items(self) -> list[tuple[str, str]]:
+        """Return a repeated header twice."""
+        return [("Retry-After", "1"), ("retry-after", "3")]
 
-    assert error.retry_after == 3.0
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        CIMultiDict([("Retry-After", "1"), ("retry-after", "3")]),
+        [("Retry-After", "1"), ("retry-after", "3")],
+        ((b"Retry-After", b"1"), [b"retry-after", b"3"]),
+        iter([("Retry-After", 3)]),
+        {"Retry-After": 3},
+        {b"Retry-After": b"3"},
+        Message(),
+    ],
+    ids=["multidict", "pairs", "bytes", "iterator", "number", "mapping of bytes", "items"],
+)
+def test_headers_of_any_answer_count(headers: Any) -> None:
+    """error_from_response() takes a mapping or pairs, and the longest of repeated Retry-After headers."""
+    assert error_from_response(503, headers, b"").retry_after == 3.0
+
+
+class Unreadable(dict[str, str]):
+    """Headers that raise when they are read."""
+
+    def items(self) -> NoReturn:
+        """Raise."""
+        raise KeyError(KEY)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        ("403", {"X-Key": KEY}),
+        (None, [("X-Key", KEY)]),
+        (403, f"X-Key: {KEY}"),
+        (403, [KEY]),
+        (403, 7),
+        (403, [("X-Key", KEY, 1)]),
+        (403, Unreadable({"X-Key": KEY})),
+        (200, {"X-Key": KEY}),
+    ],
+    ids=["status", "no status", "text", "texts", "number", "triples", "unreadable", "no error"],
+)
+def test_a_wrong_argument_shows_nothing_of_the_answer(status: Any, headers: Any) -> None:
+    """error_from_response() raises an error whose frames hold neither headers nor body."""
+    with pytest.raises((TypeError, ValueError)) as caught:
+        error_from_response(status, headers, {"key": KEY})
+
+    whole = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert whole.__context__ is None
+    assert KEY not in f"{caught.value} {[frame.locals for frame in list(whole.stack)[1:]]}"
+    assert len(whole.stack) > 1
 
 
 # Quoted texts of a server

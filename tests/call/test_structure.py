@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import abc, deque
+from collections import ChainMap, Counter, OrderedDict, abc, defaultdict, deque
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, TypedDict
+from typing import Any, Generic, TypedDict, TypeVar
 
 import pytest
 from attrs import frozen
@@ -41,6 +41,21 @@ class Typed(TypedDict):
     """A typed dictionary of the caller's own."""
 
     data: list[Row]
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Named(dict[K, V]):
+    """A dictionary of the caller's own."""
+
+
+class Pair(TypedDict, Generic[K, V]):
+    """A typed dictionary of the caller's own, with types for its two fields."""
+
+    one: K
+    two: V
 
 
 def test_a_user_s_classes_are_structured() -> None:
@@ -103,6 +118,12 @@ def test_an_error_names_the_path(text: str, words: str) -> None:
         (abc.Mapping[str, int], '{"a": 1.0}', {"a": 1}),
         (dict[str, list[Decimal]], '{"a": [1.10]}', {"a": [Decimal("1.1")]}),
         (dict[Any, Any], '{"a": [1]}', {"a": [1]}),
+        (abc.MutableMapping[str, Decimal], '{"a": 1.10}', {"a": Decimal("1.1")}),
+        (OrderedDict[str, Decimal], '{"a": 1.10}', OrderedDict(a=Decimal("1.1"))),
+        (ChainMap[str, int], '{"a": 1.0}', ChainMap({"a": 1})),
+        (Counter[str], '{"a": 1.0}', Counter(a=1)),
+        (Named[str, int], '{"a": 1.0}', Named(a=1)),
+        (Pair[int, str], '{"one": 1, "two": "b"}', {"one": 1, "two": "b"}),
         (list[Any], "[1, null]", [1, None]),
         (list[Row | None], "[null]", [None]),
     ],
@@ -113,6 +134,13 @@ def test_a_collection_is_made_of_its_elements(into: Any, text: str, expected: ob
 
     assert value == expected
     assert type(value) is type(expected)
+
+
+def test_a_defaultdict_knows_its_default() -> None:
+    """A defaultdict makes a missing value of the type of its values."""
+    value = read(defaultdict[str, int], '{"a": 1}')
+
+    assert (type(value), value["a"], value["b"]) == (defaultdict, 1, 0)
 
 
 @frozen
@@ -157,6 +185,12 @@ ASKED: list[object] = []
         (tuple[Counted, ...], '["a", "b", "c"]', r"\$\[0\]"),
         (set[Counted], '["a", "b", "c"]', r"\$\[0\]"),
         (dict[str, Counted], '{"a": "a", "b": "b"}', r"\$\['a'\]"),
+        (abc.Mapping[str, Counted], '{"a": "a", "b": "b"}', r"\$\['a'\]"),
+        (OrderedDict[str, Counted], '{"a": "a", "b": "b"}', r"\$\['a'\]"),
+        (defaultdict[str, Counted], '{"a": "a", "b": "b"}', r"\$\['a'\]"),
+        (ChainMap[str, Counted], '{"a": "a", "b": "b"}', r"\$\['a'\]"),
+        (Named[str, Counted], '{"a": "a", "b": "b"}', r"\$\['a'\]"),
+        (Counter[Counted], '{"a": 1, "b": 1}', r"\$\['a'\]"),
         (dict[str, list[Counted]], '{"x": ["a", "b"], "y": ["c"]}', r"\$\['x'\]\[0\]"),
     ],
 )

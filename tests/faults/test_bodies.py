@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
+import pickle
 import struct
 import sys
 import time
 import zlib
-from typing import TYPE_CHECKING
+from collections import ChainMap, Counter, OrderedDict, abc, defaultdict
+from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 
 from openrouter_credits import (
@@ -341,6 +345,55 @@ async def test_a_body_of_too_many_elements_is_refused_before_it_is_parsed(
     assert "over 4000 elements" in str(error)
     assert taken < LIMIT
     assert server.hits == 1
+
+
+@pytest.mark.row(67)
+@pytest.mark.parametrize("depth", [10, 21, 100, 900, 1900])
+@pytest.mark.parametrize("inside", ["[%s]", '{"a":%s}', '[{"a":%s}]'])
+async def test_what_is_made_of_a_body_can_be_copied(
+    inside: str, depth: int, serve: Serve, connect: Connect, fault: Watch
+) -> None:
+    """A short body that is nested deeply is refused, and so nothing is too deep to be copied or pickled."""
+    before, after = inside.split("%s")
+    text = f'"x":{before * depth}1{after * depth}'
+    server = await serve(reply(200, key_with(text.encode())))
+
+    outcome = await fault(connect(server).key())
+
+    assert server.hits == 1
+    if outcome.value is None:
+        assert isinstance(outcome.error, InvalidResponseError)
+        assert depth > 10 or inside.startswith("[{")
+    else:
+        assert depth == 10
+        assert copy.deepcopy(outcome.value) == pickle.loads(pickle.dumps(outcome.value)) == outcome.value
+        assert attrs.asdict(outcome.value)["label"] == "k"
+
+
+@pytest.mark.row(67)
+@pytest.mark.parametrize(
+    "into",
+    [
+        dict[str, str],
+        abc.Mapping[str, str],
+        defaultdict[str, str],
+        OrderedDict[str, str],
+        ChainMap[str, str],
+        Counter[str],
+    ],
+)
+async def test_a_mebibyte_of_wrong_values_is_left_at_the_first(
+    into: Any, serve: Serve, connect: Connect, fault: Watch
+) -> None:
+    """An object of 70,000 wrong values is an error that names the first, whatever it is read into."""
+    server = await serve(reply(200, b"{%s}" % b",".join(b'"%d":null' % number for number in range(70_000))))
+
+    began = time.process_time()
+    error = await fault.error(InvalidResponseError, connect(server).request("GET", "/x", into=into))
+    taken = time.process_time() - began
+
+    assert error.summary.count("$") == 1
+    assert taken < LIMIT
 
 
 @pytest.mark.row(67)

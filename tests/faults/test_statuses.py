@@ -313,7 +313,12 @@ async def test_a_403_without_facts_is_told_by_its_words(
 
 @pytest.mark.row(68)
 @pytest.mark.parametrize(
-    "body", [b"error code: 1010", HTML[:90] + b"</body></html>", b"", b'{"message":"Forbidden"}']
+    "body",
+    [
+        *(b"error code: 1010", HTML[:90] + b"</body></html>", b"", b'{"message":"Forbidden"}'),
+        *(b'{"error":"Forbidden"}', b'{"error":1010}', b'{"error":{}}', b'{"error":{"code":1010}}'),
+        *(b'{"error":{"message":"Forbidden"}}', b'{"error":{"code":1020,"message":"Access denied"}}'),
+    ],
 )
 async def test_a_403_of_the_edge_judges_no_key(
     body: bytes, serve: Serve, connect: Connect, fault: Watch
@@ -335,6 +340,8 @@ async def test_a_403_of_the_edge_judges_no_key(
         ("No", {"reason": "weight_exceeds_budget"}, "Lower max_tokens", None),
         ("No", {"reason": "in_flight_budget_exhausted"}, "Wait until requests", None),
         ("You requested up to 64000 tokens, but can only afford 2,400.", {}, "at most 2400", 2400),
+        ("You requested up to 64000 tokens, but can only afford 0.", {}, "Add credits", 0),
+        ("You requested up to 64000 tokens, but can only afford 1.5.", {}, "Add credits", None),
     ],
 )
 async def test_a_402_says_what_would_help(
