@@ -187,8 +187,8 @@ class CreditsClient:
             read: what to read of each key; with `("credits",)` it is one request each.
             rate: requests a second at most.
             deadline: seconds for the whole batch. It also ends if no request is answered for `retry.deadline`
-                seconds. Keys that are not checked by then, and the rest of a source with a length, are
-                `UNKNOWN`.
+                seconds, or if all are refused for twice that. What was read by then is kept. Keys that were
+                not checked, and the rest of a source with a length, are `UNKNOWN`.
 
         Raises:
             TypeError: `keys` is one text, or an option of a wrong type.

@@ -85,7 +85,7 @@ class OpenRouterError(Exception):
     is_of_management_key: bool = False
     """Whether it is about the management key that was to read the wallet, and not about the key itself."""
     attempts: tuple[Attempt, ...] = ()
-    """Each failed try of the call, oldest first."""
+    """Each failed try of the call, oldest first; but for those in a batch that no key is charged with."""
     problems: tuple[OpenRouterError, ...] = ()
     """Other errors that belong to this one."""
 

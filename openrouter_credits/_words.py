@@ -34,7 +34,7 @@ _MONTHS = [
 ]
 _A_WEEK = timedelta(days=7)
 
-_SHORTEST_SECRET = 8
+SHORTEST_SECRET = 8
 """A shorter text is no secret, and may be a part of any word."""
 _LONGEST_SCOPE = 40
 _LONGEST_QUOTE = 200
@@ -128,7 +128,7 @@ def scrub(text: str) -> str:
 
 def mask_key(text: str, key: ApiKey) -> str:
     """Mask this key, if it has at least 8 characters, whatever it looks like."""
-    return text.replace(key.reveal(), str(key)) if len(key.reveal()) >= _SHORTEST_SECRET else text
+    return text.replace(key.reveal(), str(key)) if len(key.reveal()) >= SHORTEST_SECRET else text
 
 
 def mask_all(value: Any, key: ApiKey | None) -> Any:

@@ -11,12 +11,22 @@ from collections.abc import Callable
 
 from attrs import define, field
 
+from openrouter_credits._batch.turn import Seat, Turn
+
 CAPACITY = 100.0
 START = 50.0
 PER_ANSWER = 0.2
-"""A retry costs 1, each answer earns a fifth: so retries add at most a fifth to all requests."""
+"""A retry costs 1, each answer earns a fifth: so retries add at most a fifth to all requests, ..."""
+PER_SECOND = 2.0
+"""... or two a second, which harms no host, and ends the waiting of the last keys."""
 
-FAILURES_TO_OPEN = 20
+_ROUNDING = 1e-9
+"""What sums of floats may lack: a timer for so little would come at once, again and again."""
+
+MOST_KEYS_TO_OPEN = 20
+FEWEST_KEYS_TO_OPEN = 3
+_FIRST_REACH = 20
+_MOST_REACH = 1_000
 PROBE_FIRST = 0.5
 PROBE_MAX = 8.0
 
@@ -26,60 +36,114 @@ class RetryBudget:
     """Tokens for retries, shared by all calls of a batch."""
 
     tokens: float = field(init=False, default=START)
+    _filled_at: float = field(init=False, default=math.inf)
 
-    def has_token(self) -> bool:
-        """Tell whether a retry can be paid."""
-        return self.tokens >= 1
+    def delay(self, now: float) -> float:
+        """Return when a retry can be paid, in seconds from now."""
+        self.tokens = min(CAPACITY, self.tokens + PER_SECOND * max(0.0, now - self._filled_at))
+        self._filled_at = now
+        missing = 1 - self.tokens
+        return missing / PER_SECOND if missing > _ROUNDING else 0.0
 
     def spend(self) -> None:
-        """Pay a retry, as far as there are tokens."""
+        """Pay a retry."""
         self.tokens = max(0.0, self.tokens - 1)
 
     def earn(self) -> None:
         """Note an answer."""
-        self.tokens = min(CAPACITY, self.tokens + PER_ANSWER)
+        if self.tokens < CAPACITY:
+            self.tokens = min(CAPACITY, self.tokens + PER_ANSWER)
 
 
 @define(eq=False)
 class Breaker:
-    """Opens when many requests in a row had no answer; then single probes find out when the host is back."""
+    """Opens when the first tries of different keys had no answer; then single probes ask until one has.
 
+    One key that hangs says nothing of the host, so retries are not counted.
+    """
+
+    keys_to_open: int = MOST_KEYS_TO_OPEN
+    """Keys whose first tries have to fail, with no answer between."""
     draw: Callable[[], float] = random.random
     """Numbers from 0 to 1 for the jitter."""
 
-    _failures: int = field(init=False, default=0)
-    _probe_at: float | None = field(init=False, default=None)
-    """When the next probe may go; `None` while the breaker is closed."""
+    opened_at: float | None = field(init=False, default=None)
+    """Start of the outage; `None` while the breaker is closed."""
+    reach: int = field(init=False, default=0)
+    """How many keys further on probes may choose from; more with each that fails.
+
+    In a list, keys that hang may stand side by side.
+    """
+    probes: int = field(init=False, default=0)
+    """Requests that were sent in this outage."""
+    silent: set[str] = field(init=False, factory=set)
+    """Paths for which there was no answer lately."""
+    _failed: set[Seat] = field(init=False, factory=set)
+    """Keys whose first tries failed since the last answer."""
+    _probe_at: float = field(init=False, default=-math.inf)
     _probe_delay: float = field(init=False, default=PROBE_FIRST)
-    _probe: object = field(init=False, default=None)
+    _probe: Turn | None = field(init=False, default=None)
     """The turn of the probe that is under way."""
 
-    def probe_at(self) -> float | None:
-        """Return when the next probe may go: infinity while one is under way, `None` while closed."""
-        return self._probe_at if self._probe is None else math.inf
+    @staticmethod
+    def of(concurrency: int, draw: Callable[[], float]) -> Breaker:
+        """Make one for a batch with so many keys under way at once."""
+        return Breaker(max(FEWEST_KEYS_TO_OPEN, min(MOST_KEYS_TO_OPEN, concurrency)), draw)
 
-    def sent(self, turn: object) -> None:
+    @property
+    def is_open(self) -> bool:
+        """Whether there is an outage."""
+        return self.opened_at is not None
+
+    @property
+    def is_suspicious(self) -> bool:
+        """Whether nothing was answered since the last first try that failed."""
+        return bool(self._failed)
+
+    def delay(self, now: float) -> float:
+        """Return how long the next request has to wait; infinity while a probe is under way."""
+        if self.opened_at is None:
+            return 0.0
+        return self._probe_at - now if self._probe is None else math.inf
+
+    def sent(self, turn: Turn) -> None:
         """Note that a request goes out; while the breaker is open it is a probe."""
-        if self._probe_at is not None:
+        if self.opened_at is not None:
             self._probe = turn
+            self.probes += 1
 
     def answered(self) -> None:
         """Note that the host answered, and close."""
-        self._failures = 0
-        self._probe_at, self._probe_delay, self._probe = None, PROBE_FIRST, None
+        if not self._failed:  # nearly always
+            return
+        self._failed.clear()
+        self.silent.clear()
+        self.opened_at, self.probes, self.reach = None, 0, 0
+        self._probe_delay, self._probe = PROBE_FIRST, None
 
-    def failed(self, turn: object, now: float) -> bool:
+    def failed(self, turn: Turn, now: float) -> bool:
         """Note that a request had no answer; tell whether the breaker opened with it."""
-        self._failures += 1
-        was_open = self._probe_at is not None
-        if turn is self._probe:
-            self._probe_delay = min(PROBE_MAX, self._probe_delay * 2)
-        elif was_open or self._failures < FAILURES_TO_OPEN:
+        if self.opened_at is not None:
+            self.silent.add(turn.path)
+            if turn is self._probe:
+                self._probe_delay = min(PROBE_MAX, self._probe_delay * 2)
+                self.reach = min(_MOST_REACH, self.reach * 2)
+                self._plan(now)
             return False
-        self._probe_at = now + self._probe_delay * (0.5 + self.draw() / 2)
-        return not was_open
+        if turn.is_retry:
+            return False
+        self._failed.add(turn.seat)
+        self.silent.add(turn.path)
+        if len(self._failed) < self.keys_to_open:
+            return False
+        self.opened_at, self.reach = now, _FIRST_REACH
+        self._plan(now)
+        return True
 
-    def ended(self, turn: object) -> None:
+    def ended(self, turn: Turn) -> None:
         """Note that a request is over, however it ended."""
         if turn is self._probe:
             self._probe = None
+
+    def _plan(self, now: float) -> None:
+        self._probe_at = now + self._probe_delay * (0.5 + self.draw() / 2)

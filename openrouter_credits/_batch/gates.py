@@ -1,4 +1,4 @@
-"""The gate that all calls of a batch share: a retry budget, a breaker for outages, and a pace.
+"""The gate that all calls of a batch share: a retry budget, a breaker, a throttle and a pace.
 
 Every decision is synchronous and takes the time from an injected clock; `wait` alone awaits. All times are in
 seconds.
@@ -10,194 +10,241 @@ import asyncio
 import logging
 import math
 import random
-from collections import deque
-from collections.abc import Callable, Hashable
-from contextlib import suppress
-from types import TracebackType
+from collections.abc import Callable
 
 from attrs import Factory, define, field
 
 from openrouter_credits._batch.breaker import Breaker, RetryBudget
+from openrouter_credits._batch.ending import Ending, verdict
+from openrouter_credits._batch.outcome import Outcome, outcome_of
 from openrouter_credits._batch.pace import NO_SLOW_START, Pace, SlowStart
-from openrouter_credits._errors import (
-    APIConnectionError,
-    APIStatusError,
-    InvalidResponseError,
-    LocalResourceError,
-    OpenRouterError,
-    RateLimitError,
-    ServerError,
-    TLSError,
-)
+from openrouter_credits._batch.queues import Queues, Waiter
+from openrouter_credits._batch.strikes import Strikes
+from openrouter_credits._batch.throttle import Throttle
+from openrouter_credits._batch.turn import Seat, Seats, Turn
+from openrouter_credits._call.retry import RetryPolicy
+from openrouter_credits._errors import APITimeoutError, OpenRouterError, detached
 
 logger = logging.getLogger("openrouter_credits")
-
-
-@define(eq=False)
-class Turn:
-    """Permission to send one try of a key's call; the gates learn how it ended."""
-
-    gates: Gates
-    key: Hashable
-    sent_at: float
-    is_shared: bool = False
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if error is None:
-            self.gates.answered(self)
-        elif isinstance(error, OpenRouterError):
-            if self.gates.failed(self, error):
-                logger.warning("requests of this batch are held back: %s", error.summary)
-        else:
-            self.gates.ended(self)
-
-
-@define(eq=False)
-class _Waiter:
-    """A call that waits for its turn."""
-
-    key: Hashable
-    turn: asyncio.Future[Turn]
 
 
 @define(eq=False)
 class Gates:
     """Decides when the next request of a batch may go."""
 
+    policy: RetryPolicy
+    clock: Callable[[], float]
+    concurrency: int = 32
+    """Keys under way at once; it tells how many failures are an outage."""
+    most: float = math.inf
+    """Requests under way at once."""
     rate: float | None = None
     """Requests a second at most, if the caller set a rate."""
     slow_start: SlowStart = NO_SLOW_START
     """How carefully to begin."""
-    clock: Callable[[], float] = field(kw_only=True)
     draw: Callable[[], float] = random.random
     """Numbers from 0 to 1 for the jitter."""
+
+    on_room: Callable[[], None] = lambda: None
+    """Called when more keys may be under way: others wait for a retry, or a probe may choose among more."""
 
     pace: Pace = field(
         init=False, default=Factory(lambda self: Pace(self.rate, self.slow_start), takes_self=True)
     )
-    breaker: Breaker = field(init=False, default=Factory(lambda self: Breaker(self.draw), takes_self=True))
+    breaker: Breaker = field(
+        init=False, default=Factory(lambda self: Breaker.of(self.concurrency, self.draw), takes_self=True)
+    )
+    throttle: Throttle = field(init=False, factory=Throttle)
     budget: RetryBudget = field(init=False, factory=RetryBudget)
     in_flight: int = field(init=False, default=0)
-    silent_since: float | None = field(init=False, default=None)
-    """Start of the current silence of the host; `None` if nothing waits for an answer."""
-    _fresh: deque[_Waiter] = field(init=False, factory=deque)
-    _retries: deque[_Waiter] = field(init=False, factory=deque)
+    strikes: Strikes = field(
+        init=False, default=Factory(lambda self: Strikes(self.policy, self.draw), takes_self=True)
+    )
+    seats: Seats = field(init=False, factory=Seats)
+    resumed_at: float = field(init=False, default=-math.inf)
+    """When this process last ran again after it had been stopped."""
+    last_fault: OpenRouterError | None = field(init=False, default=None)
+    """The last failure or refusal since the host last answered."""
+    _last_refusal: OpenRouterError | None = field(init=False, default=None)
+    _queues: Queues = field(init=False, factory=Queues)
     _timer: asyncio.TimerHandle | None = field(init=False, default=None)
 
-    def take(self, key: Hashable, *, is_retry: bool) -> Turn | None:
-        """Let a request go now, if nothing holds it back and no other one waits."""
-        if self._fresh or self._retries or (is_retry and not self.budget.has_token()):
-            return None
-        now = self.clock()
-        return None if self._delay(now) > 0 else self._grant(key, now, is_retry=is_retry)
+    def turn(self, seat: Seat, path: str) -> Turn:
+        """Begin a call of a key."""
+        seat.calls += 1
+        return Turn(seat, path, self._note)
 
-    async def wait(self, key: Hashable, *, is_retry: bool) -> Turn:
+    def leave(self, turn: Turn) -> None:
+        """Note that a call is over."""
+        turn.seat.calls -= 1
+        if turn.seat.away:
+            self.seats.come_back(turn)
+
+    def give_back(self, turn: Turn) -> None:
+        """Note that a call waits, and needs no worker meanwhile."""
+        self.seats.give_back(turn)
+        self.on_room()
+
+    def take(self, turn: Turn, *, is_retry: bool) -> bool:
+        """Let a request go now, if nothing holds it back and no other one waits; tell whether it goes."""
+        now = self.clock()
+        if self._queues.size or (is_retry and not turn.is_shared) or self._delay(now) > 0:
+            return False
+        turn.is_retry = is_retry
+        self._grant(turn, now)
+        return True
+
+    async def wait(self, turn: Turn, *, is_retry: bool) -> None:
         """Wait until a request may go; a retry waits for a token, too."""
-        queue = self._retries if is_retry else self._fresh
-        waiter = _Waiter(key, asyncio.get_running_loop().create_future())
-        queue.append(waiter)
+        turn.is_retry = is_retry
+        future = asyncio.get_running_loop().create_future()
+        # A wait that the host asked for is paid with time.
+        waiter = Waiter(turn, future, needs_token=is_retry and not turn.is_shared)
+        self._queues.add(waiter)
         self._pump()
         try:
-            return await waiter.turn
+            await future
         except asyncio.CancelledError:
-            if waiter.turn.done() and not waiter.turn.cancelled():
-                self.ended(waiter.turn.result())
+            if future.done() and not future.cancelled():
+                self.ended(turn)
             else:
-                with suppress(ValueError):  # it was passed over already
-                    queue.remove(waiter)
+                self._queues.remove(waiter)
                 self._pump()
             raise
 
     def answered(self, turn: Turn) -> None:
         """Note that the host answered, whatever the answer was."""
+        now = self.clock()
         self.budget.earn()
         self.breaker.answered()
-        self.silent_since = max(self.clock(), self.pace.paused_until) if self.in_flight > 1 else None
-        self.pace.answered()
-        self.ended(turn)
+        self.throttle.answered(turn.sent_at)
+        self.pace.answered(now)
+        self.strikes.answered()
+        self.last_fault = None
+        self._end(turn)
 
     def failed(self, turn: Turn, error: OpenRouterError) -> bool:
         """Note the error of a request, and hold the others back if need be; tell whether that is news."""
-        is_news = False
-        match error:
-            case RateLimitError():
-                is_news = self._limit(turn, error)
-            case TLSError() | LocalResourceError():
-                pass
-            case APIConnectionError() | ServerError():
-                is_news = self.breaker.failed(turn, self.clock())
-            case APIStatusError(is_retryable=True):  # 408
-                is_news = self.breaker.failed(turn, self.clock())
-            case APIStatusError() | InvalidResponseError():
+        now, is_news = self.clock(), False
+        match outcome_of(error):
+            case Outcome.ANSWER:
                 self.answered(turn)
                 return False
-            case _:
-                pass
+            case Outcome.REFUSAL:
+                return self._refused(turn, error, now)
+            case Outcome.OWN_LIMIT:
+                self.breaker.answered()
+                self.pace.heard()
+            case Outcome.FAILURE if isinstance(error, APITimeoutError) and turn.sent_at < self.resumed_at:
+                turn.is_shared = True  # nobody's fault: this process did not run
+            case Outcome.FAILURE:
+                self.last_fault = detached(error)
+                turn.strikes = ()
+                self.pace.failed()
+                is_news = self.breaker.failed(turn, now)
         self.ended(turn)
         return is_news
 
     def ended(self, turn: Turn) -> None:
-        """Note that a request is over; the next one that waits may go."""
+        """Note that a request is over, and that nothing was learnt of the host's limits."""
+        self.throttle.ended(turn.sent_at)
+        self._end(turn)
+
+    def verdict(self) -> str | None:
+        """Say why there is no use in going on, if so."""
+        return verdict(self.breaker, self.throttle, self.policy.deadline, self.clock())
+
+    def ending(self, why: str) -> Ending:
+        """Tell how a batch ends now."""
+        is_refusing = self.throttle.is_refusing
+        return Ending(why, self._last_refusal if is_refusing else self.last_fault, is_refusing)
+
+    def _note(self, turn: Turn, error: BaseException | None) -> None:
+        """Note how a try ended."""
+        if error is None:
+            self.answered(turn)
+        elif isinstance(error, OpenRouterError):
+            if self.failed(turn, error):
+                logger.warning("requests of this batch are held back: %s", error.summary)
+            if turn.is_shared or error.is_retryable:
+                self.give_back(turn)
+        else:
+            self.ended(turn)
+
+    def _refused(self, turn: Turn, error: OpenRouterError, now: float) -> bool:
+        """Note that the host refused a request: whether all wait for that, or its own call alone."""
+        self.last_fault = self._last_refusal = detached(error)
+        self.breaker.answered()
+        self.pace.heard()
+        is_news = self.throttle.refused(turn, now, is_faster=self.pace.is_faster)
+        self.throttle.pause(error.retry_after, sent_at=turn.sent_at, now=now)
+        self.strikes.refused()
+        turn.refusals += 1
+        turn.is_shared = self.policy.attempts > 1
+        if is_news:
+            self.pace.pause(now)
+        if not self.throttle.is_refusing:
+            self.pace.refused()
+            self.strikes.judge(turn, error, now, has_limit=self.throttle.has_paused)
+        self._end(turn)
+        return is_news
+
+    def _end(self, turn: Turn) -> None:
         self.in_flight -= 1
         self.breaker.ended(turn)
-        if self._fresh or self._retries:
+        if self._queues.size:
             self._pump()
 
-    def rest(self) -> None:
-        """Note that no key is under way: nothing waits for an answer."""
-        self.silent_since = None
-
-    def _grant(self, key: Hashable, now: float, *, is_retry: bool) -> Turn:
-        if is_retry:
-            self.budget.spend()
-        if self.silent_since is None:
-            self.silent_since = now
+    def _grant(self, turn: Turn, now: float) -> None:
+        if turn.is_away:
+            self.seats.come_back(turn)
         self.pace.sent(now)
+        self.throttle.sent()
         self.in_flight += 1
-        turn = Turn(self, key, now)
+        turn.sent_at = now
         self.breaker.sent(turn)
-        return turn
 
     def _delay(self, now: float) -> float:
         """Return how long the next request has to wait; infinity if the end of another one decides."""
-        probe_at = self.breaker.probe_at()
-        if probe_at is None:
-            return self.pace.delay(now, self.in_flight)
-        return max(probe_at, self.pace.paused_until) - now
+        if self.in_flight >= self.most:
+            return math.inf
+        if self.breaker.opened_at is not None or self.throttle.refusing_since is not None:
+            # Only the caller's rate holds back the few tries that ask.
+            by_rate = 0.0 if self.rate is None else self.pace.delay(now)
+            return max(self.breaker.delay(now), self.throttle.delay(now), by_rate)
+        return math.inf if self.pace.is_full(self.in_flight) else self.pace.delay(now)
 
     def _pump(self) -> None:
         """Let all requests go that may go, and come back when the next one may."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        while queue := self._next_queue():
+        while self._queues.size:
             now = self.clock()
-            delay = self._delay(now)
+            takes_retry, delay = self._takes_retry(now), self._delay(now)
+            if takes_retry and not self.breaker.is_open:
+                delay = max(delay, self.budget.delay(now))
             if delay > 0:
                 if delay < math.inf:
                     self._timer = asyncio.get_running_loop().call_later(delay, self._pump)
                 return
-            waiter = queue.popleft()
-            if not waiter.turn.done():
-                waiter.turn.set_result(self._grant(waiter.key, now, is_retry=queue is self._retries))
+            waiter = self._next(takes_retry=takes_retry)
+            if not waiter.future.done():
+                if waiter.needs_token:
+                    self.budget.spend()
+                self._grant(waiter.turn, now)
+                waiter.future.set_result(None)
 
-    def _next_queue(self) -> deque[_Waiter] | None:
-        """Choose the queue whose first request goes next.
+    def _takes_retry(self, now: float) -> bool:
+        """Tell whether a retry that needs a token goes next."""
+        if not self._queues.retries or not self._queues.others:
+            return bool(self._queues.retries)
+        # While the host may be dead, keys that were not asked yet tell more.
+        return not self.breaker.is_suspicious and self.budget.delay(now) == 0
 
-        Retries without a token are parked, but never for good: one goes when nothing else is under way.
-        """
-        if self._retries and (self.budget.has_token() or not (self._fresh or self.in_flight)):
-            return self._retries
-        return self._fresh or None
-
-    def _limit(self, turn: Turn, error: RateLimitError) -> bool:
-        now = self.clock()
-        is_news = False
-        if not error.is_key_limit:
-            is_news = self.pace.refused(now, turn.sent_at, error, turn.key)
-        self.silent_since = max(now, self.pace.paused_until)
-        return is_news
+    def _next(self, *, takes_retry: bool) -> Waiter:
+        if self.breaker.is_open:
+            return self._queues.probe(self.breaker.silent)
+        if self.throttle.is_refusing:
+            return self._queues.least_refused()
+        return self._queues.first(of_retries=takes_retry)

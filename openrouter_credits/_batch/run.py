@@ -6,19 +6,23 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from copy import copy
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from openrouter_credits._batch.accounts import Accounts, Job
-from openrouter_credits._batch.gates import Gates, Turn
+from openrouter_credits._batch.clock import RunningClock
+from openrouter_credits._batch.ending import Ending
+from openrouter_credits._batch.gates import Gates
 from openrouter_credits._batch.pace import NO_SLOW_START, SlowStart
+from openrouter_credits._batch.reads import Reads
 from openrouter_credits._batch.report import CheckReport, KeyCheck
 from openrouter_credits._batch.source import End, Source
 from openrouter_credits._batch.spec import KeySpec, Options
+from openrouter_credits._batch.turn import Seat
+from openrouter_credits._batch.workers import Workers
 from openrouter_credits._call.caller import Caller
 from openrouter_credits._call.deadlines import Deadline, Deadlines
-from openrouter_credits._errors import APITimeoutError, ClientClosedError, InvalidKeyError, OpenRouterError
+from openrouter_credits._errors import ClientClosedError, InvalidKeyError, OpenRouterError
 from openrouter_credits._secrets import ApiKey
 from openrouter_credits._status.look import look
 from openrouter_credits._status.status import KeyStatus
@@ -68,10 +72,10 @@ class _Batch:
     def __init__(
         self, source: Source, options: Options, caller: Caller, accounts: Accounts, *, for_report: bool
     ) -> None:
-        size = source.size
-        workers = options.concurrency if size is None else min(options.concurrency, size)
-        slow_start = NO_SLOW_START if options.rate is not None else SlowStart.of(size)
         loop = asyncio.get_running_loop()
+        size = source.size
+        most = options.concurrency * len(options.read)
+        slow_start = NO_SLOW_START if options.rate is not None else SlowStart.of(size, most)
         self._loop = loop
         self._source = source
         self._options = options
@@ -79,61 +83,82 @@ class _Batch:
         self._accounts = accounts
         self._for_report = for_report
         self._deadlines = Deadlines(loop)
-        self._gates = Gates(options.rate, slow_start, clock=loop.time)
-        self._over: str | None = None
-        """Why the batch has ended, if it has."""
+        self._clock = RunningClock(loop, self._watch)
+        self._gates = Gates(
+            caller.policy,
+            self._clock.now,
+            concurrency=options.concurrency,
+            most=most,
+            rate=options.rate,
+            slow_start=slow_start,
+        )
+        self._is_over = False
+        self._ending = Ending("")
+        """Why the batch has ended, once it has."""
         self._count = 0
-        self._under_way = 0
-        self._shared: dict[tuple[str, ApiKey], asyncio.Future[Any]] = {}
-        """Reads that equal keys share."""
+        self._reads = Reads(caller, self._gates, self._clock, self._is_kept)
         self.finished: asyncio.Queue[KeyCheck | None] = asyncio.Queue()
         """Outcomes, and `None` after the last one."""
         self.room = asyncio.Semaphore(options.concurrency)
         """Room for outcomes: a slow consumer stops the workers."""
-        self._timers = {"watch": loop.call_later(caller.policy.deadline, self._watch)}
+        self._timer: asyncio.TimerHandle | None = None
         if options.deadline is not None:
-            why = f"its {options.deadline:g} s are over"
-            self._timers["deadline"] = loop.call_later(options.deadline, self._finish, why)
+            self._timer = loop.call_later(
+                options.deadline, self._finish, f"its {options.deadline:g} s are over"
+            )
         source.open(caller.unless_closed)
         # Plain tasks, and no scope that a `yield` would stand in: TaskGroup and timeout() would cancel the
         # caller's own code.
-        self._working = workers
-        self._workers = [loop.create_task(self._work()) for _ in range(workers)]
-        for worker in self._workers:
-            worker.add_done_callback(self._count_out)
-        if not self._workers:
-            self.finished.put_nowait(None)
+        self._workers = Workers(
+            loop,
+            self._work,
+            concurrency=options.concurrency,
+            others=self._others,
+            on_end=lambda: self.finished.put_nowait(None),
+        )
+        self._gates.on_room = self._workers.replace
+        self._workers.start(options.concurrency if size is None else min(options.concurrency, size))
 
     def raise_fault(self) -> None:
         """Raise what the source raised, or what ended the batch, if anything did."""
-        for worker in self._workers:
-            worker.result()
-        self._source.raise_fault()
+        self._source.raise_fault()  # the first: it may be the reason that workers ended
+        self._workers.raise_fault()
 
     async def close(self) -> None:
         """End everything that is still under way."""
-        for timer in self._timers.values():
-            timer.cancel()
-        for worker in self._workers:
-            worker.cancel()
-        await asyncio.gather(*self._workers, return_exceptions=True)
-        self._workers.clear()  # their exceptions' frames hold this batch
-        await self._source.close()
+        self._clock.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        try:
+            await self._workers.cancel()
+        finally:  # also if this is cancelled once more
+            del self._workers, self._clock, self._gates, self._reads  # they hold this batch
+            await self._source.close()
 
     async def _work(self) -> None:
         until_over = self._deadlines.at(math.inf)  # made once: it is entered for each key
         try:
-            while (job := self._accept(await self._source.take())) is not None:
+            while self._workers.have_room():
+                job = self._accept(await self._source.take())
+                if job is None:
+                    self._workers.no_more_keys()
+                    break
                 check = await self._check(job, until_over)
                 await self.room.acquire()
                 self.finished.put_nowait(check)
         except ClientClosedError as error:
             self._source.fail(error)
+        finally:
+            self._workers.leave()
 
-    def _count_out(self, _: object) -> None:
-        self._working -= 1
-        if self._working == 0:
-            self.finished.put_nowait(None)
+    def _is_kept(self, key: ApiKey) -> bool:
+        """Tell whether later keys may need what was read with a key."""
+        return self._for_report or self._accounts.is_known(key)
+
+    def _others(self) -> int:
+        """Return how many more keys may be taken: in place of those that wait, and for probes to choose."""
+        reach = 0 if self._source.size is None else self._gates.breaker.reach
+        return self._gates.seats.away + reach
 
     def _accept(self, spec: KeySpec | End) -> Job | None:
         if isinstance(spec, End):
@@ -149,27 +174,28 @@ class _Batch:
     async def _check(self, job: Job, until_over: Deadline) -> KeyCheck:
         began_at = self._loop.time()
         own = job.spec.api_key
+        manager, wanted = job.management_key, self._options.read
         status: KeyStatus | None = None
         error: OpenRouterError | None = None
         if isinstance(own, InvalidKeyError):
             error = own
-        elif self._over is not None:
-            error = self._too_late(sent=False)
+        elif self._is_over:
+            error = self._ending.error(sent=False)
         else:
-            self._under_way += 1
+            seat = Seat()
             try:
                 with until_over:
-                    status = await look(self._read, own, job.management_key, self._options.read)
+                    status = await look(partial(self._reads.read, seat), own, manager, wanted)
             except ClientClosedError:
                 raise
             except OpenRouterError as problem:
                 error = problem.with_traceback(None)  # which would keep every frame alive
             except TimeoutError:
-                error = self._too_late(sent=True)
-            finally:
-                self._under_way -= 1
-                if self._under_way == 0:
-                    self._gates.rest()
+                error = self._ending.error(sent=True)
+                if any(not isinstance(outcome, OpenRouterError) for outcome in seat.known.values()):
+                    # What was read before the batch ended is still worth knowing.
+                    read = partial(self._reads.known, seat, error)
+                    status, error = await look(read, own, manager, wanted), None
         account, wallet_id = self._accounts.place(job, status, for_report=self._for_report)
         return KeyCheck(
             job.index,
@@ -183,48 +209,15 @@ class _Batch:
             wallet_id=wallet_id,
         )
 
-    def _too_late(self, *, sent: bool) -> APITimeoutError:
-        return APITimeoutError(f"The batch ended before this key was checked: {self._over}", sent=sent)
-
-    async def _read(self, path: str, into: type[T], key: ApiKey) -> T | OpenRouterError:
-        """Read something, or wait for another key's read of the same; a fault is a value."""
-        running: asyncio.Future[T | OpenRouterError] | None = self._shared.get((path, key))
-        if running is not None:
-            outcome = await asyncio.shield(running)
-        else:
-            running = self._shared[path, key] = self._loop.create_future()
-            try:
-                outcome = await self._caller.get(path, into, key, gate=partial(self._turn, key))
-            except OpenRouterError as error:
-                outcome = error.with_traceback(None)
-            except BaseException:
-                running.cancel()
-                raise
-            running.set_result(outcome)
-            if not self._for_report and not self._accounts.is_known(key):
-                del self._shared[path, key]
-        if isinstance(outcome, ClientClosedError):
-            raise copy(outcome)
-        return outcome
-
-    async def _turn(self, key: ApiKey, is_retry: bool) -> Turn:  # noqa: FBT001 - the signature of a gate
-        turn = self._gates.take(key, is_retry=is_retry)
-        if turn is None:
-            turn = await self._caller.unless_closed(partial(self._gates.wait, key, is_retry=is_retry))
-        return turn
-
     def _watch(self) -> None:
-        """End the batch if no request was answered for too long; else look again at the next possible end."""
-        patience = self._caller.policy.deadline
-        silent_since, now = self._gates.silent_since, self._loop.time()
-        if silent_since is not None and now >= silent_since + patience:
-            self._finish(f"the host gave no answer for {patience:g} s")
-        else:
-            next_at = (now if silent_since is None else silent_since) + patience
-            self._timers["watch"] = self._loop.call_at(next_at, self._watch)
+        """End the batch if the host is silent, or refuses everything, for too long."""
+        self._gates.resumed_at = self._clock.resumed_at
+        why = self._gates.verdict()
+        if why is not None and not self._is_over:
+            self._finish(why)
 
     def _finish(self, why: str) -> None:
         """End what is under way, and give each key that is known the reason for its outcome."""
-        self._over = why
+        self._is_over, self._ending = True, self._gates.ending(why)
         self._source.finish()
         self._deadlines.expire_all()

@@ -10,7 +10,7 @@ from openrouter_credits._arguments import require_count, require_read, require_s
 from openrouter_credits._errors import InvalidKeyError
 from openrouter_credits._public import public
 from openrouter_credits._secrets import ApiKey, mask, parse_key
-from openrouter_credits._words import mask_key, scrub
+from openrouter_credits._words import SHORTEST_SECRET, mask_key, scrub
 
 
 def _key_or_fault(text: object) -> ApiKey | InvalidKeyError:
@@ -55,8 +55,10 @@ class KeySpec:
     """A key that may read that wallet; it is read once in a batch."""
 
     def __attrs_post_init__(self) -> None:
+        if self.name is None and self.account is None:
+            return
         for place, text in (("name", self.name), ("account", self.account)):
-            if isinstance(text, str):
+            if isinstance(text, str) and len(text) >= SHORTEST_SECRET:
                 masked = _without_keys(text, self.api_key, self.management_key)
                 object.__setattr__(self, place, masked)
 

@@ -43,9 +43,11 @@ class Caller:
         *,
         deadline_at: float | None = None,
         gate: Gate | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> Coroutine[Any, Any, T]:
         """Read the `data` of what a path answers to a key."""
-        return self.call(Request("GET", path, key), into, deadline_at=deadline_at, gate=gate)
+        request = Request("GET", path, key)
+        return self.call(request, into, deadline_at=deadline_at, gate=gate, clock=clock)
 
     def call(
         self,
@@ -54,6 +56,7 @@ class Caller:
         *,
         deadline_at: float | None = None,
         gate: Gate | None = None,
+        clock: Callable[[], float] | None = None,
         whole: bool = False,
     ) -> Coroutine[Any, Any, T]:
         """Send a request until it is answered, or until the policy gives up.
@@ -64,6 +67,7 @@ class Caller:
             deadline_at: when the call must have ended, by the event loop's clock; by default as the policy
                 says.
             gate: asked before each try; see `retry`.
+            clock: what the deadline is measured by; by default the event loop's.
             whole: structure the whole body instead of its `data`.
 
         Raises:
@@ -80,6 +84,7 @@ class Caller:
             is_write=request.method != "GET",
             deadline_at=deadline_at,
             gate=gate,
+            clock=clock,
             sleep=transport.sleep,
         )
 
@@ -95,6 +100,14 @@ class Caller:
             raise
         except OpenRouterError as error:
             return error.with_traceback(None)  # a value; its frames would only keep memory alive
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep, unless the client is closed meanwhile.
+
+        Raises:
+            ClientClosedError: it was.
+        """
+        await self._transport.sleep(seconds)
 
     async def unless_closed(self, wait: Callable[[], Awaitable[T]]) -> T:
         """Await what `wait` gives, unless the client is closed meanwhile.

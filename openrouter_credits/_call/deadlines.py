@@ -27,7 +27,7 @@ class Deadline:
     It may be entered again until it expires.
     """
 
-    __slots__ = ("_cancelling", "_deadlines", "_is_due", "_task", "when")
+    __slots__ = ("_cancelling", "_deadlines", "_is_due", "task", "when")
 
     def __init__(self, deadlines: Deadlines, when: float) -> None:
         self.when = when
@@ -35,14 +35,14 @@ class Deadline:
         self._deadlines = deadlines
         self._is_due = False
         self._cancelling = 0
-        self._task: asyncio.Task[object] | None = None
+        self.task: asyncio.Task[object] | None = None
         """The task inside the block. It is forgotten at the end, or its exception's frames would live on."""
 
     def __enter__(self) -> Self:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("call this from a task: with asyncio.run(), or in an async test")
-        self._task = task
+        self.task = task
         self._cancelling = task.cancelling()
         self._deadlines.add(self)
         return self
@@ -51,7 +51,7 @@ class Deadline:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._deadlines.discard(self)
-        task, self._task = self._task, None
+        task, self.task = self.task, None
         # As in asyncio.Timeout: our own cancellation ends here, anybody else's goes on.
         was_ours = self._is_due and task is not None and task.uncancel() <= self._cancelling
         if was_ours and kind is asyncio.CancelledError:
@@ -67,8 +67,8 @@ class Deadline:
         """Leave the block now, if a task is inside."""
         self._is_due = True
         self._deadlines.discard(self)
-        if self._task is not None:
-            self._task.cancel()
+        if self.task is not None:
+            self.task.cancel()
 
 
 class Deadlines:
@@ -144,3 +144,19 @@ class Deadlines:
     def _is_outdated(self, entry: tuple[float, int, Deadline]) -> bool:
         when, _, deadline = entry
         return deadline not in self._old or deadline.when != when
+
+
+def is_for_others(
+    problem: BaseException, task: asyncio.Task[object] | None, loop: asyncio.AbstractEventLoop
+) -> bool:
+    """Tell whether an exception in a task is to end the task or the program: no library raised it by itself.
+
+    A library may raise `CancelledError` though nobody cancelled the task: it awaited another one that was.
+    """
+    match problem:
+        case asyncio.CancelledError():
+            return task is None or task.cancelling() > 0
+        case GeneratorExit():  # a coroutine that is dropped is closed outside its task
+            return asyncio.current_task(loop) is not task
+        case _:
+            return not isinstance(problem, Exception)

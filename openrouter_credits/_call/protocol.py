@@ -84,7 +84,10 @@ def decode(
     """
     outcome = _decode(reply, into, key, wall_clock, whole=whole)
     if isinstance(outcome, OpenRouterError):
-        raise outcome  # from here, where no local shows what the server sent
+        try:
+            raise outcome  # from here, where no local shows what the server sent
+        finally:
+            del outcome  # its traceback holds this frame
     return outcome
 
 
@@ -114,9 +117,8 @@ def _decode(
             document = without_keys(document, reply.body, key)
         return converter.structure(document, into)
     except Exception as error:  # noqa: BLE001 - a caller's own classes may raise anything from inside
-        return InvalidResponseError(
-            f"{reply.status}, but {quote(describe(error, '$' if whole else '$.data'), key)}"
-        )
+        path = "$" if whole else "$.data"
+        return InvalidResponseError(f"{reply.status}, but {quote(describe(error, path), key)}")
 
 
 def error_from_response(

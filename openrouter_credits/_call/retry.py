@@ -82,19 +82,21 @@ async def retry(
         is_write: whether an attempt changes something, and must not be sent twice.
         deadline_at: the deadline by `clock`; by default the policy's deadline, from now.
         gate: asked before each try. Waiting there is not charged to the deadline. If the turn is shared after
-            the try, the gate is asked again at once: it knows how long to wait, and the try does not count.
+            the try, the gate is asked again at once: it knows how long to wait, and neither the try nor its
+            time counts.
         clock: a monotonic clock, in seconds; by default the running event loop's.
         sleep: the one place that waits between tries.
         draw: numbers from 0 to 1 for the jitter.
     """
     clock = clock or asyncio.get_running_loop().time
-    deadline_at = clock() + policy.deadline if deadline_at is None else deadline_at
+    now = clock()
+    deadline_at = now + policy.deadline if deadline_at is None else deadline_at
     failed: list[Attempt] = []
     waited = 0.0
     is_retry = False
     while True:
         turn: Turn = FREE_TURN
-        asked_at = began_at = clock()
+        asked_at = began_at = now
         if gate is not None:
             turn = await gate(is_retry)
             began_at = clock()
@@ -106,6 +108,9 @@ async def retry(
         except OpenRouterError as caught:
             error = caught
         if turn.is_shared and not is_write:
+            now = clock()
+            deadline_at += now - began_at
+            del error  # its traceback holds this frame
             continue
         failed.append(Attempt(detached(error), getattr(error, "status", None), clock() - began_at, waited))
         if is_write:
@@ -119,13 +124,14 @@ async def retry(
         )
         if goes_on:
             await sleep(waited)
-            goes_on = deadline_at - clock() >= MIN_ATTEMPT_TIME  # a busy event loop wakes late
+            now = clock()
+            goes_on = deadline_at - now >= MIN_ATTEMPT_TIME  # a busy event loop wakes late
         if not goes_on:
             try:
                 raise error
             finally:
-                # The error's traceback holds this frame: without this they would keep each other alive.
                 del error
+        del error
 
 
 def _may_succeed(error: OpenRouterError, *, is_gated: bool) -> bool:

@@ -6,7 +6,8 @@ import asyncio
 import errno
 import os
 import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
 
 import aiohttp
 from aiohttp import ClientSession as ClientSession  # noqa: PLC0414 - the client annotates with it
@@ -31,7 +32,7 @@ from openrouter_credits._errors import (
     detached,
 )
 from openrouter_credits._secrets import ApiKey
-from openrouter_credits._words import quote
+from openrouter_credits._words import mask_all, quote
 
 _TOO_MANY_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 
@@ -67,11 +68,19 @@ async def open_session(max_connections: int) -> Session:
 
 def borrow_session(http: ClientSession) -> Session:
     """Use a session of the caller's, which has its own limits, on the running event loop."""
-    connector = http.connector
-    limits = (connector.limit, connector.limit_per_host) if connector is not None else ()
-    slots = asyncio.Semaphore(min(filter(None, limits), default=1_000_000))
+    slots = asyncio.Semaphore(min(_limits(http), default=1_000_000))
     loop = asyncio.get_running_loop()
     return Session(loop, http, None, slots, Deadlines(loop))
+
+
+def _limits(http: ClientSession) -> list[int]:
+    """Return the limits of a session's connector; none that cannot be read: a request tells what is wrong."""
+    try:
+        connector = http.connector
+        limits = (connector.limit, connector.limit_per_host) if connector is not None else ()
+    except (Exception, asyncio.CancelledError):  # noqa: BLE001 - a stranger's property may raise anything
+        return []
+    return [limit for limit in limits if isinstance(limit, int) and limit > 0]
 
 
 async def _keep(limit: int) -> AsyncGenerator[ClientSession, None]:
@@ -108,8 +117,20 @@ def is_accepted(url: str) -> bool:
         return False
 
 
+def plain_head(response: Any) -> tuple[int, Mapping[str, str]]:
+    """Return status and headers of what only looks like a response of aiohttp, as plain data.
+
+    Raises:
+        TypeError: the status is not a number.
+    """
+    status = response.status
+    if not isinstance(status, int):
+        raise TypeError(f"a status is a number, not {type(status).__name__}")
+    return status, {str(name): str(value) for name, value in response.headers.items()}
+
+
 def translate(
-    problem: Exception, seconds: float, http: ClientSession, key: ApiKey | None = None
+    problem: BaseException, seconds: float, http: ClientSession, key: ApiKey | None = None
 ) -> OpenRouterError:
     """Make our error of an exception that a session raised.
 
@@ -119,27 +140,44 @@ def translate(
         http: the session.
         key: the key to scrub from whatever is quoted.
     """
+    try:
+        return _translate(problem, seconds, http, key)
+    except Exception:  # noqa: BLE001 - a stranger's exception may raise anything when it is looked at
+        return _of_session(problem, key)
+
+
+def _translate(
+    problem: BaseException, seconds: float, http: ClientSession, key: ApiKey | None
+) -> OpenRouterError:
     # First of all: running out of files shows as a failed name look-up, too.
     if {_errno(problem), _errno(getattr(problem, "os_error", None))} & _TOO_MANY_FILES:
         return LocalResourceError("This process has too many open files", sent=False)
     match problem:
-        case OpenRouterError():  # from a middleware that knows us
-            return detached(problem)
+        case OpenRouterError() if type(problem).__module__ == OpenRouterError.__module__:
+            return _scrubbed(problem, key)  # from a middleware that knows us
         case TimeoutError():
             return APITimeoutError(f"Timed out: there was no whole answer within {seconds:.3g} s")
         case aiohttp.ClientSSLError() | aiohttp.ServerFingerprintMismatch() | ssl.SSLError():
             return TLSError(
-                f"The server's identity could not be verified: {_reason(problem, key)}", sent=False
+                f"The server's identity could not be verified: {_reason(problem, key)}".rstrip(": "),
+                sent=False,
             )
         case aiohttp.ClientConnectorDNSError():
-            return APIConnectionError(f"The name {problem.host} could not be looked up", sent=False)
+            return APIConnectionError(
+                f"The name {_words(problem.host, key)} could not be looked up", sent=False
+            )
         case aiohttp.ClientConnectorError():
             who = "the proxy " if isinstance(problem, aiohttp.ClientProxyConnectionError) else ""
-            address = f"{who}{problem.host}:{problem.port}"
-            return APIConnectionError(f"Could not connect to {address}: {_reason(problem, key)}", sent=False)
+            address = f"{who}{_words(problem.host, key)}:{_words(problem.port, key)}"
+            reason = _reason(problem, key)
+            return APIConnectionError(f"Could not connect to {address}: {reason}".rstrip(": "), sent=False)
         case aiohttp.ClientHttpProxyError():
             is_retryable = problem.status in RETRYABLE_STATUSES
-            return ProxyError(f"The proxy answered {problem.status}", is_retryable=is_retryable)
+            return ProxyError(f"The proxy answered {_words(problem.status, key)}", is_retryable=is_retryable)
+        case aiohttp.ClientResponseError(
+            request_info=aiohttp.RequestInfo(method="CONNECT"), __cause__=HttpProcessingError()
+        ):
+            return ProxyError("The proxy's answer is not HTTP, or breaks a limit of it")
         case aiohttp.ClientResponseError(__cause__=HttpProcessingError(__cause__=PayloadEncodingError())):
             return APIConnectionError("The answer's body was cut or garbled on its way")
         case aiohttp.ClientResponseError(__cause__=HttpProcessingError()):
@@ -150,13 +188,26 @@ def translate(
             return ConfigurationError("aiohttp does not accept the URL of base_url or proxy")
         case aiohttp.ClientError() | OSError():
             return APIConnectionError("The connection was lost before the answer")
-        case _ if http.closed:
+        case _ if http.closed is True:
             return ClientClosedError("The session is closed")
         case _:
-            return ConfigurationError(
-                f"The session raised {type(problem).__name__}: {_words(problem, key)}".rstrip(": "),
-                remedy="Look at the session that you lend: its connector, resolver, middlewares and traces.",
-            )
+            return _of_session(problem, key)
+
+
+def _of_session(problem: BaseException, key: ApiKey | None) -> ConfigurationError:
+    return ConfigurationError(
+        f"The session raised {type(problem).__name__}: {_words(problem, key)}".rstrip(": "),
+        remedy="Look at the session that you lend: its connector, resolver, middlewares and traces.",
+    )
+
+
+def _scrubbed(error: OpenRouterError, key: ApiKey | None) -> OpenRouterError:
+    """Copy an error of ours that somebody else made: without the key, wherever its texts have it."""
+    bare = detached(error)
+    bare.args = tuple(mask_all(list(error.args), key))
+    vars(bare).update(mask_all(vars(error), key), attempts=())
+    bare.problems = tuple([_scrubbed(problem, key) for problem in error.problems])
+    return bare
 
 
 def of_a_write(error: OpenRouterError) -> OpenRouterError:
@@ -173,7 +224,7 @@ def _errno(problem: object) -> int | None:
     return number if isinstance(number, int) else None
 
 
-def _reason(problem: Exception, key: ApiKey | None) -> str:
+def _reason(problem: BaseException, key: ApiKey | None) -> str:
     reason = getattr(problem, "certificate_error", None) or getattr(problem, "os_error", None) or problem
     number = _errno(reason)
     return os.strerror(number) if number and not isinstance(reason, ssl.SSLError) else _words(reason, key)

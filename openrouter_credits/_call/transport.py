@@ -1,7 +1,6 @@
 """One request goes out once; plain data or one of our errors comes back.
 
-No exception of aiohttp leaves this module, and none is chained to ours: theirs hold the request, and with it
-the key.
+No exception of aiohttp leaves this module, and none is chained to ours: theirs hold the key.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import aiohttp
 from yarl import URL
 
 from openrouter_credits._call.addresses import Proxy
-from openrouter_credits._call.deadlines import MIN_ATTEMPT_TIME
+from openrouter_credits._call.deadlines import MIN_ATTEMPT_TIME, is_for_others
 from openrouter_credits._call.protocol import Reply
 from openrouter_credits._call.request import Request
 from openrouter_credits._call.session import (
@@ -28,6 +27,7 @@ from openrouter_credits._call.session import (
     is_accepted,
     of_a_write,
     open_session,
+    plain_head,
     translate,
 )
 from openrouter_credits._errors import (
@@ -173,13 +173,14 @@ class Transport:
         deadline_at = now() + left
         was_queued = session.slots.locked()
         may_be_sent = False
-        status, body = 0, bytearray()
+        task, status, body = None, 0, bytearray()
         headers: Mapping[str, str] = {}
         largest = _LARGEST_BODY
         # The attempt's time-out begins when it has a slot.
         first_deadline_at = deadline_at if was_queued else min(deadline_at, now() + self._timeout)
         try:
             with session.deadlines.at(first_deadline_at) as deadline:
+                task = deadline.task
                 await session.slots.acquire()
                 try:
                     if was_queued:
@@ -200,7 +201,10 @@ class Transport:
                         proxy=self._proxy_url,
                         proxy_headers=self._proxy_headers,
                     ) as response:
-                        status, headers = response.status, response.headers
+                        if issubclass(type(response), aiohttp.ClientResponse):
+                            status, headers = response.status, response.headers
+                        else:
+                            status, headers = plain_head(response)
                         if not 200 <= status < 300:
                             largest = _LARGEST_REFUSAL
                         content = response.content
@@ -208,7 +212,10 @@ class Transport:
                             body += await content.readany()
                 finally:
                     session.slots.release()
-        except Exception as problem:  # noqa: BLE001 - what a borrowed session has inside may raise anything
+        except BaseException as problem:  # what a borrowed session has inside may raise anything
+            is_ours, task = not is_for_others(problem, task, session.loop), None  # or `problem` would hold it
+            if not is_ours:
+                raise
             if self._is_closed:
                 return ClientClosedError("The client was closed during the call")
             if status == 0 or 200 <= status < 300:

@@ -136,6 +136,25 @@ async def test_get_asks_its_gate_before_each_try(caller_of: CallerOf) -> None:
     assert asked == [False, True]
 
 
+@pytest.mark.parametrize("whole", [False, True], ids=["get", "call"])
+async def test_a_call_can_have_a_clock_of_its_own(whole: bool, caller_of: CallerOf) -> None:
+    """The deadline of get() and call() is measured by the clock they are given, here one that stands."""
+    policy = RetryPolicy(attempts=3, wait_initial=20.0, wait_max=20.0, deadline=30.0)
+    caller, wire = caller_of(refusal(503, Retry_After="20"), policy=policy)
+    stood_still, key = now(), ApiKey(KEY)
+
+    with lap() as taken:
+        if whole:
+            call = caller.call(Request("GET", "/credits", key), Credits, clock=lambda: stood_still)
+        else:
+            call = caller.get("/credits", Credits, key, clock=lambda: stood_still)
+        error = await outcome(call)
+
+    assert isinstance(error, ServerError)
+    assert (3, 3) == (len(error.attempts), len(wire.hits))
+    assert taken.elapsed > 40, "by the event loop's clock, the second wait ends too late"
+
+
 async def test_an_answer_that_echoes_the_key_is_scrubbed(caller_of: CallerOf) -> None:
     """An error of a call shows its key masked, if the server echoes the key."""
     caller, _ = caller_of(refusal(401, f"Bad key {KEY}"))
@@ -305,6 +324,30 @@ async def test_unless_closed_awaits_nothing_for_a_closed_client(caller_of: Calle
 
     assert isinstance(await outcome(caller.unless_closed(wait)), ClientClosedError)
     assert begun == []
+
+
+async def test_sleep_passes_the_time(caller_of: CallerOf) -> None:
+    """sleep() returns after so many seconds."""
+    caller, _ = caller_of(FUNDED)
+
+    with lap() as taken:
+        await caller.sleep(12.5)
+
+    assert taken.elapsed == 12.5
+
+
+async def test_sleep_ends_when_the_client_is_closed(caller_of: CallerOf) -> None:
+    """sleep() raises ClientClosedError as soon as the client is closed."""
+    caller, _ = caller_of(FUNDED)
+    sleep = asyncio.ensure_future(outcome(caller.sleep(HOUR)))
+    await asyncio.sleep(1)
+
+    with lap() as taken:
+        await caller.close()
+        error = await sleep
+
+    assert isinstance(error, ClientClosedError)
+    assert taken.elapsed == 0
 
 
 async def test_close_ends_a_call_that_sleeps_between_two_tries(caller_of: CallerOf) -> None:

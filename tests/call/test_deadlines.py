@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openrouter_credits._call.deadlines import Deadline, Deadlines
+from openrouter_credits._call.deadlines import Deadline, Deadlines, is_for_others
 from tests.kit.clock import VirtualLoop, now, timers
 
 TICKS = st.integers(0, 1600).map(lambda number: number / 16)
@@ -325,3 +325,51 @@ async def test_equal_moments_expire_in_the_order_of_their_beginning(deadlines: D
     await asyncio.gather(*(one(number) for number in range(200)))
 
     assert ended == list(range(200))
+
+
+# Exceptions that end a task
+
+
+async def test_only_a_cancelled_task_is_ended_by_a_cancellation() -> None:
+    """A CancelledError is for others in a task that was cancelled, and else whoever raised it told it."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    before = is_for_others(asyncio.CancelledError(), task, loop)
+    task.cancel()
+    after = is_for_others(asyncio.CancelledError(), task, loop)
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.sleep(0)
+    task.uncancel()
+
+    assert (before, after) == (False, True)
+
+
+async def test_only_a_coroutine_that_is_dropped_is_closed() -> None:
+    """A GeneratorExit is for others outside its task, where a coroutine that is dropped is closed."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    other = loop.create_task(asyncio.sleep(0))
+
+    assert not is_for_others(GeneratorExit(), task, loop)
+    assert is_for_others(GeneratorExit(), other, loop)
+    await other
+
+
+@pytest.mark.parametrize(
+    ("problem", "expected"),
+    [
+        (KeyboardInterrupt(), True),
+        (SystemExit(), True),
+        (BaseExceptionGroup("many", [KeyboardInterrupt()]), True),
+        (ExceptionGroup("many", [ValueError()]), False),
+        (TimeoutError(), False),
+    ],
+    ids=lambda item: type(item).__name__,
+)
+async def test_what_is_no_exception_of_a_library_is_for_others(
+    problem: BaseException, expected: bool
+) -> None:
+    """KeyboardInterrupt, SystemExit and groups of them are for others; an Exception is not."""
+    loop = asyncio.get_running_loop()
+
+    assert is_for_others(problem, asyncio.current_task(), loop) is expected

@@ -294,14 +294,15 @@ async def test_the_hint_of_a_shared_turn_is_not_compared_with_the_deadline() -> 
     assert script.left == [30.0, 30.0]
 
 
-async def test_the_time_of_a_try_with_a_shared_turn_is_charged() -> None:
-    """The time of a try counts against the deadline, though its turn was shared."""
-    time = FakeTime()
-    script = Script(time, limited(None), limited(None), "value", takes=2.0)
+async def test_the_time_of_a_try_with_a_shared_turn_is_not_charged() -> None:
+    """The time of a try whose turn was shared does not count against the deadline; that of others does."""
+    time = FakeTime(draw=0.0)
+    script = Script(time, limited(None), busy(), limited(None), "value", takes=2.0)
+    gate = NotedGate(time, [1.0, 10.0, 100.0, 1000.0], shared=RateLimitError)
 
-    await retry(script, RetryPolicy(), gate=NotedGate(time, shared=RateLimitError), **time.injected())
+    await retry(script, RetryPolicy(), gate=gate, **time.injected())
 
-    assert script.left == [30.0, 28.0, 26.0]
+    assert script.left == [30.0, 30.0, 28.0, 28.0]
 
 
 async def test_attempts_hold_no_tries_with_shared_turns() -> None:

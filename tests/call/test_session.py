@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import aiohttp
 import pytest
+from aiohttp.http_exceptions import BadHttpMessage
 
 from openrouter_credits import (
     APIConnectionError,
@@ -26,9 +28,10 @@ from openrouter_credits._call.session import (
     Session,
     borrow_session,
     open_session,
+    plain_head,
     translate,
 )
-from tests.kit.hosts import TRANSLATIONS
+from tests.kit.hosts import REQUEST_INFO, TRANSLATIONS, WHERE, caused
 from tests.kit.values import KEY, MASK, ONCE, outcome
 from tests.kit.wire import CLOSE, FUNDED, bound_socket, reply
 
@@ -115,6 +118,127 @@ class RudeError(Exception):
 def test_an_exception_that_cannot_be_printed_is_named() -> None:
     """An exception that raises when it is printed is named by its class."""
     assert translate(RudeError(), 5.0, OPEN).summary == "The session raised RudeError"
+
+
+class SecretiveError(Exception):
+    """An exception that raises when its number is read."""
+
+    @property
+    def errno(self) -> int:
+        """Raise."""
+        raise LookupError(KEY)
+
+
+class BareError(aiohttp.ClientConnectorError):
+    """An exception of aiohttp that never learnt where it was to connect to."""
+
+    def __init__(self) -> None:
+        Exception.__init__(self, KEY)
+
+
+@pytest.mark.parametrize(
+    "problem", [SecretiveError("odd"), BareError()], ids=lambda item: type(item).__name__
+)
+def test_an_exception_that_cannot_be_looked_at_is_named(problem: Exception) -> None:
+    """An exception that raises when its facts are read is named by its class, without the key."""
+    error = translate(problem, 5.0, OPEN, ApiKey(KEY))
+
+    assert type(error) is ConfigurationError
+    assert error.summary.startswith(f"The session raised {type(problem).__name__}")
+    assert KEY not in str(error)
+    assert error.__context__ is None
+
+
+def test_a_session_that_cannot_tell_whether_it_is_closed_is_open() -> None:
+    """A session whose `closed` raises, or is no bool, is taken for open."""
+
+    class Odd:
+        @property
+        def closed(self) -> bool:
+            raise TypeError
+
+    for session in (Odd(), SimpleNamespace(closed=object())):
+        assert type(translate(ValueError("odd"), 5.0, session)) is ConfigurationError  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("problem", "summary"),
+    [
+        (aiohttp.ClientConnectorError(WHERE, OSError()), "Could not connect to x.example:443"),
+        (aiohttp.ClientConnectorSSLError(WHERE, OSError()), "The server's identity could not be verified"),
+        (
+            aiohttp.ClientConnectorDNSError(WHERE._replace(host=KEY), OSError()),
+            f"The name {MASK} could not be looked up",
+        ),
+        (
+            aiohttp.ClientConnectorError(WHERE._replace(host=KEY), OSError(KEY)),
+            f"Could not connect to {MASK}:443: {MASK}",
+        ),
+        (
+            aiohttp.ClientHttpProxyError(REQUEST_INFO, (), status=KEY),  # type: ignore[arg-type]
+            f"The proxy answered {MASK}",
+        ),
+    ],
+    ids=lambda item: str(item)[:30],
+)
+def test_a_reason_is_told_if_there_is_one(problem: Exception, summary: str) -> None:
+    """An error ends without a colon if the exception has no words, and shows a key nowhere."""
+    assert translate(problem, 5.0, OPEN, ApiKey(KEY)).summary == summary
+
+
+def test_a_proxy_that_speaks_no_http_is_the_proxy_s_fault() -> None:
+    """An answer to CONNECT that is not HTTP is a ProxyError, and final."""
+    info = REQUEST_INFO._replace(method="CONNECT")
+    problem = caused(aiohttp.ClientResponseError(info, (), status=400), BadHttpMessage("odd"))
+
+    error = translate(problem, 5.0, OPEN)
+
+    assert type(error) is ProxyError
+    assert "not HTTP" in error.summary
+    assert not error.is_retryable
+
+
+def test_an_error_of_ours_loses_the_key() -> None:
+    """An error of ours that a middleware makes of a key is scrubbed, with all that belongs to it."""
+    inner = ConfigurationError(f"inner {KEY}", remedy=f"Remove {KEY}.")
+    problem = RateLimitError(f"Slow {KEY}", status=429, metadata={"a": [KEY]}, request_id=KEY)
+    problem.problems = (inner,)
+
+    error = translate(problem, 5.0, OPEN, ApiKey(KEY))
+
+    assert isinstance(error, RateLimitError)
+    assert (error.status, error.summary, error.message) == (429, f"429 Slow {MASK}", f"Slow {MASK}")
+    assert (error.metadata, error.request_id) == ({"a": [MASK]}, MASK)
+    assert KEY not in f"{error} {vars(error)} {error.problems[0]} {vars(error.problems[0])}"
+    assert KEY in f"{problem} {vars(problem)}", "the middleware's own error is left alone"
+
+
+def test_an_error_of_somebody_else_s_class_is_the_session_s() -> None:
+    """A subclass of an error of ours is a ConfigurationError: it may hold anything."""
+
+    class OwnError(OpenRouterError):
+        def __init__(self) -> None:
+            super().__init__("odd")
+            self.key = KEY
+
+    error = translate(OwnError(), 5.0, OPEN, ApiKey(KEY))
+
+    assert type(error) is ConfigurationError
+    assert error.summary.startswith("The session raised OwnError: odd")
+    assert KEY not in f"{vars(error)}"
+
+
+# What stands in for a response
+
+
+def test_the_head_of_what_only_looks_like_a_response_is_checked() -> None:
+    """The status and headers of what only looks like a response are plain data, or a TypeError."""
+    fake = SimpleNamespace(status=503, headers={"Retry-After": 3})
+
+    assert plain_head(fake) == (503, {"Retry-After": "3"})
+    for status in ("200", None, Mock()):
+        with pytest.raises(TypeError, match="a status is a number"):
+            plain_head(SimpleNamespace(status=status, headers={}))
 
 
 # Our own session
@@ -231,6 +355,18 @@ async def test_a_borrowed_session_s_own_limits_count(connector: object, limit: i
     assert session.http is http
     assert session.keeper is None
     assert await free_slots(session) == (limit or 20)
+
+
+@pytest.mark.parametrize("problem", [KeyError("odd"), asyncio.CancelledError()], ids=repr)
+async def test_a_connector_that_cannot_be_read_has_no_limits(problem: BaseException) -> None:
+    """A borrowed session whose connector raises is used without limits of its own."""
+
+    class Odd:
+        @property
+        def connector(self) -> object:
+            raise problem
+
+    assert await free_slots(borrow_session(Odd())) == 20  # type: ignore[arg-type]
 
 
 async def test_a_borrowed_session_is_used_with_our_settings_and_left_alone(serve: Serve) -> None:

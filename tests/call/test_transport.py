@@ -11,6 +11,7 @@ import socket
 import ssl
 import traceback
 import warnings
+import weakref
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,7 @@ from tests.kit.values import KEY, MASK, ONCE, OTHER_KEY, outcome
 from tests.kit.wire import CLOSE, FUNDED, HANG, Server, reply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from tests.kit.wire import Connect, Serve
 GET = make_request("GET", "/credits", ApiKey(KEY))
@@ -243,9 +244,9 @@ def test_a_url_that_aiohttp_does_not_accept_is_refused_when_the_transport_is_mad
             Transport(base_url, proxy=proxy, **options)
 
 
-@pytest.mark.parametrize("kind", [asyncio.CancelledError, KeyboardInterrupt, BaseExceptionGroup])
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, BaseExceptionGroup])
 def test_interruptions_pass_untouched(kind: type[BaseException]) -> None:
-    """Cancellation, KeyboardInterrupt and groups of them leave send() unchanged."""
+    """KeyboardInterrupt, SystemExit and groups of them leave send() unchanged."""
     arguments = ("many", [KeyboardInterrupt()]) if kind is BaseExceptionGroup else ()
     problem = kind(*arguments)
 
@@ -254,6 +255,68 @@ def test_interruptions_pass_untouched(kind: type[BaseException]) -> None:
 
     with pytest.raises(kind):
         asyncio.run(call())
+
+
+@pytest.mark.parametrize("kind", [asyncio.CancelledError, GeneratorExit])
+async def test_an_end_that_nobody_asked_for_is_the_session_s(kind: type[BaseException]) -> None:
+    """A CancelledError of a session in a task that nobody cancelled is an error of ours, as any other is."""
+    transport = transport_to("https://x.example", RaisingSession(kind()))
+
+    error = await outcome(transport.send(GET, 5.0))
+
+    assert isinstance(error, ConfigurationError)
+    assert error.summary == f"The session raised {kind.__name__}"
+    assert error.__context__ is None
+
+
+async def test_a_cancellation_passes_untouched_and_leaves_no_cycle() -> None:
+    """A task that is cancelled inside send() raises CancelledError, and is freed at once."""
+    session = InFlight(None)
+    task = asyncio.create_task(transport_to("https://x.example", session).send(GET, 5.0))
+    await settle()
+    gc.collect()
+    gc.disable()
+    try:
+        task.cancel()
+        assert (await asyncio.gather(task, return_exceptions=True))[0].__class__ is asyncio.CancelledError
+        gone = weakref.ref(task)
+        del task
+        await settle()
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_a_call_that_is_dropped_is_closed_quietly(capsys: pytest.CaptureFixture[str]) -> None:
+    """A coroutine that is dropped with its event loop ends at once, and says nothing."""
+    session = InFlight(None)
+    loop = asyncio.new_event_loop()
+    coroutine = transport_to("https://x.example", session).send(GET, 5.0)
+    task = loop.create_task(coroutine)
+    loop.run_until_complete(asyncio.sleep(0))
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # it is meant to be dropped
+
+    coroutine.close()
+    loop.close()
+
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("status", "kind"), [(503, Reply), ("503", ConfigurationError)])
+async def test_what_only_looks_like_a_response_is_checked(status: object, kind: type) -> None:
+    """A session may give anything as a response: it is read if its status is a number, and else refused."""
+    response = SimpleNamespace(status=status, headers={"Retry-After": 3}, content=asyncio.StreamReader())
+    response.content.feed_eof()
+
+    class Odd(RaisingSession):
+        @contextlib.asynccontextmanager
+        async def request(self, *_: object, **__: object) -> AsyncIterator[object]:
+            yield response
+
+    answer = await outcome(transport_to("https://x.example", Odd(ValueError())).send(GET, 5.0))
+
+    assert type(answer) is kind
+    assert not isinstance(answer, Reply) or answer.headers == {"Retry-After": "3"}
 
 
 async def test_a_closed_borrowed_session_is_a_closed_client() -> None:

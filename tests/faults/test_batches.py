@@ -1,4 +1,4 @@
-"""Small batches of keys over real connections; `tests/test_batch.py` has batches of full size."""
+"""Small batches of keys over real connections; `tests/batch` has batches of full size."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def test_a_bad_key_and_capped_keys_disturb_no_other(
 
 @pytest.mark.row(42)
 async def test_a_shared_limit_loses_no_key(serve: Serve, connect: Connect, fault: Watch) -> None:
-    """130 keys against a host that allows 100 requests a second are all read, with at most 10 refusals."""
+    """130 keys against a host that allows 100 requests a second are all read; 32 are refused at most."""
     keys = hidden_keys(fault, 130)
     passed: Counter[int] = Counter()
     began = now()
@@ -71,7 +71,7 @@ async def test_a_shared_limit_loses_no_key(serve: Serve, connect: Connect, fault
     report = await fault.value(connect(server, None, retry=RetryPolicy()).check_all(keys, read=CREDITS))
 
     assert levels_of(report.checks) == {Level.OK: 130}
-    assert server.hits <= 130 + 10
+    assert server.hits <= 130 + 32  # a small batch begins at full speed: so many were under way
     assert any("held back" in line for line in fault.logged("openrouter_credits"))
 
 

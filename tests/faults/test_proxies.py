@@ -183,9 +183,28 @@ async def test_a_refusing_proxy_is_named_as_the_proxy(connect: Connect, fault: W
 
 
 @pytest.mark.row(69)
+@pytest.mark.parametrize("answer", [b"hello\r\n\r\n", b"SSH-2.0-OpenSSH_9.6\r\n", b"\x05\x01\x00\r\n\r\n"])
+async def test_a_proxy_that_speaks_no_http_is_named_as_the_proxy(
+    answer: bytes, serve: Serve, connect: Connect, fault: Watch
+) -> None:
+    """An answer to CONNECT that is not HTTP is a ProxyError, and final."""
+    proxy = await serve(answer)
+
+    error = await fault.error(ProxyError, connect(ELSEWHERE, proxy=address_of(proxy)).credits())
+
+    assert "The proxy's answer is not HTTP" in str(error)
+    assert proxy.hits == 1
+
+
+@pytest.mark.row(69)
 @pytest.mark.parametrize(
     "proxy",
     [
+        "socks5:{userinfo}proxy.example:1080",
+        "http:{userinfo}proxy.example:3128",
+        "https:{userinfo}proxy.example",
+        "socks5:1080",
+        "{userinfo}127.1:3128",
         "socks5://{userinfo}proxy.example:1080",
         "SOCKS5H://{userinfo}proxy.example:1080",
         "socks4://{userinfo}proxy.example",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import AsyncMock, MagicMock, Mock, NonCallableMagicMock, create_autospec
 
 import aiohttp
 import pytest
@@ -19,6 +21,7 @@ from openrouter_credits import (
     CreditsClient,
     InvalidKeyError,
     ProxyError,
+    RateLimitError,
 )
 from tests.kit.values import KEY, OTHER_KEY, sample
 from tests.kit.wire import FUNDED, Connect, Serve, bound_socket, reply
@@ -217,6 +220,7 @@ async def test_a_base_url_that_no_key_should_be_sent_to_is_refused(
         *("xn--a.com", "xn--", "a..b", ".", "[::1", "[::1]x", "[evil]", "a,b", "evil%2eexample"),
         *("a" * 64, "a." * 130 + "b", "evil\u2100.example", "\u00fc" * 60, "a\xadb", "a\x1bb"),
         *("x:99999", "x:0", "x:-1", "x:\u0663", "x:port"),
+        *("127.1", "256.256.256.256", "1.2.3", "0x7f.1", "2130706433", "\uff11\uff12\uff17.1", "1\u30022"),
     ],
     ids=ascii,
 )
@@ -310,6 +314,137 @@ async def test_whatever_a_session_raises_is_an_error_of_ours(
     assert type(problem).__name__ in str(error)
     assert len(error.attempts) == 1
     assert [type(check.error) for check in checks] == [ConfigurationError] * 2
+
+
+class _Ending:
+    """A session whose `request` raises before it returns anything."""
+
+    __class__ = aiohttp.ClientSession  # type: ignore[assignment]  # aiohttp warns of subclasses
+    closed = False
+    connector = None
+
+    def request(self, *_: object, **__: object) -> Any:
+        raise asyncio.CancelledError
+
+
+async def _cancelled() -> None:
+    """Await a task that somebody has cancelled."""
+    task = asyncio.ensure_future(asyncio.sleep(9))
+    task.cancel()
+    await task
+
+
+@asynccontextmanager
+async def ending(where: str, kind: type[BaseException]) -> AsyncIterator[aiohttp.ClientSession]:
+    """Lend a session in which every third request meets an end that nobody asked for."""
+    count = 0
+
+    async def end(*_: object) -> None:
+        nonlocal count
+        count += 1
+        if count % 3 == 0:
+            if where == "another task":
+                await _cancelled()
+            raise kind
+
+    async def middleware(request: aiohttp.ClientRequest, handler: Any) -> Any:
+        await end()
+        return await handler(request)
+
+    class Resolving(AbstractResolver):
+        async def resolve(self, *arguments: Any, **options: Any) -> Any:
+            await end()
+            return await aiohttp.ThreadedResolver().resolve(*arguments, **options)
+
+        async def close(self) -> None:
+            pass
+
+    config = aiohttp.TraceConfig()
+    config.on_request_end.append(end)
+    options: dict[str, dict[str, Any]] = {
+        "middleware": {"middlewares": (middleware,)},
+        "another task": {"middlewares": (middleware,)},
+        "trace": {"trace_configs": [config]},
+        "resolver": {
+            "connector": aiohttp.TCPConnector(
+                resolver=Resolving(), use_dns_cache=False, force_close=True, limit=1
+            )
+        },
+    }
+    async with aiohttp.ClientSession(**options[where]) as session:
+        yield session
+
+
+@pytest.mark.row(70)
+@pytest.mark.parametrize("kind", [asyncio.CancelledError, GeneratorExit])
+@pytest.mark.parametrize("where", ["middleware", "another task", "trace", "resolver"])
+@pytest.mark.parametrize("concurrency", [1, 32])
+async def test_an_end_that_nobody_asked_for_costs_one_key(
+    concurrency: int, where: str, kind: type[BaseException], serve: Serve, connect: Connect, fault: Watch
+) -> None:
+    """A CancelledError out of a session in a batch that nobody cancelled is the outcome of its key alone."""
+    server = await serve(FUNDED)
+    url = server.url.replace("127.0.0.1", "localhost")
+    keys = [f"{KEY[:-2]}{number}" for number in range(10, 22)]
+    async with ending(where, kind) as session:
+        client = connect(url, session=session)
+        report = await fault.value(client.check_all(keys, concurrency=concurrency, read=("credits",)))
+
+    errors = [check.error for check in report.checks if check.error is not None]
+    assert len(report.checks) == 12
+    assert len(errors) == 4
+    assert {type(error) for error in errors} == {ConfigurationError}
+    assert all("The session raised" in str(error) for error in errors)
+
+
+@pytest.mark.row(70)
+async def test_a_request_that_raises_at_once_is_an_error_of_ours(connect: Connect, fault: Watch) -> None:
+    """A CancelledError out of the plain function `request()` is an error of ours."""
+    await fault.error(ConfigurationError, connect(ELSEWHERE, session=_Ending()).credits())
+
+
+MOCKS: dict[str, Callable[[], Any]] = {
+    "Mock": lambda: Mock(spec=aiohttp.ClientSession),
+    "MagicMock": lambda: MagicMock(spec=aiohttp.ClientSession),
+    "create_autospec": lambda: create_autospec(aiohttp.ClientSession, instance=True),
+    "AsyncMock": lambda: AsyncMock(spec=aiohttp.ClientSession),
+    "NonCallableMagicMock": lambda: NonCallableMagicMock(spec=aiohttp.ClientSession),
+}
+
+
+@pytest.mark.row(70)
+@pytest.mark.parametrize("make", MOCKS.values(), ids=MOCKS)
+async def test_a_mock_that_was_told_nothing_is_an_error_of_ours(
+    make: Callable[[], Any], connect: Connect, fault: Watch
+) -> None:
+    """A mock of a session that gives other mocks as answers is a ConfigurationError, for each key."""
+    client = connect(ELSEWHERE, session=make())
+
+    await fault.error(ConfigurationError, client.credits())
+    report = await fault.value(client.check_all([KEY, OTHER_KEY]))
+
+    assert [type(check.error) for check in report.checks] == [ConfigurationError] * 2
+
+
+@pytest.mark.row(70)
+@pytest.mark.parametrize("status", [200, 429])
+async def test_a_mock_that_was_told_what_to_answer_works(status: int, connect: Connect, fault: Watch) -> None:
+    """A mock of a session may give an answer, whose headers may be a plain dictionary."""
+    session = MagicMock(spec=aiohttp.ClientSession)
+    response = session.request.return_value.__aenter__.return_value
+    response.status, response.headers = status, {"Retry-After": 1000}
+    response.content = Mock()
+    response.content.at_eof.side_effect = [False, True]
+    response.content.readany = AsyncMock(return_value=sample("credits-spec"))
+
+    outcome = await fault(connect(ELSEWHERE, session=session).credits())
+
+    if status == 200:
+        assert outcome.value is not None
+        assert outcome.value.total_credits > 0
+    else:
+        assert isinstance(outcome.error, RateLimitError)
+        assert outcome.error.retry_after == 1000
 
 
 @pytest.mark.row(70)
