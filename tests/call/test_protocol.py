@@ -303,7 +303,6 @@ def test_an_error_that_is_a_text_is_its_message() -> None:
         (b'{"data": NaN}', "number", False),
         (b'{"data": ' + b"9" * 5000 + b"}", "number", False),
         (b'{"data": 1e99999999999999999999}', "number", False),
-        (b"[" * 3_900, "nested too deeply", False),
         (b"[" * 100_000, "nested too deeply", False),
         (b'{"data": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply", False),
     ],
