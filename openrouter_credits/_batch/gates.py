@@ -61,8 +61,7 @@ class Gates:
         init=False, default=Factory(lambda self: Strikes(self.policy, self.draw), takes_self=True)
     )
     seats: Seats = field(init=False, factory=Seats)
-    resumed_at: float = field(init=False, default=-math.inf)
-    """When this process last ran again after it had been stopped."""
+    resumed_at: float = field(init=False, default=-math.inf)  # after this process had been stopped
     last_fault: OpenRouterError | None = field(init=False, default=None)
     """The last failure or refusal since the host last answered."""
     _last_refusal: OpenRouterError | None = field(init=False, default=None)
@@ -79,6 +78,7 @@ class Gates:
         turn.seat.calls -= 1
         if turn.seat.away:
             self.seats.come_back(turn)
+            self.on_room()  # its other call may wait
 
     def give_back(self, turn: Turn) -> None:
         """Note that a call waits, and needs no worker meanwhile."""
@@ -156,8 +156,8 @@ class Gates:
 
     def ending(self, why: str) -> Ending:
         """Tell how a batch ends now."""
-        is_refusing = self.throttle.is_refusing
-        return Ending(why, self._last_refusal if is_refusing else self.last_fault, is_refusing)
+        last = self._last_refusal if self.throttle.is_refusing else self.last_fault
+        return Ending(why, last, self.throttle.is_refusing)
 
     def _note(self, turn: Turn, error: BaseException | None) -> None:
         """Note how a try ended."""
@@ -205,7 +205,7 @@ class Gates:
         self.breaker.sent(turn)
 
     def _delay(self, now: float) -> float:
-        """Return how long the next request has to wait; infinity if the end of another one decides."""
+        """Return how long the next request has to wait; infinity if another one must end before."""
         if self.in_flight >= self.most:
             return math.inf
         if self.breaker.opened_at is not None or self.throttle.refusing_since is not None:
@@ -246,5 +246,5 @@ class Gates:
         if self.breaker.is_open:
             return self._queues.probe(self.breaker.silent)
         if self.throttle.is_refusing:
-            return self._queues.least_refused()
+            return self._queues.least_refused(self.throttle.paths)
         return self._queues.first(of_retries=takes_retry)

@@ -60,9 +60,13 @@ class Queues:
         self.others.remove(waiter)
         return waiter
 
-    def least_refused(self) -> Waiter:
-        """Take out the call that was refused least."""
-        waiter = min([*self.others, *self.retries], key=lambda waiter: waiter.turn.refusals)
+    def least_refused(self, paths: Collection[str]) -> Waiter:
+        """Take out the call that was refused least, if possible one that asks for none of these paths."""
+
+        def rank(waiter: Waiter) -> tuple[bool, int]:
+            return waiter.turn.path in paths, waiter.turn.refusals
+
+        waiter = min([*self.others, *self.retries], key=rank)
         self.remove(waiter)
         return waiter
 

@@ -18,6 +18,8 @@ _MANY = 6
 """Refusals among them that mean the host and not single keys, unless they are as many at a slower pace."""
 _IN_A_ROW = 4
 """Refusals without another answer between, which mean the host, too."""
+_MANY_REPEATS = 12
+"""Refusals in a row, of calls refused before too, which mean the host all the same."""
 _KEYS = 3
 """Different keys that must have been refused: fewer may be about these keys."""
 _TRIES = 4
@@ -41,7 +43,12 @@ class Throttle:
     """The longest wait that the host asked for in this stretch."""
     _recent: deque[Seat | None] = field(init=False, factory=lambda: deque(maxlen=_RECENT))
     """For each of the last answers the place of the key, if it was a refusal."""
+    paths: set[str] = field(init=False, factory=set)
+    """Paths that were refused since."""
     _in_a_row: int = field(init=False, default=0)
+    """First refusals without an answer between."""
+    _with_repeats: int = field(init=False, default=0)
+    """All refusals without an answer between."""
     _paused_at: float = field(init=False, default=-math.inf)
     _paused_until: float = field(init=False, default=-math.inf)
     _tries: int = field(init=False, default=0)
@@ -66,6 +73,7 @@ class Throttle:
 
     def answered(self, sent_at: float) -> None:
         """Note an answer that is no refusal, of a request that was sent at `sent_at`."""
+        self._with_repeats = 0
         if self.refusing_since is None:
             if self._recent:
                 self._recent.append(None)
@@ -73,16 +81,22 @@ class Throttle:
         elif sent_at > self.refusing_since:  # those sent earlier were answered before the limit was met
             self.refusing_since = None
             self.has_paused = True
+            self.paths.clear()
             self._recent.clear()
             self._in_a_row = 0
 
     def refused(self, turn: Turn, now: float, *, is_faster: bool) -> bool:
         """Note a refusal; tell whether all requests pause because of it.
 
-        Only the first refusal of a call counts: one that comes back to be refused again may have a limit of
-        its own. `is_faster` tells whether requests go faster than after the last pause.
+        Only the first refusal of a call counts, as long as there are answers between: one that comes back to
+        be refused again may have a limit of its own. `is_faster` tells whether requests go faster than after
+        the last pause.
         """
-        if self.refusing_since is not None or turn.refusals or turn.sent_at <= self._paused_at:
+        self.paths.add(turn.path)
+        if self.refusing_since is not None or turn.sent_at <= self._paused_at:
+            return False
+        self._with_repeats += 1
+        if turn.refusals and self._with_repeats < _MANY_REPEATS:
             return False
         self._recent.append(turn.seat)
         self._in_a_row += 1

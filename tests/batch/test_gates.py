@@ -356,7 +356,21 @@ def test_a_call_that_needs_no_request_gives_its_seat_back() -> None:
     assert ([1], 1, 0) == (told, desk.gates.seats.away, desk.gates.in_flight)
 
     desk.gates.leave(turn)
-    assert ([1], 0) == (told, desk.gates.seats.away)
+    assert ([1, 0], 0) == (told, desk.gates.seats.away)
+
+
+def test_a_key_whose_last_request_is_over_while_it_waits_needs_no_worker() -> None:
+    """Gates tell of the room when one call of a key ends and its other one only waits."""
+    desk = Desk()
+    told: list[int] = []
+    desk.gates.on_room = lambda: told.append(desk.gates.seats.away)
+    seat = Seat()
+    waits, asks = desk.gates.turn(seat, "/credits"), desk.gates.turn(seat, "/key")
+
+    desk.gates.give_back(waits)
+    desk.gates.leave(asks)
+
+    assert [0, 1] == told
 
 
 def test_an_outage_is_room_for_keys_that_probes_may_choose_from() -> None:
@@ -909,6 +923,7 @@ def test_one_call_that_is_refused_again_and_again_pauses_nobody() -> None:
     for _ in range(20):
         for turn in turns:
             assert not desk.gates.failed(desk.send(turn, is_retry=turn.is_shared), limited())
+        desk.answer()
 
     assert not desk.gates.throttle.is_refusing
     assert desk.is_free()

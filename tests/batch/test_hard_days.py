@@ -664,3 +664,45 @@ async def test_a_hard_day_loses_no_key_however_the_keys_come(
     assert errors_of(checks) == {}
     assert sorted(each.index for each in checks) == list(range(300))
     assert taken.elapsed <= 40
+
+
+@pytest.mark.parametrize(("count", "seconds", "keys"), [(20, 20, 60), (5, 20, 30), (30, 30, 100)])
+@virtual
+async def test_a_quota_without_a_hint_loses_no_key(count: int, seconds: float, keys: int) -> None:
+    """A quota that is told by pages without a hint loses no key, though calls are refused many times."""
+    told = quota(count, seconds)
+
+    def serve(request: Request, at: float) -> Answer:
+        answer = told(request, at)
+        return answer if isinstance(answer, Reply) and answer.status == 200 else PAGE
+
+    day = await day_of(serve, keys)
+
+    assert day.unread == set()
+
+
+@pytest.mark.parametrize("concurrency", [8, 32])
+@virtual
+async def test_a_wallet_that_hangs_holds_up_no_other(concurrency: int) -> None:
+    """Keys that wait for a wallet which hangs, with `/key` slower than that, hold up no other key."""
+    manager, *keys = made_up_keys(141)
+    specs = [KeySpec(key, account="acme", management_key=manager) for key in keys[:40]] + keys[40:]
+    async with client_of(hanging({manager}), latency=0.1) as (client, _):
+        report = await client.check_all(specs, concurrency=concurrency, deadline=8)
+
+    assert all(check.status is not None for check in report.checks)
+    assert {check.index for check in report.checks if check.status and check.status.problems} == set(
+        range(40)
+    )
+
+
+@pytest.mark.parametrize("path", ["/credits", "/key"])
+@virtual
+async def test_a_path_that_is_refused_hides_no_other(path: str) -> None:
+    """If one of two paths is always refused, the other one is read of each key all the same."""
+    day = await day_of(
+        lambda request, at: too_many(30) if request.target == path else healthy(request, at), 60, read=BOTH
+    )
+
+    assert day.errors == []
+    assert day.unread == set(range(60))

@@ -105,10 +105,20 @@ def test_the_least_refused_call_goes_first(waiting: list[tuple[bool, int]], expe
     calls = [waiter(needs_token=needs_token, refusals=refusals) for needs_token, refusals in waiting]
     queues = queues_of(*calls)
 
-    order = [calls.index(queues.least_refused()) for _ in calls]
+    order = [calls.index(queues.least_refused(set())) for _ in calls]
 
     assert expected == order
     assert 0 == queues.size
+
+
+def test_a_path_that_was_not_refused_asks_first() -> None:
+    """After a pause, calls for a path that was not refused go first, however often they were refused."""
+    calls = [waiter("/credits"), waiter("/credits", refusals=1), waiter("/key", refusals=3)]
+    queues = queues_of(*calls)
+
+    order = [calls.index(queues.least_refused({"/credits"})) for _ in calls]
+
+    assert [2, 0, 1] == order
 
 
 @given(
@@ -136,7 +146,7 @@ def test_no_call_is_lost_or_served_twice(waiting: list[tuple[str, bool, int]], w
             case "probe":
                 taken = queues.probe({"/key"})
             case _:
-                taken = queues.least_refused()
+                taken = queues.least_refused(set())
         left.remove(taken)
 
     assert len(left) == queues.size == len(queues.others) + len(queues.retries)

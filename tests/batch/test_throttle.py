@@ -145,10 +145,37 @@ def test_a_call_that_is_refused_again_says_nothing_of_the_host() -> None:
     calls = [edge.send() for _ in range(3)]
     assert not any(edge.refuse(call) for call in calls)
 
-    edge.now += 1
-    assert not any(edge.refuse(edge.send_again(call)) for _ in range(20) for call in calls)
+    for _ in range(20):
+        edge.now += 1
+        assert not any(edge.refuse(edge.send_again(call)) for call in calls)
+        edge.answer()
 
-    assert edge.refuse()
+    assert [False, False, False, True] == edge.mix("xxxx")
+
+
+def test_a_dozen_refusals_without_an_answer_mean_the_host() -> None:
+    """Twelve refusals in a row count although their calls were refused before: nothing else is answered."""
+    edge = Edge()
+    calls = [edge.send() for _ in range(3)]
+    news = [edge.refuse(call) for call in calls]
+
+    for _ in range(3):
+        edge.now += 1
+        news += [edge.refuse(edge.send_again(call)) for call in calls]
+
+    assert [False] * 11 + [True] == news
+
+
+def test_paths_that_were_refused_are_known_until_an_answer() -> None:
+    """The paths that were refused are noted, and forgotten when the host answers after a pause."""
+    edge = Edge()
+
+    edge.meet_limit()
+    assert {"/key"} == edge.throttle.paths
+
+    edge.now += 1
+    edge.answer()
+    assert set() == edge.throttle.paths
 
 
 # How long they pause.
