@@ -34,6 +34,7 @@ from openrouter_credits._errors import (
 from openrouter_credits._secrets import ApiKey
 from openrouter_credits._words import mask_all, quote
 
+_LARGER_THAN_A_READ = 1 << 19
 _TOO_MANY_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 
 
@@ -60,6 +61,9 @@ class Session:
 
 async def open_session(max_connections: int) -> Session:
     """Make a session of our own on the running event loop."""
+    # asyncio reads into blocks of 256 KiB. glibc maps and unmaps each of them, a sixth of the time of a call,
+    # until a larger one has been freed.
+    bytes(_LARGER_THAN_A_READ)
     keeper = _keep(max_connections)
     http = await anext(keeper)
     loop = asyncio.get_running_loop()
