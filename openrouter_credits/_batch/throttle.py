@@ -41,10 +41,10 @@ class Throttle:
     """Whether there was such a stretch before: then the host is known to have a limit for all."""
     longest: float = field(init=False, default=0.0)
     """The longest wait that the host asked for in this stretch."""
+    paths: set[str] = field(init=False, factory=set)
+    """Paths that were refused in this stretch."""
     _recent: deque[Seat | None] = field(init=False, factory=lambda: deque(maxlen=_RECENT))
     """For each of the last answers the place of the key, if it was a refusal."""
-    paths: set[str] = field(init=False, factory=set)
-    """Paths that were refused since."""
     _in_a_row: int = field(init=False, default=0)
     """First refusals without an answer between."""
     _with_repeats: int = field(init=False, default=0)
@@ -92,8 +92,10 @@ class Throttle:
         be refused again may have a limit of its own. `is_faster` tells whether requests go faster than after
         the last pause.
         """
-        self.paths.add(turn.path)
-        if self.refusing_since is not None or turn.sent_at <= self._paused_at:
+        if self.refusing_since is not None:
+            self.paths.add(turn.path)
+            return False
+        if turn.sent_at <= self._paused_at:
             return False
         self._with_repeats += 1
         if turn.refusals and self._with_repeats < _MANY_REPEATS:
@@ -105,6 +107,7 @@ class Throttle:
         if (self._in_a_row < _IN_A_ROW and not is_much) or len(set(refused)) < _KEYS:
             return False
         self.refusing_since, self.longest, self._paused_until = now, 0.0, now
+        self.paths.add(turn.path)
         return True
 
     def pause(self, hint: float | None, *, sent_at: float, now: float) -> None:

@@ -167,8 +167,11 @@ def test_a_dozen_refusals_without_an_answer_mean_the_host() -> None:
 
 
 def test_paths_that_were_refused_are_known_until_an_answer() -> None:
-    """The paths that were refused are noted, and forgotten when the host answers after a pause."""
+    """Paths that are refused in a stretch of refusals are noted until an answer; those before it are not."""
     edge = Edge()
+    edge.refuse(edge.send_again(Turn(Seat(), "/credits", lambda _, __: None)))
+    edge.answer()
+    assert set() == edge.throttle.paths
 
     edge.meet_limit()
     assert {"/key"} == edge.throttle.paths
