@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 from rich.console import Console
 
-from openrouter_credits import CheckReport, CreditsClient, KeyStatus, Level
+from openrouter_credits import CheckReport, CreditsClient, KeyStatus
 from openrouter_credits._status.spendable import spendable
-from openrouter_credits.cli._check import Format, draw_report
+from openrouter_credits.cli._check import draw_report
 from openrouter_credits.cli._demo import check_dozen
 from openrouter_credits.cli._demo_keys import make_cases
+from openrouter_credits.cli._options import Form
 from openrouter_credits.cli._status import draw_status
 from openrouter_credits.testing import FakeOpenRouter
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NOW = datetime(2026, 11, 24, 15, 30, tzinfo=UTC)
-WARN, CRITICAL = Decimal(10), Decimal(5)
+FORM = Form(Decimal(10), Decimal(5))
 
 
 async def read() -> tuple[KeyStatus, CheckReport]:
@@ -74,13 +75,11 @@ def draw_all() -> dict[str, str]:
     """Draw both; the file names are the keys."""
     status, report = asyncio.run(read())
     return {
-        "status.svg": draw(
-            "openrouter-credits", 82, lambda console: draw_status(console, status, Level.OK, WARN, CRITICAL)
-        ),
+        "status.svg": draw("openrouter-credits", 82, lambda console: draw_status(console, status, FORM)),
         "check.svg": draw(
             "openrouter-credits check keys.toml",
             108,
-            lambda console: draw_report(console, report, Format(WARN, CRITICAL)),
+            lambda console: draw_report(console, report, FORM),
         ),
     }
 

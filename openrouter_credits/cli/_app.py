@@ -9,6 +9,7 @@ from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from openrouter_credits import MissingKeyError, OpenRouterError, format_usd
 from openrouter_credits.cli._exits import NO_VERDICT, CommandError, allow_closed_pipe, fail
+from openrouter_credits.cli._options import Form, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,9 +48,8 @@ def status(
     """Show one key."""
     from openrouter_credits.cli._status import show_status  # noqa: PLC0415 - usage errors need no rich
 
-    if json and oneline:
-        raise CommandError("--json and --oneline exclude each other.")
-    return show_status(*_ordered(warn, critical), json=json, oneline=oneline)
+    form = _form(warn, critical, json=json, oneline=oneline)
+    return show_status(form, Reading())
 
 
 @app.command
@@ -66,13 +66,11 @@ def check(
     deadline: float | None = None,
 ) -> int:
     """Check many keys."""
-    from openrouter_credits.cli._check import Format, show_check  # noqa: PLC0415 - usage errors need no rich
+    from openrouter_credits.cli._check import show_check  # noqa: PLC0415 - usage errors need no rich
     from openrouter_credits.cli._keyfile import read_keys  # noqa: PLC0415 - only `check` needs it
 
-    if json and jsonl:
-        raise CommandError("--json and --jsonl exclude each other.")
-    form = Format(*_ordered(warn, critical), json=json, jsonl=jsonl)
-    return show_check(read_keys(file), form, concurrency=concurrency, rate=rate, deadline=deadline)
+    form = _form(warn, critical, json=json, jsonl=jsonl)
+    return show_check(read_keys(file), form, Reading(deadline=deadline, concurrency=concurrency, rate=rate))
 
 
 @app.command
@@ -119,9 +117,13 @@ def _usage_error(error: CycloptsError) -> str:
     return f"{str(error).rstrip('.')}."
 
 
-def _ordered(warn: Decimal, critical: Decimal | None) -> tuple[Decimal, Decimal]:
+def _form(warn: Decimal, critical: Decimal | None, **styles: bool) -> Form:
+    wanted = [style for style, is_wanted in styles.items() if is_wanted]
+    if len(wanted) > 1:
+        raise CommandError(f"--{wanted[0]} and --{wanted[1]} exclude each other.")
+    style: Any = wanted[0] if wanted else "text"
     if critical is None:
-        return warn, min(warn, warn / 2)
+        return Form(warn, min(warn, warn / 2), style)
     if warn < critical:
         raise CommandError(f"--warn {warn} is below --critical {critical}: give both.")
-    return warn, critical
+    return Form(warn, critical, style)

@@ -9,7 +9,6 @@ from contextlib import aclosing
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from attrs import frozen
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from openrouter_credits import KeyCheck, KeySpec, KeyStatus, Level
+    from openrouter_credits.cli._options import Form, Reading
 
 _NAMED = 3
 """Number of keys named beside each remedy."""
@@ -46,23 +46,7 @@ _WAYS_OUT = {
 """The advice for keys that cannot spend, by the reason."""
 
 
-@frozen
-class Format:
-    """The thresholds of the levels, in US dollars, and the output format."""
-
-    warn: Decimal
-    critical: Decimal
-    json: bool = False
-    jsonl: bool = False
-
-    def level(self, check: KeyCheck) -> Level:
-        """Return the level of a key."""
-        return check.level(self.warn, self.critical)
-
-
-def show_check(
-    specs: Sequence[KeySpec], form: Format, *, concurrency: int, rate: float | None, deadline: float | None
-) -> int:
+def show_check(specs: Sequence[KeySpec], form: Form, reading: Reading) -> int:
     """Check the keys, show the outcomes, and return the exit code of the most urgent key.
 
     After Ctrl-C, show the keys that were checked until then.
@@ -76,26 +60,28 @@ def show_check(
         # The client's own key is not used. Without one, the client would read the key of the environment,
         # which may be invalid.
         async with CreditsClient("unused") as client:
-            await collect(client, specs, handle, concurrency=concurrency, rate=rate, deadline=deadline)
+            await collect(client, specs, handle, reading)
 
     def take(check: KeyCheck) -> None:
         checks.append(check)
-        if form.jsonl:
+        if form.style == "jsonl":
             print(to_text(check_document(check, form.level(check)), indent=None), flush=True)
 
     is_interrupted = False
     with allow_closed_pipe():
         try:
-            with make_progress(len(specs), is_wanted=not (form.jsonl and sys.stdout.isatty())) as progress:
+            with make_progress(
+                len(specs), is_wanted=not (form.style == "jsonl" and sys.stdout.isatty())
+            ) as progress:
                 asyncio.run(run(counting(take, progress)))
         except KeyboardInterrupt:
             is_interrupted = True
             fail(f"Interrupted: {len(checks)} of {len(specs)} keys were checked.", INTERRUPTED)
         report = CheckReport(tuple(sorted(checks, key=lambda check: check.index)))
-        if form.json:
+        if form.style == "json":
             levels = [form.level(check) for check in report.checks]
             print(to_text(report_document(report, levels, is_complete=not is_interrupted)))
-        elif checks and not form.jsonl:
+        elif checks and form.style == "text":
             draw_report(make_console(), report, form)
     return INTERRUPTED if is_interrupted else worst(map(form.level, checks))
 
@@ -104,10 +90,7 @@ async def collect(
     client: CreditsClient,
     specs: Sequence[KeySpec],
     take: Callable[[KeyCheck], None],
-    *,
-    concurrency: int = 32,
-    rate: float | None = None,
-    deadline: float | None = None,
+    reading: Reading,
 ) -> None:
     """Check keys, and pass each outcome to `take` as soon as it is known.
 
@@ -115,7 +98,13 @@ async def collect(
         CommandError: an option is out of range.
     """
     try:
-        checks = client.check_keys(specs, concurrency=concurrency, rate=rate, deadline=deadline)
+        checks = client.check_keys(
+            specs,
+            concurrency=reading.concurrency,
+            read=reading.read,
+            rate=reading.rate,
+            deadline=reading.deadline,
+        )
     except ValueError as error:
         raise CommandError(f"{error}. See openrouter-credits check --help.") from None
     async with aclosing(checks):
@@ -143,7 +132,7 @@ def counting(take: Callable[[KeyCheck], None], progress: Progress) -> Callable[[
     return take_and_count
 
 
-def draw_report(console: Console, report: CheckReport, form: Format) -> None:
+def draw_report(console: Console, report: CheckReport, form: Form) -> None:
     """Draw the counts, the keys, the remedies for unread keys, and the wallets."""
     show(console, _counts(report, form), "")
     keys = make_table("Level", "Key", "Account", ">Left", "Why")
@@ -160,7 +149,7 @@ def draw_report(console: Console, report: CheckReport, form: Format) -> None:
     show(console, keys, "", *_remedies(report), *_wallets(report))
 
 
-def _counts(report: CheckReport, form: Format) -> Text:
+def _counts(report: CheckReport, form: Form) -> Text:
     counts = Counter(map(form.level, report.checks))
     levels = sorted(counts, key=ATTENTION.__getitem__)
     parts = [coloured(f"{counts[level]} {level}", level) for level in levels]
@@ -168,7 +157,7 @@ def _counts(report: CheckReport, form: Format) -> Text:
     return Text(f"{number} {'key' if number == 1 else 'keys'}: ") + Text(", ").join(parts)
 
 
-def _attention(check: KeyCheck, form: Format) -> tuple[int, Decimal, int]:
+def _attention(check: KeyCheck, form: Form) -> tuple[int, Decimal, int]:
     """Return the sort key of an outcome: its level, then the amount left, then its place in the source."""
     level = form.level(check)
     amount = None if check.status is None or level == "INVALID" else check.status.spendable.amount

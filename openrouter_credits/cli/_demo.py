@@ -16,10 +16,11 @@ from rich.text import Text
 
 from openrouter_credits import CheckReport, CreditsClient, KeyStatus, OpenRouterError
 from openrouter_credits._words import one_line
-from openrouter_credits.cli._check import Format, collect, counting, draw_report, make_progress
+from openrouter_credits.cli._check import collect, counting, draw_report, make_progress
 from openrouter_credits.cli._demo_keys import make_cases, make_dozen
 from openrouter_credits.cli._exits import allow_closed_pipe
 from openrouter_credits.cli._judge import level_of
+from openrouter_credits.cli._options import Form, Reading
 from openrouter_credits.cli._screen import coloured, make_console, make_table, show
 from openrouter_credits.cli._status import draw_status
 from openrouter_credits.testing import FakeOpenRouter
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from openrouter_credits import KeyCheck
     from openrouter_credits.cli._demo_keys import Case
 
-WARN, CRITICAL = Decimal(10), Decimal(5)
+FORM = Form(Decimal(10), Decimal(5))
 
 
 def show_demo() -> int:
@@ -57,11 +58,11 @@ async def _run(console: Console) -> None:
         statuses = await _ask_all(console, fake)
         capped = next(status for status in statuses if status.spendable.bound_by == "workspace")
         show(console, "", _prompt("", "all it says of the key 'capped'"), "")
-        draw_status(console, capped, capped.level(WARN, CRITICAL), WARN, CRITICAL)
+        draw_status(console, capped, FORM)
         before = len(fake.requests)
         report = await check_dozen(fake)
         show(console, "", _prompt(" check keys.toml", f"{len(fake.requests) - before} requests"), "")
-        draw_report(console, report, Format(WARN, CRITICAL))
+        draw_report(console, report, FORM)
     show(console, "", *_farewell(len(fake.requests), time.monotonic() - began))
 
 
@@ -74,7 +75,7 @@ async def _ask_all(console: Console, fake: FakeOpenRouter) -> list[KeyStatus]:
             outcome = await _ask(fake, case)
         if isinstance(outcome, KeyStatus):
             statuses.append(outcome)
-            level = outcome.level(WARN, CRITICAL)
+            level = FORM.level(outcome)
             sentence = " ".join([outcome.explain(), *(f"{problem.summary}." for problem in outcome.problems)])
         else:
             level, sentence = level_of(outcome), str(outcome)
@@ -98,7 +99,7 @@ async def check_dozen(fake: FakeOpenRouter) -> CheckReport:
     checks: list[KeyCheck] = []
     async with CreditsClient("unused", base_url=fake.url) as client:
         with make_progress(len(specs)) as progress:
-            await collect(client, specs, counting(checks.append, progress))
+            await collect(client, specs, counting(checks.append, progress), Reading())
     return CheckReport(tuple(sorted(checks, key=lambda check: check.index)))
 
 

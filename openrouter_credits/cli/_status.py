@@ -14,11 +14,11 @@ from openrouter_credits.cli._screen import STYLES, coloured, make_console, make_
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from decimal import Decimal
 
     from rich.console import Console, RenderableType
 
     from openrouter_credits import Bound, KeyInfo, KeyStatus, Level
+    from openrouter_credits.cli._options import Form, Reading
 
 _Cells = tuple[str, str, str, str]
 """Left, limit, used, and the next reset."""
@@ -29,32 +29,32 @@ _WIDEST_NAME = len("> Workspace budget")
 """Minimum width of the first column in both tables."""
 
 
-def show_status(warn: Decimal, critical: Decimal, *, json: bool, oneline: bool) -> int:
+def show_status(form: Form, reading: Reading) -> int:
     """Read the key of the environment, show its status, and return the exit code.
 
     Raises:
-        OpenRouterError: the key could not be read; `json` and `oneline` print the level first.
+        OpenRouterError: the key could not be read; the styles `json` and `oneline` print the level first.
     """
     try:
-        status = asyncio.run(_read())
+        status = asyncio.run(_read(reading))
     except OpenRouterError as error:
         level = level_of(error)
         with allow_closed_pipe():
-            if json:
+            if form.style == "json":
                 print(to_text(status_document(None, error, level)))
-            elif oneline:
+            elif form.style == "oneline":
                 _show_line(f"{level} {UNKNOWN}", level)
         raise
-    level = status.level(warn, critical)
+    level = form.level(status)
     with allow_closed_pipe():
-        if json:
+        if form.style == "json":
             print(to_text(status_document(status, None, level)))
-        elif oneline:
+        elif form.style == "oneline":
             amount = left(status.spendable, level)
             bound = "" if amount == UNKNOWN else f" ({limit(status.spendable.bound_by)})"
             _show_line(f"{level} {amount}{bound}", level)
         else:
-            draw_status(make_console(), status, level, warn, critical)
+            draw_status(make_console(), status, form)
     return EXIT_CODES[level]
 
 
@@ -65,19 +65,20 @@ def _show_line(text: str, level: Level) -> None:
     show(console, coloured(text, level))
 
 
-async def _read() -> KeyStatus:
+async def _read(reading: Reading) -> KeyStatus:
     async with CreditsClient() as client:
-        return await client.status()
+        return await client.status(read=reading.read)
 
 
-def draw_status(console: Console, status: KeyStatus, level: Level, warn: Decimal, critical: Decimal) -> None:
+def draw_status(console: Console, status: KeyStatus, form: Form) -> None:
     """Draw the sentence, the limits (`>` marks the one that binds), facts about the key, and problems."""
-    show(console, coloured(one_line(status.explain()), level), "", *_tables(status, level, warn, critical))
+    level = form.level(status)
+    show(console, coloured(one_line(status.explain()), level), "", *_tables(status, level, form))
     if status.problems:
         show(console, "", *(f"Not read: {text}" for text in told_once(map(one_line, status.problems))))
 
 
-def _tables(status: KeyStatus, level: Level, warn: Decimal, critical: Decimal) -> Iterator[RenderableType]:
+def _tables(status: KeyStatus, level: Level, form: Form) -> Iterator[RenderableType]:
     limits = make_table("", ">Left", ">Limit", ">Used", "Resets (UTC)")
     limits.columns[0].min_width = _WIDEST_NAME
     for name, cells, binds in _limits(status):
@@ -87,7 +88,7 @@ def _tables(status: KeyStatus, level: Level, warn: Decimal, critical: Decimal) -
     yield ""
     facts = make_table("", "")
     facts.columns[0].min_width = _WIDEST_NAME
-    thresholds = f"LOW below {usd(warn)}, CRITICAL below {usd(critical)}"
+    thresholds = f"LOW below {usd(form.warn)}, CRITICAL below {usd(form.critical)}"
     facts.add_row("  Level", coloured(f"{level} ({thresholds})", level))
     facts.add_row("  Key", _key(status.key))
     facts.add_row("  Expires", moment(None if status.key is None else status.key.expires_at))

@@ -33,8 +33,9 @@ from openrouter_credits import (
 from openrouter_credits._status.look import assess
 from openrouter_credits._status.spendable import spendable
 from openrouter_credits.cli import _check, main
-from openrouter_credits.cli._check import Format, draw_report
+from openrouter_credits.cli._check import draw_report
 from openrouter_credits.cli._exits import worst
+from openrouter_credits.cli._options import Form
 from openrouter_credits.cli._screen import make_console, make_table, show
 from openrouter_credits.testing import FakeAccount, FakeOpenRouter, Hang, Reply
 from tests.kit.values import FORBIDDEN, NOVEMBER, NOW, UNAUTHORIZED, key, wallet
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
     from tests.cli.conftest import Outcome, Run
 
-FORM = Format(Decimal(10), Decimal(5))
+FORM = Form(Decimal(10), Decimal(5))
 
 
 def write(
@@ -250,8 +251,8 @@ def test_options_reach_the_batch(
 
     assert [0, 0] == codes
     assert [
-        {"concurrency": 32, "rate": None, "deadline": None},
-        {"concurrency": 3, "rate": 400.0, "deadline": 20.0},
+        {"concurrency": 32, "read": ("credits", "key"), "rate": None, "deadline": None},
+        {"concurrency": 3, "read": ("credits", "key"), "rate": 400.0, "deadline": 20.0},
     ] == passed
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from openrouter_credits import ApiKey, Budget, Credits, KeyInfo, KeyStatus, Level
 from openrouter_credits._status.spendable import spendable
+from openrouter_credits.cli._options import Form
 from openrouter_credits.cli._screen import make_console
 from openrouter_credits.cli._status import draw_status
 from openrouter_credits.testing import FakeBudget, FakeOpenRouter, Hang, Reply
@@ -32,7 +33,7 @@ NOW = datetime(2026, 11, 24, 15, 30, tzinfo=UTC)
 def draw(key: KeyInfo | None, wallet: Credits | None = None) -> None:
     """Draw the status of a key and a wallet that come from no server."""
     status = KeyStatus(key, wallet, spendable(wallet, key, NOW), (), NOW)
-    draw_status(make_console(), status, status.level(), Decimal(10), Decimal(5))
+    draw_status(make_console(), status, Form(Decimal(10), Decimal(5)))
 
 
 def key_info(**fields: Any) -> KeyInfo:
