@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from openrouter_credits._version import __version__
 
 if TYPE_CHECKING:  # `__all__` says which of these names are public
+    from openrouter_credits._batch.check import *
     from openrouter_credits._batch.report import *
     from openrouter_credits._batch.spec import *
     from openrouter_credits._call.protocol import error_from_response
@@ -85,6 +86,7 @@ _HOMES = (
     "_call.retry",
     "_call.protocol",
     "_batch.spec",
+    "_batch.check",
     "_batch.report",
     "_client",
 )

@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Any, Literal, NoReturn, Self, TypeVar
 
 from openrouter_credits._arguments import require_count, require_read, require_seconds
-from openrouter_credits._batch.report import CheckReport, KeyCheck
+from openrouter_credits._batch.check import KeyCheck
+from openrouter_credits._batch.report import CheckReport
 from openrouter_credits._batch.run import run, run_all
 from openrouter_credits._batch.source import Source
 from openrouter_credits._batch.spec import KeySource, Options

@@ -46,6 +46,7 @@ from typing import Any, ClassVar
 
 from attrs import frozen
 
+from openrouter_credits._documents import Value
 from openrouter_credits._models import Credits
 from openrouter_credits._public import public
 
@@ -60,7 +61,7 @@ _AFFORDABLE = re.compile(r"can only afford ([0-9]{1,3}(?:,[0-9]{3}){1,4}|[0-9]{1
 
 
 @frozen
-class Attempt:
+class Attempt(Value):
     """One failed try of a call. All times are in seconds."""
 
     error: OpenRouterError
@@ -73,7 +74,7 @@ class Attempt:
     """How long the call had slept before this try; 0 for the first."""
 
 
-class OpenRouterError(Exception):
+class OpenRouterError(Value, Exception):
     """The base of all errors; `str()` is what happened, then what to do."""
 
     remedy: str = "Report this to the maintainers of openrouter-credits."
@@ -109,6 +110,14 @@ class OpenRouterError(Exception):
             return self.remedy
         stop = "" if summary.endswith((".", "!", "?")) else "."
         return f"{summary}{stop} {self.remedy}"
+
+    def _layout(self) -> dict[str, Any]:
+        return {
+            "type": type(self).__name__,
+            "status": getattr(self, "status", None),
+            "message": self.summary or str(self),
+            "remedy": self.remedy,
+        }
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle the facts without the constructor, which may need other arguments than `args`."""

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Context, Decimal, InvalidOperation
 from typing import Any
 
+from openrouter_credits._masking import scrub
 from openrouter_credits._models.moments import utc
 from openrouter_credits._public import public
 from openrouter_credits._secrets import ApiKey
@@ -38,19 +39,6 @@ SHORTEST_SECRET = 8
 """A shorter text is no secret, and may be a part of any word."""
 _LONGEST_SCOPE = 40
 _LONGEST_QUOTE = 200
-# The one pattern of a key. A long run without a hyphen behind `sk-or-` is one anywhere. Any other must begin
-# a word, so `task-runner-production-eu-west-1` and `ask-or-tell-service-production` are none; a colour code
-# of a terminal, an escaped character and a percent-encoded one may end in a letter, but are no part of a
-# word. `sk-` before plain words is a name (`sk-bratislava-production-worker-01`): random text is not made
-# of them.
-_A_WORD = r"(?:[A-Z]?[^\W\d_A-Z]{2,15}\d{0,3}|\d{1,4}[a-z]?|[a-z])"
-_A_NAME = rf"(?:{_A_WORD}[_-]){{1,9}}{_A_WORD}(?![\w-])"
-_NO_WORD_BEFORE = (
-    r"(?:(?<![^\W\d_])|[\[\x9b][\d;:]*m|\\(?:[nrt]|x[\da-fA-F]{2}|u[\da-fA-F]{4})|%[\da-fA-F]{2})"
-)
-_LOOKS_LIKE_A_KEY = re.compile(
-    rf"(sk-or-(?=(?:v\d+-)?[^\W_]{{20}})|{_NO_WORD_BEFORE}(?:sk-or-|sk-(?!{_A_NAME})))[\w-]{{20,}}"
-)
 # C0 and C1 controls (terminal escapes), marks that turn the direction of text, and halves of surrogate pairs
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 # A colour code before a key may begin with one character instead of ESC and `[`: without it, it seems a word.
@@ -119,11 +107,6 @@ def told_once(texts: Iterable[str]) -> list[str]:
     for text in texts:
         alike.setdefault(_PLACE_IN_LIST.sub("[]", text), []).append(text)
     return [text if not more else f"{text} (and {len(more)} more)" for text, *more in alike.values()]
-
-
-def scrub(text: str) -> str:
-    """Mask each part that looks like a key: `sk-or-***`."""
-    return _LOOKS_LIKE_A_KEY.sub(r"\1***", text) if "sk-" in text else text
 
 
 def mask_key(text: str, key: ApiKey) -> str:

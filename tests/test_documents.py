@@ -1,14 +1,16 @@
-"""Any public value becomes JSON with exact amounts, times in UTC, and null for unknown."""
+"""Values are written as JSON: exact numbers, times in UTC, null for unknown, and no key."""
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
-from decimal import Decimal
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Context, Decimal, localcontext
 from typing import Any
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from openrouter_credits import (
     APIConnectionError,
@@ -21,26 +23,31 @@ from openrouter_credits import (
     OpenRouterError,
     Spendable,
 )
-from openrouter_credits._documents import document, to_json
-from openrouter_credits._words import scrub
-from tests.kit.values import FORBIDDEN, KEY, MONDAY, NOW, WALLET, budget, key, wallet
+from openrouter_credits._documents import layout, write
+from tests.kit.values import FORBIDDEN, HARSH, KEY, LENIENT, MONDAY, NOW, WALLET, budget, key
 
-VALUES: dict[str, tuple[Any, Any]] = {
-    "None": (None, None),
-    "a text": ("words", "words"),
-    "a bool": (True, True),
-    "a count": (3, 3),
-    "a float": (0.25, 0.25),
-    "an amount": (Decimal("123456789012345678901234567890.10"), "123456789012345678901234567890.10"),
-    "a debt": (Decimal("-2.75"), "-2.75"),
-    "a time": (MONDAY, "2026-10-26T00:00:00Z"),
-    "a time with microseconds": (datetime(2026, 1, 2, 3, 4, 5, 678, UTC), "2026-01-02T03:04:05.000678Z"),
-    "a level": (Level.LOW, "LOW"),
-    "a tuple": ((Decimal(1), (MONDAY,), None), ["1", ["2026-10-26T00:00:00Z"], None]),
-    "a list": ([Decimal(1)], ["1"]),
-    "an empty tuple": ((), []),
-    "a mapping": ({"a": Decimal(1), "b": {"c": (NOW,)}}, {"a": "1", "b": {"c": ["2026-10-21T13:05:00Z"]}}),
-    "a wallet": (WALLET, {"total_credits": "100.5", "total_usage": "25.75"}),
+VALUES: dict[str, tuple[Any, str]] = {
+    "None": (None, "null"),
+    "a text": ("words", '"words"'),
+    "true": (True, "true"),
+    "false": (False, "false"),
+    "a count": (3, "3"),
+    "seconds": (0.25, "0.25"),
+    "seconds without a fraction": (2.0, "2"),
+    "very few seconds": (1e-07, "0.0000001"),
+    "a time": (MONDAY, '"2026-10-26T00:00:00Z"'),
+    "a time with microseconds": (datetime(2026, 1, 2, 3, 4, 5, 678, UTC), '"2026-01-02T03:04:05.000678Z"'),
+    "a time of another zone": (
+        datetime(2026, 10, 26, 1, tzinfo=timezone(timedelta(hours=2))),
+        '"2026-10-25T23:00:00Z"',
+    ),
+    "a level": (Level.LOW, '"LOW"'),
+    "a tuple": ((Decimal(1), (MONDAY,), None), '[1, ["2026-10-26T00:00:00Z"], null]'),
+    "a list": ([Decimal(1)], "[1]"),
+    "an empty tuple": ((), "[]"),
+    "an object": ({"a": Decimal(1), "b": {"c": (NOW,)}}, '{"a": 1, "b": {"c": ["2026-10-21T13:05:00Z"]}}'),
+    "an empty object": ({}, "{}"),
+    "a wallet": (WALLET, '{"total_credits": 100.5, "total_usage": 25.75, "remaining": 74.75}'),
     "an amount with its bounds": (
         Spendable(
             Decimal(3),
@@ -49,34 +56,78 @@ VALUES: dict[str, tuple[Any, Any]] = {
             "at_most",
             (Bound("member", Decimal(3), None, None, "weekly", MONDAY),),
         ),
-        {
-            "amount": "3",
-            "bound_by": "member",
-            "resets_at": "2026-10-26T00:00:00Z",
-            "certainty": "at_most",
-            "bounds": [
-                {
-                    "name": "member",
-                    "remaining": "3",
-                    "limit": None,
-                    "used": None,
-                    "reset": "weekly",
-                    "resets_at": "2026-10-26T00:00:00Z",
-                    "binds": False,
-                }
-            ],
-        },
+        (
+            '{"amount": 3, "bound_by": "member", "resets_at": "2026-10-26T00:00:00Z", '
+            '"certainty": "at_most", "bounds": [{"name": "member", "remaining": 3, "limit": null, '
+            '"used": null, "reset": "weekly", "resets_at": "2026-10-26T00:00:00Z", "binds": false}]}'
+        ),
+    ),
+    "an amount that is not known": (
+        Spendable(None, None, None, "unknown"),
+        '{"amount": null, "bound_by": null, "resets_at": null, "certainty": "unknown", "bounds": []}',
+    ),
+    "an empty wallet": (
+        Credits(Decimal(0), Decimal(0)),
+        '{"total_credits": 0, "total_usage": 0, "remaining": 0}',
     ),
 }
 
 
-@pytest.mark.parametrize(("value", "expected"), VALUES.values(), ids=VALUES)
-def test_a_value_becomes_types_that_json_has(value: Any, expected: Any) -> None:
-    """Amounts become exact texts, times become ISO 8601 in UTC, values become objects, unknown is null."""
-    converted = document(value)
+def written(value: Any) -> str:
+    """Write a value within an object, and return what stands for the value."""
+    text = write({"value": value})
+    assert text.startswith('{"schema_version": 2, "value": ')
+    return text.removeprefix('{"schema_version": 2, "value": ')[:-1]
 
-    assert converted == expected
-    assert json.loads(json.dumps(converted)) == expected
+
+@pytest.mark.parametrize(("value", "expected"), VALUES.values(), ids=VALUES)
+def test_a_value_is_written_as_json(value: Any, expected: str) -> None:
+    """Amounts become numbers, times become ISO 8601 in UTC, values become objects, unknown is null."""
+    assert expected == written(value)
+
+
+AMOUNTS = {
+    "26.83": "26.83",
+    "12.10": "12.1",
+    "-2.75": "-2.75",
+    "100": "100",
+    "1E+3": "1000",
+    "1E-12": "0.000000000001",
+    "0.00": "0",
+    "-0.0": "0",
+    "123456789012345678901234567890.1234567891": "123456789012345678901234567890.1234567891",
+}
+
+
+@pytest.mark.parametrize("context", [Context(), HARSH, LENIENT], ids=["default", "harsh", "lenient"])
+@pytest.mark.parametrize(("amount", "expected"), AMOUNTS.items())
+def test_an_amount_is_an_exact_number(amount: str, expected: str, context: Context) -> None:
+    """An amount is a number of all its digits, without exponent, whatever the decimal context is."""
+    number = Decimal(amount)
+
+    with localcontext(context):
+        assert expected == written(number)
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**30), max_value=10**30, places=12))
+def test_any_amount_can_be_read_back(amount: Decimal) -> None:
+    """Any amount that is written is read back as it was, by a reader that keeps numbers exact."""
+    assert amount == json.loads(written(amount), parse_float=Decimal, parse_int=Decimal)
+
+
+@pytest.mark.parametrize(
+    "number", [Decimal("NaN"), Decimal("NaN123"), Decimal("-Infinity"), float("nan"), float("inf")], ids=repr
+)
+def test_what_is_no_finite_number_is_not_written(number: object) -> None:
+    """NaN and infinity, which JSON does not have, raise ValueError."""
+    with pytest.raises(ValueError, match="JSON has finite numbers only"):
+        written(number)
+
+
+def test_a_naive_time_is_not_written() -> None:
+    """A time without a zone raises ValueError: nobody knows which moment it is in UTC."""
+    with pytest.raises(ValueError, match="an aware datetime is needed"):
+        written(datetime(2026, 1, 2))  # noqa: DTZ001 - it is naive on purpose
 
 
 def test_a_value_has_all_its_fields_and_those_of_the_values_inside() -> None:
@@ -86,17 +137,18 @@ def test_a_value_has_all_its_fields_and_those_of_the_values_inside() -> None:
         key("5", attrs.evolve(budget("workspace", "3", MONDAY), extra=unknown), expires_at=NOW), extra=unknown
     )
 
-    converted = document(info)
+    document = json.loads(info.to_json())
 
-    assert list(converted) == [field.name for field in attrs.fields(type(info)) if field.name != "extra"]
-    assert (converted["limit_remaining"], converted["expires_at"]) == ("5", "2026-10-21T13:05:00Z")
-    assert converted["usage_daily"] is None
-    assert [set(each) for each in converted["budgets"]] == [
+    names = [field.name for field in attrs.fields(type(info)) if field.name != "extra"]
+    assert list(document) == ["schema_version", *names, "used_in_window"]
+    assert (document["limit_remaining"], document["expires_at"]) == (5, "2026-10-21T13:05:00Z")
+    assert (document["usage_daily"], document["used_in_window"]) == (None, 495)
+    assert [set(each) for each in document["budgets"]] == [
         {field.name for field in attrs.fields(Budget)} - {"extra"}
     ]
 
 
-ERRORS: dict[str, tuple[BaseException, dict[str, Any]]] = {
+ERRORS: dict[str, tuple[OpenRouterError, dict[str, Any]]] = {
     "an HTTP status": (
         FORBIDDEN,
         {
@@ -124,13 +176,13 @@ ERRORS: dict[str, tuple[BaseException, dict[str, Any]]] = {
             "remedy": InvalidKeyError.remedy,
         },
     ),
-    "not of this package": (
-        ValueError("account 'acme' has two management keys"),
+    "no words of its own": (
+        OpenRouterError(),
         {
-            "type": "ValueError",
+            "type": "OpenRouterError",
             "status": None,
-            "message": "account 'acme' has two management keys",
-            "remedy": "",
+            "message": OpenRouterError.remedy,
+            "remedy": OpenRouterError.remedy,
         },
     ),
 }
@@ -138,91 +190,58 @@ ERRORS: dict[str, tuple[BaseException, dict[str, Any]]] = {
 
 @pytest.mark.parametrize(("error", "expected"), ERRORS.values(), ids=ERRORS)
 def test_an_error_becomes_its_type_status_message_and_remedy(
-    error: BaseException, expected: dict[str, Any]
+    error: OpenRouterError, expected: dict[str, Any]
 ) -> None:
-    """An error becomes an object with its type, HTTP status, message and remedy, if it has them."""
-    assert document(error) == expected
-    assert document((error,)) == [expected]
+    """An error becomes an object with its type, HTTP status, message and remedy, by itself and in others."""
+    assert json.loads(error.to_json()) == {"schema_version": 2, **expected}
+    assert json.loads(written((error,))) == [expected]
 
 
 def test_the_remedy_of_an_error_is_not_in_its_message() -> None:
     """The message of an error is the fault alone: its remedy stands apart."""
-    error: OpenRouterError = InvalidKeyError("The API key is blank")
+    document = layout(InvalidKeyError("The API key is blank"))
 
-    converted = document(error)
-
-    assert converted["remedy"]
-    assert converted["remedy"] not in converted["message"]
+    assert document["remedy"]
+    assert document["remedy"] not in document["message"]
 
 
-def test_an_object_is_written_as_json() -> None:
-    """to_json() converts the values of an object and writes it in one line, or with an indent."""
-    content = {"wallet": wallet("1.5"), "checked_at": NOW, "error": None}
+def test_an_indent_makes_lines() -> None:
+    """With an indent, each field stands in a line of its own, as the standard library writes it."""
+    content = {"wallet": WALLET, "times": [NOW, None], "none": [], "nothing": {}}
 
-    line, lines = to_json(content), to_json(content, indent=2)
+    line, lines, flat = write(content), write(content, 2), write(content, 0)
 
-    expected = {
-        "wallet": {"total_credits": "100.5", "total_usage": "99.0"},
-        "checked_at": "2026-10-21T13:05:00Z",
-        "error": None,
-    }
-    assert json.loads(line) == json.loads(lines) == expected
     assert "\n" not in line
-    assert '\n  "checked_at": "2026-10-21T13:05:00Z",\n' in lines
+    assert json.loads(line) == json.loads(lines) == json.loads(flat)
+    assert json.dumps(json.loads(line)) == line
+    assert json.dumps(json.loads(line), indent=2) == lines
+    assert json.dumps(json.loads(line), indent=0) == flat
 
 
 def test_no_control_character_is_written() -> None:
-    """to_json() escapes every character that is not printable ASCII, and all of them can be read back."""
+    """Every character that is not printable ASCII is escaped, and all of them can be read back."""
     text = "".join(map(chr, range(256))) + "\u2028\u202e\ud800漢"
 
-    written = to_json({"label": text, text: None})
+    document = write({"label": text, text: None})
 
-    assert written.isascii()
-    assert written.isprintable()
-    assert json.loads(written) == {"label": text, text: None}
-
-
-def test_each_text_is_cleaned() -> None:
-    """document() cleans every text: names of mappings, texts at any depth, messages and remedies."""
-    content = {"name": ["text", {"inner": ("deep",)}], "value": Budget("scope"), "amount": Decimal(1)}
-
-    assert document(content, str.upper) == {
-        "NAME": ["TEXT", {"INNER": ["DEEP"]}],
-        "VALUE": {**document(Budget("scope")), "scope": "SCOPE"},
-        "AMOUNT": "1",
-    }
-    assert document(FORBIDDEN, str.upper) == {
-        "type": "ManagementKeyRequiredError",
-        "status": 403,
-        "message": "403 ONLY MANAGEMENT KEYS CAN PERFORM THIS OPERATION",
-        "remedy": FORBIDDEN.remedy.upper(),
-    }
+    assert document.isascii()
+    assert document.isprintable()
+    assert json.loads(document) == {"schema_version": 2, "label": text, text: None}
 
 
 @pytest.mark.parametrize("before", ["", "\n", "\t", "\x1b[31m", "\u202e", "Bearer "], ids=repr)
-def test_a_text_is_cleaned_before_it_is_escaped(before: str) -> None:
-    """to_json() cleans texts as they are: an escaped line break before a key would end in a letter."""
-    written = to_json({"label": f"{before}{KEY}", "more": [f"{before}{KEY}"]}, clean=scrub)
+def test_what_looks_like_a_key_is_masked(before: str) -> None:
+    """A key in a text is masked before the text is escaped: an escaped line break would end in a letter."""
+    content = {"label": f"{before}{KEY}", "more": [f"{before}{KEY}"], "error": APIConnectionError(KEY)}
 
-    assert json.loads(written) == {"label": f"{before}sk-or-***", "more": [f"{before}sk-or-***"]}
+    document = json.loads(write(content))
+
+    assert (document["label"], document["more"]) == (f"{before}sk-or-***", [f"{before}sk-or-***"])
+    assert document["error"]["message"] == "sk-or-***"
 
 
 def test_a_key_is_not_written() -> None:
-    """to_json() raises TypeError for an API key, and for a value that JSON does not have."""
+    """An API key raises TypeError, and so does a value that JSON does not have."""
     for value in (ApiKey(KEY), {1, 2}, object()):
         with pytest.raises(TypeError, match="not JSON serializable"):
-            to_json({"value": value})
-
-
-def test_an_unknown_amount_is_not_a_zero() -> None:
-    """An unknown amount is null; a wallet with nothing left has its figures."""
-    unknown = document(Spendable(None, None, None, "unknown"))
-
-    assert unknown == {
-        "amount": None,
-        "bound_by": None,
-        "resets_at": None,
-        "certainty": "unknown",
-        "bounds": [],
-    }
-    assert document(Credits(Decimal(0), Decimal(0))) == {"total_credits": "0", "total_usage": "0"}
+            written(value)

@@ -53,13 +53,14 @@ PUBLIC = """
     __version__ error_from_response format_usd
 """.split()  # noqa: SIM905 - forty names are read more easily so
 
-BOTTOM = {"_version", "_public", "_arguments", "_documents"}
+BOTTOM = {"_version", "_public", "_arguments", "_masking", "_documents"}
 CORE = BOTTOM | {"_models", "_errors", "_secrets", "_words", "_status", "_call", "_batch"}
 ALLOWED: dict[str, set[str]] = {
     "_version": set(),
     "_public": set(),
     "_arguments": set(),
-    "_documents": set(),
+    "_masking": set(),
+    "_documents": {"_masking"},
     "_models": BOTTOM,
     "_errors": BOTTOM | {"_models"},
     "_secrets": BOTTOM | {"_errors"},
@@ -209,6 +210,23 @@ def test_annotations_resolve() -> None:
     awaited = hints["openrouter_credits.CreditsClient.check_all"]["return"]
     assert CheckReport == typing.get_args(awaited)[-1]
     assert len(items) > 200
+
+
+def test_signatures_resolve() -> None:
+    """`inspect.signature` resolves the annotations of every public class, method, property and function."""
+    signatures = {name: inspect.signature(item, eval_str=True) for name, item in public_items()}
+
+    annotations = [
+        (name, annotation)
+        for name, signature in signatures.items()
+        for annotation in (
+            signature.return_annotation,
+            *(each.annotation for each in signature.parameters.values()),
+        )
+    ]
+    assert [name for name, annotation in annotations if isinstance(annotation, str)] == []
+    assert Decimal | None == signatures["openrouter_credits.KeyInfo"].parameters["limit"].annotation
+    assert signatures["openrouter_credits.KeyStatus.to_json"].return_annotation is str
 
 
 def test_values_can_be_unstructured() -> None:

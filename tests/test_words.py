@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openrouter_credits import ApiKey, format_usd
+from openrouter_credits._masking import scrub
 from openrouter_credits._words import (
     limit_in_sentence,
     limit_in_table,
@@ -20,7 +21,6 @@ from openrouter_credits._words import (
     one_line,
     quote,
     quote_all,
-    scrub,
     told_once,
 )
 from tests.kit.values import HARSH, KEY, LENIENT, MASK, OTHER_KEY

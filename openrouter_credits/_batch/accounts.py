@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from attrs import define, evolve, field
 
-from openrouter_credits._batch.report import KeyCheck
+from openrouter_credits._batch.check import KeyCheck
 from openrouter_credits._batch.spec import KeySpec
 from openrouter_credits._errors import InvalidKeyError
 from openrouter_credits._secrets import ApiKey, is_mask

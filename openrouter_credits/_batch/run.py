@@ -10,12 +10,13 @@ from functools import partial
 from typing import TypeVar
 
 from openrouter_credits._batch.accounts import Accounts, Job
+from openrouter_credits._batch.check import KeyCheck
 from openrouter_credits._batch.clock import RunningClock
 from openrouter_credits._batch.ending import Ending
 from openrouter_credits._batch.gates import Gates
 from openrouter_credits._batch.pace import NO_SLOW_START, SlowStart
 from openrouter_credits._batch.reads import Reads
-from openrouter_credits._batch.report import CheckReport, KeyCheck
+from openrouter_credits._batch.report import CheckReport
 from openrouter_credits._batch.source import End, Source
 from openrouter_credits._batch.spec import KeySpec, Options
 from openrouter_credits._batch.turn import Seat

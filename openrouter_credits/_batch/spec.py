@@ -8,9 +8,10 @@ from attrs import field, frozen
 
 from openrouter_credits._arguments import require_count, require_read, require_seconds
 from openrouter_credits._errors import InvalidKeyError
+from openrouter_credits._masking import scrub
 from openrouter_credits._public import public
 from openrouter_credits._secrets import ApiKey, mask, parse_key
-from openrouter_credits._words import SHORTEST_SECRET, mask_key, scrub
+from openrouter_credits._words import SHORTEST_SECRET, mask_key
 
 
 def _key_or_fault(text: object) -> ApiKey | InvalidKeyError:

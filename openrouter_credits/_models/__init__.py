@@ -1,4 +1,4 @@
-"""Values that OpenRouter's API answers with: frozen, under the API's own names. They know nothing of JSON.
+"""Values that OpenRouter's API answers with: frozen, under the API's own names; read elsewhere.
 
 All amounts are US dollars (1 credit = 1 USD) as exact `Decimal`. A value that the server did not give is
 `None`, never 0. All times are aware datetimes in UTC. `extra` holds fields that this version does not know;

@@ -8,12 +8,13 @@ from typing import Any
 
 from attrs import field, frozen
 
+from openrouter_credits._documents import Value
 from openrouter_credits._models.amounts import divide, finite, subtract
 from openrouter_credits._public import public
 
 
 @frozen
-class Credits:
+class Credits(Value):
     """The wallet of an account: `GET /credits`."""
 
     total_credits: Decimal = field(validator=finite)
@@ -37,6 +38,9 @@ class Credits:
     def used_fraction(self) -> Decimal | None:
         """The spent share: 1 is all, above 1 the account owes; `None` if there never were any credits."""
         return divide(self.total_usage, self.total_credits) if self.total_credits else None
+
+    def _layout(self) -> dict[str, Any]:
+        return {**super()._layout(), "remaining": self.remaining}
 
 
 public(Credits)

@@ -9,6 +9,7 @@ from typing import Any
 
 from attrs import NOTHING, Factory, field, fields, frozen
 
+from openrouter_credits._documents import Value
 from openrouter_credits._models.amounts import finite, finite_or_none, subtract
 from openrouter_credits._models.moments import end_of_window, utc
 from openrouter_credits._public import public
@@ -30,7 +31,7 @@ def _short(value: Any) -> str:
 
 
 @frozen(repr=False)
-class Budget:
+class Budget(Value):
     """One layer of spending limits on a key; the layer rejects requests while nothing of it remains."""
 
     scope: str
@@ -59,7 +60,7 @@ class Budget:
 
 
 @frozen(repr=False)
-class FreeModelQuota:
+class FreeModelQuota(Value):
     """Requests to free models in the current UTC day."""
 
     limit: int | None = None
@@ -79,7 +80,7 @@ _older_name = Factory(lambda key: key.is_provisioning_key, takes_self=True)
 
 
 @frozen(repr=False)
-class KeyInfo:
+class KeyInfo(Value):
     """One key's allowance and use: `GET /key`. It says nothing about the wallet."""
 
     label: str
@@ -87,9 +88,12 @@ class KeyInfo:
     usage: Decimal = field(validator=finite)
     """Spent with this key since it was made: not since the last reset."""
     limit: Decimal | None = field(validator=finite_or_none)
-    """The key's cap for each window, or `None` for no cap."""
+    """The key limit for each window, or `None` for no limit."""
     limit_remaining: Decimal | None = field(default=None, validator=finite_or_none)
-    """The part of the cap that is left in this window; may be negative. `None` with a cap: not known."""
+    """The part of the key limit that is left in this window; may be negative.
+
+    `None` for a key that has a limit: not known.
+    """
     limit_reset: str | None = field(default=None, metadata=_BEARS)
     """The window: `daily`, `weekly` (from Monday) or `monthly` (from the 1st), from 00:00 UTC.
 
@@ -110,7 +114,7 @@ class KeyInfo:
     byok_usage_monthly: Decimal | None = field(default=None, validator=finite_or_none)
     """Spent with your own providers' keys in the current month."""
     include_byok_in_limit: bool | None = None
-    """Whether spending with your own providers' keys (BYOK) counts towards the cap."""
+    """Whether spending with your own providers' keys (BYOK) counts towards the key limit."""
     is_free_tier: bool | None = None
     """Whether the account has never paid for credits."""
     is_provisioning_key: bool | None = field(default=None, metadata=_BEARS)
@@ -130,7 +134,7 @@ class KeyInfo:
     free_model_daily_requests: FreeModelQuota | None = None
     """Requests to free models that are left today."""
     budgets: tuple[Budget, ...] | None = field(default=None, metadata=_BEARS)
-    """All layers of limits on the key, in the order of enforcement; the key's own cap may be among them.
+    """All layers of limits on the key, in the order of enforcement; the key limit may be among them.
 
     An element that cannot be read is left out; `unread` names it, and `extra` keeps it.
     """
@@ -150,7 +154,7 @@ class KeyInfo:
 
     @property
     def used_in_window(self) -> Decimal | None:
-        """The used part of the cap in this window: `limit - limit_remaining`; `None` without a cap."""
+        """The used part of the key limit in this window: `limit - limit_remaining`; `None` without one."""
         if self.limit is None or self.limit_remaining is None:
             return None
         return subtract(self.limit, self.limit_remaining)
@@ -162,6 +166,9 @@ class KeyInfo:
     def is_expired(self, now: datetime) -> bool:
         """Tell whether the key has expired at `now` (aware)."""
         return self.expires_at is not None and self.expires_at <= utc(now)
+
+    def _layout(self) -> dict[str, Any]:
+        return {**super()._layout(), "used_in_window": self.used_in_window}
 
 
 public(Budget, FreeModelQuota, KeyInfo)

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 from attrs import field, frozen
 
 from openrouter_credits._arguments import Dollars, require_dollars
+from openrouter_credits._documents import Value
 from openrouter_credits._models import Budget, Credits, KeyInfo
 from openrouter_credits._models.moments import end_of_window
 from openrouter_credits._public import public
@@ -21,7 +22,7 @@ _STOPS = frozenset(get_args(Stop))
 
 
 @frozen(slots=False)  # faster to make
-class Bound:
+class Bound(Value):
     """One limit on what a key can spend. Amounts are US dollars."""
 
     name: str
@@ -47,7 +48,7 @@ class Bound:
 
 
 @frozen
-class Spendable:
+class Spendable(Value):
     """How much a key can spend from now until something changes, and what stops it first."""
 
     amount: Decimal | None

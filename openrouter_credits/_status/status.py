@@ -3,44 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from openrouter_credits._arguments import Dollars, require_thresholds
-from openrouter_credits._errors import (
-    AuthenticationError,
-    ManagementKeyRequiredError,
-    OpenRouterError,
-    UnconfirmedCreditsError,
-)
+from openrouter_credits._documents import Value, layout, write
+from openrouter_credits._errors import AuthenticationError, OpenRouterError
 from openrouter_credits._models import Credits, KeyInfo
 from openrouter_credits._public import public
+from openrouter_credits._status import phrases
 from openrouter_credits._status.level import Level
 from openrouter_credits._status.spendable import Spendable, is_stopped
-from openrouter_credits._words import format_usd, limit_in_sentence, moment, told_once
+from openrouter_credits._words import format_usd, limit_in_sentence, moment
 
-_SOON = timedelta(days=7)
-"""An expiry that is nearer than this is told in the sentence."""
-_NO_LIMITS = frozenset(
-    {
-        "limit_reset",
-        "reset_interval",
-        "resets_at",
-        "expires_at",
-        "is_management_key",
-        "is_provisioning_key",
-        "allowed_data_regions",
-    }
-)
-"""Fields that may be unread although each amount was read."""
+
+def _by_label(key: KeyInfo | None) -> str:
+    return "None" if key is None else f"<KeyInfo {key.label!r}>"
 
 
 @frozen
-class KeyStatus:
+class KeyStatus(Value):
     """Everything that one look at a key found."""
 
-    key: KeyInfo | None
+    key: KeyInfo | None = field(repr=_by_label)
     """The answer of `/key`, or `None` if it was not read."""
     credits: Credits | None
     """The answer of `/credits`, or `None` if it was not read or is not believed."""
@@ -82,94 +69,118 @@ class KeyStatus:
     def explain(self) -> str:
         """Describe the status in one plain sentence.
 
-        Such as: `$11.75 left until Monday 00:00 UTC: the workspace budget binds (wallet: $74.75).`
+        Such as: `$11.75 left until Monday 00:00 UTC, limited by the workspace budget (wallet: $74.75).`
         """
         if self.is_invalid:
             return _why_invalid(self)
         amount = self.spendable.amount
         if amount is None:
-            return f"Unknown: {_what_is_missing(self)}{_expiry(self)}."
-        left = f"{format_usd(amount)} left" if amount > 0 else f"Nothing left ({format_usd(amount)})"
-        if self.spendable.certainty == "at_most" and amount > 0:
-            left = f"At most {left}"
-        limit = limit_in_sentence(self.spendable.bound_by or "")
-        if amount > 0 and self.spendable.bound_by != "wallet" and _is_blind(self):
-            ways = f"{_BLIND}, or judge by the key alone{_unread(self, '; ')}"
-            return f"{left}{_until(self)}: {limit} ({ways}){_expiry(self)}."
-        return f"{left}{_until(self)}: {limit} binds{_other_parts(self)}{_expiry(self)}."
+            said = f"Unknown: {_what_is_missing(self)}"
+        elif amount > 0:
+            said = _what_is_left(self, format_usd(amount))
+        else:
+            said = f"Nothing left{_why_nothing(self, format_usd(amount))}{_other_parts(self)}"
+        return f"{said}{phrases.expiry(self.key, self.checked_at)}."
 
     def __str__(self) -> str:
         return self.explain()
 
+    def to_json(
+        self, indent: int | None = None, *, warn: Dollars = 10, critical: Dollars | None = None
+    ) -> str:
+        """Write the status as a JSON object, with the `level` that `level(warn, critical)` returns.
 
-_BLIND = "this key cannot see the wallet: add a management key"
+        The key has `next_reset` too; else as all values are written.
+
+        Raises:
+            ValueError: `warn` is below `critical`, or one is not finite.
+        """
+        return write(self._layout(warn, critical), indent)
+
+    def _layout(self, warn: Dollars = 10, critical: Dollars | None = None) -> dict[str, Any]:
+        key: dict[str, Any] | None = None
+        if self.key is not None:
+            key = {**layout(self.key), "next_reset": self.key.next_reset(self.checked_at)}
+        return {
+            "level": self.level(warn, critical),
+            "sentence": self.explain(),
+            "spendable": self.spendable,
+            "wallet": self.credits,
+            "key": key,
+            "problems": self.problems,
+            "error": None,
+            "checked_at": self.checked_at,
+        }
 
 
-def _is_blind(status: KeyStatus) -> bool:
-    """Tell whether the wallet is unread because the key itself may not read it, as is usual."""
-    blind = (ManagementKeyRequiredError, UnconfirmedCreditsError)
-    return any(isinstance(each, blind) and not each.is_of_management_key for each in status.problems)
+def _what_is_left(status: KeyStatus, left: str) -> str:
+    """Tell an amount above 0, and what limits it; `At most` if a part is missing that was asked for."""
+    spendable = status.spendable
+    is_upper = spendable.certainty == "at_most" and status.problems
+    left = f"{'At most ' if is_upper else ''}{left} left{phrases.until(spendable, status.checked_at)}"
+    limit = limit_in_sentence(spendable.bound_by or "")
+    if spendable.bound_by != "wallet" and phrases.is_blind(status.problems):
+        unread = "".join(f"; {words}" for words in phrases.unread(status.key))
+        return f"{left}: {limit} ({phrases.BLIND}, or judge by the key alone{unread})"
+    return f"{left}, limited by {limit}{_other_parts(status)}"
 
 
-def _until(status: KeyStatus) -> str:
-    resets_at, now = status.spendable.resets_at, status.checked_at
-    return f" until {moment(resets_at, now)}" if resets_at is not None and resets_at > now else ""
+def _why_nothing(status: KeyStatus, amount: str) -> str:
+    """Tell which limit is spent, and by how much it is overdrawn."""
+    spendable = status.spendable
+    debt = amount[1:] if amount.startswith("-") else ""
+    if spendable.bound_by == "wallet":
+        return f": the account owes {debt}" if debt else ": the wallet is empty"
+    overdrawn = f" ({amount})" if debt else ""
+    limit = limit_in_sentence(spendable.bound_by or "")
+    return f"{overdrawn}{phrases.until(spendable, status.checked_at)}: {limit} is spent"
 
 
 def _other_parts(status: KeyStatus) -> str:
-    """Add the wallet if another limit binds, and what could not be read."""
-    parts = []
+    """Add the wallet if another limit is told, the key if it is missing, and what could not be read."""
     if status.spendable.bound_by != "wallet":
-        parts += _wallet(status)
-    elif status.key is None and status.problems:
-        parts.append("key: unknown")
-    if unread := _unread(status):
-        parts.append(unread)
+        parts = [_wallet(status)]
+    elif status.key is None:
+        parts = ["key: not read" if status.problems else "key: not asked for"]
+    else:
+        parts = []
+    parts += phrases.unread(status.key)
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def _unread(status: KeyStatus, before: str = "") -> str:
-    if status.key is None or not status.key.unread:
-        return ""
-    if _limits_are_unread(status.key):
-        return f"{before}not all limits could be read"
-    return f"{before}{', '.join(told_once(status.key.unread))} could not be read"
-
-
-def _limits_are_unread(key: KeyInfo) -> bool:
-    return any(path.rpartition(".")[2] not in _NO_LIMITS for path in key.unread)
-
-
-def _wallet(status: KeyStatus) -> list[str]:
+def _wallet(status: KeyStatus) -> str:
     if status.credits is not None:
-        return [f"wallet: {format_usd(status.credits.remaining)}"]
-    unread = 0 if status.key is None else len(status.key.unread)
-    return ["wallet: unknown"] if len(status.problems) > unread else []
+        return f"wallet: {format_usd(status.credits.remaining)}"
+    return "wallet: unknown" if _wallet_problems(status) else "wallet: not asked for"
 
 
-def _expiry(status: KeyStatus) -> str:
-    expires_at = None if status.key is None else status.key.expires_at
-    if expires_at is None or expires_at - status.checked_at >= _SOON:
-        return ""
-    return f"; the key expires {moment(expires_at, status.checked_at)}"
+def _wallet_problems(status: KeyStatus) -> Sequence[OpenRouterError]:
+    """List why the wallet was not read; these come after what could not be read of the key."""
+    return status.problems[0 if status.key is None else len(status.key.unread) :]
 
 
 def _what_is_missing(status: KeyStatus) -> str:
-    if _is_blind(status):
-        return f"{_no_limit(status)}, and {_BLIND}"
-    unread = "the wallet" if status.key is not None else "the key"
-    reasons = f" ({_reasons(status.problems)})" if status.problems else ""
-    has_no_limit = status.key is not None and not status.key.is_management_key
-    return f"{unread} was not read{reasons}{f', and {_no_limit(status)}' if has_no_limit else ''}"
+    """Tell why no limit is known, the way out, and what the key has spent."""
+    key, problems = status.key, _wallet_problems(status)
+    if key is None:
+        return f"the key was not read{_in_brackets(problems)}"
+    if key.is_management_key:
+        return f"the wallet was not read{_in_brackets(problems)}"
+    if phrases.is_blind(problems):
+        missing = f"{phrases.no_limit(key)}, and {phrases.BLIND}"
+    elif problems:
+        missing = f"the wallet was not read{_in_brackets(problems)}, and {phrases.no_limit(key)}"
+    else:
+        missing = f"{phrases.no_limit(key)}, and the wallet was not asked for: read it too"
+    return f"{missing}; {phrases.spent(key)}"
 
 
-def _no_limit(status: KeyStatus) -> str:
-    is_unread = status.key is not None and _limits_are_unread(status.key)
-    return "the key's limits could not all be read" if is_unread else "the key has no limit"
+def _in_brackets(problems: Sequence[OpenRouterError]) -> str:
+    return f" ({phrases.reasons(problems)})" if problems else ""
 
 
 def _why_invalid(status: KeyStatus) -> str:
-    known = f" ({', '.join(_wallet(status))})" if status.credits is not None else ""
+    known = f" ({_wallet(status)})" if status.credits is not None else ""
     match status.spendable.bound_by:
         case "expired":
             expires_at = None if status.key is None else status.key.expires_at
@@ -186,12 +197,8 @@ def _why_invalid(status: KeyStatus) -> str:
             )
         case _:
             refusals = [each for each in status.problems if isinstance(each, AuthenticationError)]
-            reasons = f": {_reasons(refusals[:1])}" if refusals else ""
+            reasons = f": {phrases.reasons(refusals[:1])}" if refusals else ""
             return f"The key is not valid{reasons}{known}."
-
-
-def _reasons(problems: Sequence[OpenRouterError]) -> str:
-    return "; ".join(told_once(problem.summary.rstrip(".") for problem in problems))
 
 
 public(KeyStatus)

@@ -22,7 +22,7 @@ from openrouter_credits.cli._exits import (
     fail,
     worst,
 )
-from openrouter_credits.cli._json import check_document, report_document, to_text
+from openrouter_credits.cli._json import report_to_json
 from openrouter_credits.cli._judge import UNKNOWN, day, left, limit, usd
 from openrouter_credits.cli._screen import coloured, make_console, make_table, show
 
@@ -65,7 +65,7 @@ def show_check(specs: Sequence[KeySpec], form: Form, reading: Reading) -> int:
     def take(check: KeyCheck) -> None:
         checks.append(check)
         if form.style == "jsonl":
-            print(to_text(check_document(check, form.level(check)), indent=None), flush=True)
+            print(check.to_json(warn=form.warn, critical=form.critical), flush=True)
 
     is_interrupted = False
     with allow_closed_pipe():
@@ -79,8 +79,7 @@ def show_check(specs: Sequence[KeySpec], form: Form, reading: Reading) -> int:
             fail(f"Interrupted: {len(checks)} of {len(specs)} keys were checked.", INTERRUPTED)
         report = CheckReport(tuple(sorted(checks, key=lambda check: check.index)))
         if form.style == "json":
-            levels = [form.level(check) for check in report.checks]
-            print(to_text(report_document(report, levels, is_complete=not is_interrupted)))
+            print(report_to_json(report, form, is_complete=not is_interrupted))
         elif checks and form.style == "text":
             draw_report(make_console(), report, form)
     return INTERRUPTED if is_interrupted else worst(map(form.level, checks))

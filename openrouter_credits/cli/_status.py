@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from openrouter_credits import CreditsClient, OpenRouterError
 from openrouter_credits._words import one_line, told_once
 from openrouter_credits.cli._exits import EXIT_CODES, allow_closed_pipe
-from openrouter_credits.cli._json import status_document, to_text
+from openrouter_credits.cli._json import failure_to_json
 from openrouter_credits.cli._judge import UNKNOWN, day, left, level_of, limit, moment, usd
 from openrouter_credits.cli._screen import STYLES, coloured, make_console, make_table, show
 
@@ -41,14 +41,14 @@ def show_status(form: Form, reading: Reading) -> int:
         level = level_of(error)
         with allow_closed_pipe():
             if form.style == "json":
-                print(to_text(status_document(None, error, level)))
+                print(failure_to_json(error))
             elif form.style == "oneline":
                 _show_line(f"{level} {UNKNOWN}", level)
         raise
     level = form.level(status)
     with allow_closed_pipe():
         if form.style == "json":
-            print(to_text(status_document(status, None, level)))
+            print(status.to_json(2, warn=form.warn, critical=form.critical))
         elif form.style == "oneline":
             amount = left(status.spendable, level)
             bound = "" if amount == UNKNOWN else f" ({limit(status.spendable.bound_by)})"

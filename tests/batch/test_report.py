@@ -144,7 +144,10 @@ def test_the_level_of_a_report_is_judged_by_the_callers_thresholds() -> None:
 
 SECRET = made_up("a name")
 CHECKS = [
-    (evolve(check_of(0, status=status_of()), name="bot"), "bot: $74.75 left: the wallet binds."),
+    (
+        evolve(check_of(0, status=status_of()), name="bot"),
+        "bot: $74.75 left, limited by the wallet (key: not asked for).",
+    ),
     (
         evolve(check_of(3, error=APIConnectionError("Could not connect")), label=MASK),
         f"{MASK}: Could not connect.",
@@ -163,23 +166,23 @@ def test_a_check_is_printed_as_a_sentence(check: KeyCheck, sentence: str) -> Non
 
 REPORTS: list[tuple[list[KeyCheck], str]] = [
     ([], "0 keys."),
-    ([check_of(0, 0, status=status_of())], "1 key: 1 OK; wallets: $74.75."),
+    ([check_of(0, 0, status=status_of())], "1 key: 1 OK; wallets: $74.75 left."),
     (
         [
             check_of(0, 0, status=status_of(wallet("1074.75"))),
             check_of(1, 1, status=status_of(wallet("-2"))),
             check_of(2, 2, error=AuthenticationError(status=401)),
         ],
-        "3 keys: 1 INVALID, 1 DEPLETED, 1 OK; wallets: $1,074.75, $2.00 owed, 1 unread.",
+        "3 keys: 1 INVALID, 1 DEPLETED, 1 OK; wallets: $1,074.75 left, $2.00 owed, 1 not read.",
     ),
-    ([check_of(0), check_of(1)], "2 keys: 2 UNKNOWN; wallets: 2 unread."),
+    ([check_of(0), check_of(1)], "2 keys: 2 UNKNOWN; wallets: 2 not read."),
     (
         [check_of(0, status=status_of()), check_of(1, status=status_of()), check_of(2)],
-        "3 keys: 1 UNKNOWN, 2 OK; wallets: 1 unread, 2 not told apart (account unknown).",
+        "3 keys: 1 UNKNOWN, 2 OK; wallets: 1 not read, 2 not counted (account unknown).",
     ),
     (
         [check_of(0, 0, status=status_of()), check_of(1, status=status_of())],
-        "2 keys: 2 OK; wallets: $74.75, 1 not told apart (account unknown).",
+        "2 keys: 2 OK; wallets: $74.75 left, 1 not counted (account unknown).",
     ),
 ]
 

@@ -124,14 +124,15 @@ def test_json_is_one_exact_document(fake: FakeOpenRouter, run: Run, keys: Path) 
     document = json.loads(outcome.out)
     assert (0, "") == (outcome.code, outcome.err)
     assert "\x7f" not in outcome.out
-    assert (1, True) == (document["schema_version"], document["complete"])
+    assert (2, True, "OK") == (document["schema_version"], document["complete"], document["level"])
+    assert {"known": 43.628104995, "owed": 0, "unread": 0} == document["total"]
     assert {level.value: 2 * (level is Level.OK) for level in Level} == document["counts"]
     shown = [
         (check["index"], check["name"], check["account"], check["spendable"]["amount"])
         for check in document["checks"]
     ]
-    assert [(0, "a\x7f", "acme", "43.628104995"), (1, "b", "acme", "12.5")] == shown
-    figures = {"total_credits": "100.3", "total_usage": "56.671895005", "remaining": "43.628104995"}
+    assert [(0, "a\x7f", "acme", 43.628104995), (1, "b", "acme", 12.5)] == shown
+    figures = {"total_credits": 100.3, "total_usage": 56.671895005, "remaining": 43.628104995}
     assert [{"account": "acme", "wallet": figures, "error": None, "checks": [0, 1]}] == document["wallets"]
 
 
@@ -146,7 +147,7 @@ def test_jsonl_has_a_line_for_each_key(
 
     lines = {line["index"]: line for line in map(json.loads, outcome.out.splitlines())}
     assert (2, "") == (outcome.code, outcome.err)
-    assert (1, None, str(key), "LOW", "9") == (
+    assert (2, None, str(key), "LOW", 9) == (
         *(lines[0][name] for name in ("schema_version", "name", "label", "level")),
         lines[0]["spendable"]["amount"],
     )

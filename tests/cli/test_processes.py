@@ -91,7 +91,7 @@ def test_head_is_no_error(fake: FakeOpenRouter, tmp_path: Path, monkeypatch: pyt
 
     line, code = done.stdout.splitlines()
     assert ("0", "") == (code, done.stderr)
-    assert line.startswith('{"schema_version": 1')
+    assert line.startswith('{"schema_version": 2')
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has it")

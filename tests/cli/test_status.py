@@ -66,7 +66,7 @@ def test_the_sentence_comes_first_and_then_the_bounds(capsys: pytest.CaptureFixt
     draw(key)
 
     expected = """\
-At most $9.95 left until Monday 00:00 UTC: the workspace budget binds.
+$9.95 left until Monday 00:00 UTC, limited by the workspace budget (wallet: not asked for).
 
                       Left   Limit    Used  Resets (UTC)
   Wallet                 -       -       -  -
@@ -88,7 +88,7 @@ def test_a_healthy_key(fake: FakeOpenRouter, run: Run, use: Use) -> None:
     bare, named = run(), run("status")
 
     assert (0, "", bare.out) == (named.code, named.err, named.out)
-    assert "$74.75 left: the wallet binds." == bare.out.splitlines()[0]
+    assert "$74.75 left, limited by the wallet." == bare.out.splitlines()[0]
     assert re.search(r"^> Wallet +\$74\.75 +\$100\.50 +\$25\.75  never$", bare.out, re.MULTILINE)
     assert re.search(r"^  Key limit +- +none +-  -$", bare.out, re.MULTILINE)
     assert "  Free models       1000 of 1000 requests left today\n" in bare.out
@@ -160,8 +160,8 @@ def test_nothing_known_is_null_and_no_zero(fake: FakeOpenRouter, run: Run, use: 
     assert "UNKNOWN -\n" == line.out
 
 
-def test_json_holds_exact_texts(fake: FakeOpenRouter, run: Run, use: Use) -> None:
-    """In JSON, amounts are texts, counts are numbers, unknown values are null, and times are UTC."""
+def test_json_holds_exact_numbers(fake: FakeOpenRouter, run: Run, use: Use) -> None:
+    """In JSON, amounts and counts are exact numbers, unknown values are null, and times are UTC."""
     budget = FakeBudget("workspace", 50, "38.25", reset_interval="weekly")
     account = fake.add_account(credits="100.3", usage="56.671895005")
     use(
@@ -170,23 +170,22 @@ def test_json_holds_exact_texts(fake: FakeOpenRouter, run: Run, use: Use) -> Non
         )
     )
 
-    document = json.loads(run("status", "--json").out)
+    document = json.loads(run("status", "--json").out, parse_float=Decimal)
 
-    assert (1, "OK", [], None) == (
+    assert (2, "OK", [], None) == (
         document["schema_version"],
         document["level"],
         document["problems"],
         document["error"],
     )
-    assert {"total_credits": "100.3", "total_usage": "56.671895005", "remaining": "43.628104995"} == document[
-        "wallet"
-    ]
-    assert ("11.75", "workspace", "complete") == tuple(
+    figures = {"total_credits": "100.3", "total_usage": "56.671895005", "remaining": "43.628104995"}
+    assert figures == {name: str(amount) for name, amount in document["wallet"].items()}
+    assert (Decimal("11.75"), "workspace", "complete") == tuple(
         document["spendable"][name] for name in ("amount", "bound_by", "certainty")
     )
     assert document["spendable"]["resets_at"].endswith("T00:00:00Z")
     key = document["key"]
-    assert ("60", "56.83", "3.17", None) == (
+    assert (60, Decimal("56.83"), Decimal("3.17"), None) == (
         key["limit"],
         key["limit_remaining"],
         key["used_in_window"],
@@ -194,7 +193,7 @@ def test_json_holds_exact_texts(fake: FakeOpenRouter, run: Run, use: Use) -> Non
     )
     assert ["key_limit", "workspace"] == [budget["scope"] for budget in key["budgets"]]
     assert {"limit": 1000, "used": 0, "remaining": 1000} == key["free_model_daily_requests"]
-    assert "extra" not in json.dumps(document)
+    assert "extra" not in json.dumps(document, default=str)
 
 
 def test_json_lists_all_bounds(fake: FakeOpenRouter, run: Run, use: Use) -> None:
@@ -207,9 +206,9 @@ def test_json_lists_all_bounds(fake: FakeOpenRouter, run: Run, use: Use) -> None
 
     never = {"reset": None, "resets_at": None}
     figures = [
-        ("wallet", "43.628104995", "100.3", "56.671895005", False),
-        ("key_limit", "56.83", "60", "3.17", False),
-        ("workspace", "11.75", "50", "38.25", True),
+        ("wallet", 43.628104995, 100.3, 56.671895005, False),
+        ("key_limit", 56.83, 60, 3.17, False),
+        ("workspace", 11.75, 50, 38.25, True),
     ]
     names = ("name", "remaining", "limit", "used", "binds")
     assert [{**dict(zip(names, row, strict=True)), **never} for row in figures] == spendable["bounds"]
@@ -387,7 +386,8 @@ def test_a_budget_that_could_not_be_read_is_told(fake: FakeOpenRouter, run: Run,
 
     assert 3 == outcome.code
     assert outcome.out.startswith(
-        "At most $30.00 left: the workspace budget binds (wallet: $40.00, not all limits could be read).\n"
+        "At most $30.00 left, limited by the workspace budget "
+        "(wallet: $40.00, not all limits could be read).\n"
     )
     assert re.search(r"^> Workspace budget +\$30\.00 ", outcome.out, re.MULTILINE)
     assert [line[:52] for line in outcome.out.splitlines() if line.startswith("Not read")] == [
@@ -505,7 +505,7 @@ def test_a_terminal_is_coloured_by_level(
     monkeypatch.setenv("NO_COLOR", "1")
     plain = run().out
 
-    assert coloured.startswith("\x1b[33m$7.00 left: the wallet binds.\x1b[0m\n")
+    assert coloured.startswith("\x1b[33m$7.00 left, limited by the wallet.\x1b[0m\n")
     assert "\x1b[3" not in plain
 
 

@@ -178,7 +178,7 @@ async def test_the_owner_is_told_the_balance(bot: discord.Client, server: Discor
     (_, thinking), (_, answer) = await ask(bot, server, OWNER)
 
     assert EPHEMERAL == thinking["flags"]
-    assert ("$26.83 left: the key's limit binds (wallet: $74.75).", EPHEMERAL) == text(answer)
+    assert ("$26.83 left, limited by the key's limit (wallet: $74.75).", EPHEMERAL) == text(answer)
 
 
 async def test_a_stranger_is_told_nothing(bot: discord.Client, server: Discord, fake: FakeOpenRouter) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import socket
@@ -11,9 +12,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
+import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI, Response
+from fastapi.exceptions import FastAPIError
 
+from openrouter_credits import CreditsClient, KeyStatus
 from openrouter_credits.testing import FakeOpenRouter, Reply
 from tests.kit.clock import FakeTime, until
 
@@ -39,17 +44,45 @@ async def ask(service: aiohttp.ClientSession, path: str, method: str = "GET") ->
         return response.status, await response.json()
 
 
-async def test_credits_are_exact_texts(service: aiohttp.ClientSession) -> None:
-    """GET /credits answers with exact amounts as text, and names the limit that binds."""
-    expected = {
-        "left": "26.83",
-        "bound_by": "key_limit",
-        "certainty": "complete",
-        "level": "OK",
-        "says": "$26.83 left: the key's limit binds (wallet: $74.75).",
-    }
+async def test_credits_are_exact_numbers(service: aiohttp.ClientSession) -> None:
+    """GET /credits answers with JSON: exact amounts as numbers, and the limit that comes first."""
+    async with service.get("/credits") as response:
+        text = await response.text()
 
-    assert (200, expected) == await ask(service, "/credits")
+    assert (200, "application/json") == (response.status, response.content_type)
+    assert text.startswith('{"schema_version": 2, "amount": 26.83, "bound_by": "key_limit", ')
+    assert [("wallet", 74.75), ("key_limit", 26.83)] == [
+        (bound["name"], bound["remaining"]) for bound in json.loads(text)["bounds"]
+    ]
+
+
+def test_a_route_says_response_and_not_status() -> None:
+    """FastAPI refuses a route annotated with a status when the program starts, as the page on values says."""
+    with pytest.raises(FastAPIError, match="Invalid args for response field"):
+
+        @FastAPI().get("/credits")
+        async def read_credits() -> KeyStatus:
+            raise NotImplementedError
+
+
+async def test_a_route_without_annotation_cannot_send_a_status(fake: FakeOpenRouter) -> None:
+    """FastAPI answers 500 if a route returns a status as it is, and sends what to_json() returns."""
+    app = FastAPI()
+    async with CreditsClient() as client:
+        status = await client.status()
+
+    @app.get("/raw")
+    async def raw():  # type: ignore[no-untyped-def]  # noqa: ANN202 - the annotation is missing on purpose
+        return status
+
+    @app.get("/json")
+    async def good() -> Response:
+        return Response(status.to_json(), media_type="application/json")
+
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as service:
+        assert 500 == (await service.get("/raw")).status_code
+        assert 26.83 == (await service.get("/json")).json()["spendable"]["amount"]
 
 
 async def test_all_who_ask_share_one_look(service: aiohttp.ClientSession, fake: FakeOpenRouter) -> None:
@@ -73,7 +106,7 @@ async def test_a_job_needs_its_cost(service: aiohttp.ClientSession) -> None:
 
     refused = await ask(service, "/jobs?cost=26.84", "POST")
 
-    assert (402, {"detail": "$26.83 left: the key's limit binds (wallet: $74.75)."}) == refused
+    assert (402, {"detail": "$26.83 left, limited by the key's limit (wallet: $74.75)."}) == refused
 
 
 async def test_a_fault_that_passes_is_503(

@@ -135,7 +135,7 @@ async def test_the_watcher_tries_again_to_tell(fake: FakeOpenRouter) -> None:
         with pytest.raises(asyncio.CancelledError):
             await low_balance.watch(client, tell, sleep=sleep)
 
-    assert ["LOW: $6.83 left: the key's limit binds (wallet: $54.75)."] * 2 == warned
+    assert ["LOW: $6.83 left, limited by the key's limit (wallet: $54.75)."] * 2 == warned
 
 
 async def test_the_watcher_prints_when_it_is_run_alone(
@@ -151,7 +151,7 @@ async def test_the_watcher_prints_when_it_is_run_alone(
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
-    assert printed == "LOW: $6.83 left: the key's limit binds (wallet: $54.75).\n"
+    assert printed == "LOW: $6.83 left, limited by the key's limit (wallet: $54.75).\n"
 
 
 async def test_the_watcher_ends_where_no_later_look_can_help(
@@ -204,7 +204,7 @@ async def test_the_service_tells_each_key_and_each_wallet(fake: FakeOpenRouter, 
         wallets = await (await client.get("/wallets")).json()
         missing = await client.get("/keys/nobody")
 
-    assert {"level": "OK", "left": "74.75", "says": "$74.75 left: the wallet binds."} == answers["prod"]
+    assert {"level": "OK", "left": "74.75", "says": "$74.75 left, limited by the wallet."} == answers["prod"]
     assert ("CRITICAL", "1.1") == (answers["staging"]["level"], answers["staging"]["left"])
     assert ("INVALID", None) == (answers["intern"]["level"], answers["intern"]["left"])
     assert json.dumps(answers["staging"]) in (DOCS / "howto" / "many-keys.md").read_text(encoding="utf-8")

@@ -44,7 +44,7 @@ async def test_the_owner_is_told_the_balance_and_nobody_else(run: Run) -> None:
     async with run("bot_aiogram") as telegram:
         telegram.say("/credits", user=STRANGER)
 
-        assert await telegram.ask("/credits") == "$26.83 left: the key's limit binds (wallet: $74.75)."
+        assert await telegram.ask("/credits") == "$26.83 left, limited by the key's limit (wallet: $74.75)."
 
 
 async def test_a_fault_is_told_without_the_key(run: Run, fake: FakeOpenRouter) -> None:
@@ -66,7 +66,7 @@ async def test_the_owner_is_warned_unasked(run: Run, fake: FakeOpenRouter) -> No
     """The Telegram bot warns its owner of a low balance without being asked."""
     fake.spend(os.environ["OPENROUTER_API_KEY"], "20")
     async with run("bot_aiogram") as telegram:
-        assert await telegram.next_text() == "LOW: $6.83 left: the key's limit binds (wallet: $54.75)."
+        assert await telegram.next_text() == "LOW: $6.83 left, limited by the key's limit (wallet: $54.75)."
 
 
 async def test_users_keys_are_theirs_alone(run: Run, fake: FakeOpenRouter) -> None:

@@ -719,7 +719,7 @@ async def test_a_management_key_reads_the_wallet_for_the_key(
     status = await connect(fake_openrouter, key, management_key=boss).status()
 
     assert (figures(status), problems(status)) == (("26.83", "key_limit", "complete"), [])
-    assert status.explain() == "$26.83 left: the key's limit binds (wallet: $74.75)."
+    assert status.explain() == "$26.83 left, limited by the key's limit (wallet: $74.75)."
     assert sorted((request.path, request.key) for request in fake_openrouter.requests) == [
         ("/credits", str(boss)),
         ("/key", str(key)),
@@ -780,7 +780,7 @@ async def test_a_new_account_has_exactly_nothing(fake_openrouter: FakeOpenRouter
     status = await connect(fake_openrouter, key).status()
 
     assert (figures(status), status.credits, problems(status)) == (("0", "wallet", "complete"), ZERO, [])
-    assert (status.level(), status.explain()) == (Level.DEPLETED, "Nothing left ($0.00): the wallet binds.")
+    assert (status.level(), status.explain()) == (Level.DEPLETED, "Nothing left: the wallet is empty.")
 
 
 async def test_a_fresh_key_does_not_bear_a_zero_out(
@@ -861,7 +861,8 @@ async def test_the_smallest_bound_binds(mocked: aioresponses) -> None:
         Decimal("11.75"), "workspace", datetime(2026, 10, 26, tzinfo=UTC), "complete"
     )
     assert (
-        status.explain() == "$11.75 left until Monday 00:00 UTC: the workspace budget binds (wallet: $74.75)."
+        status.explain()
+        == "$11.75 left until Monday 00:00 UTC, limited by the workspace budget (wallet: $74.75)."
     )
     assert (status.checked_at, status.level(), status.level(warn=12)) == (NOW, Level.OK, Level.LOW)
 
@@ -941,7 +942,8 @@ async def test_a_tie_is_the_keys_limit(mocked: aioresponses) -> None:
         Decimal(5), "key_limit", datetime(2026, 11, 1, tzinfo=UTC), "complete"
     )
     assert (
-        status.explain() == "$5.00 left until 1 November 00:00 UTC: the key's limit binds (wallet: $74.75)."
+        status.explain()
+        == "$5.00 left until 1 November 00:00 UTC, limited by the key's limit (wallet: $74.75)."
     )
 
 
@@ -952,7 +954,7 @@ async def test_a_debt_stays_a_debt(fake_openrouter: FakeOpenRouter, connect: Con
     status = await connect(fake_openrouter, key).status()
 
     assert (figures(status), status.level()) == (("-2.75", "wallet", "complete"), Level.DEPLETED)
-    assert status.explain() == "Nothing left (-$2.75): the wallet binds."
+    assert status.explain() == "Nothing left: the account owes $2.75."
 
 
 @pytest.mark.usefixtures("_in_october")
@@ -966,7 +968,7 @@ async def test_a_cap_below_zero_binds(mocked: aioresponses) -> None:
     assert status.level() is Level.DEPLETED
     assert (
         status.explain()
-        == "Nothing left (-$0.21) until Thursday 00:00 UTC: the key's limit binds (wallet: $74.75)."
+        == "Nothing left (-$0.21) until Thursday 00:00 UTC: the key's limit is spent (wallet: $74.75)."
     )
 
 
@@ -983,7 +985,7 @@ async def test_the_window_is_not_the_lifetime(mocked: aioresponses) -> None:
     assert (str(status.key.used_in_window), str(status.key.usage_monthly)) == ("45.457405021", "45.457405021")
     assert (
         status.explain()
-        == "$454.54 left until 1 November 00:00 UTC: the key's limit binds (wallet: $1,000.00)."
+        == "$454.54 left until 1 November 00:00 UTC, limited by the key's limit (wallet: $1,000.00)."
     )
 
 
@@ -1000,7 +1002,7 @@ async def test_the_shape_of_2025_is_read(mocked: aioresponses) -> None:
         status.key.limit_reset,
         status.key.budgets,
     } == {None}
-    assert status.explain() == "$3.31 left: the wallet binds."
+    assert status.explain() == "$3.31 left, limited by the wallet."
 
 
 @pytest.mark.parametrize("shape", ["2025", "2026-08", "2026-10"])
@@ -1052,7 +1054,7 @@ async def test_unknown_words_are_kept_and_counted(mocked: aioresponses) -> None:
     assert status.key is not None
     assert (status.key.limit_reset, status.key.next_reset(NOW)) == ("fortnightly", None)
     assert status.explain() == (
-        "At most $7.00 left: the galaxy [2J budget binds "
+        "At most $7.00 left, limited by the galaxy [2J budget "
         "(wallet: $74.75, budgets[0].resets_at could not be read)."
     )
 
@@ -1084,7 +1086,7 @@ async def test_a_null_is_not_a_zero(mocked: aioresponses) -> None:
         ("7", "key_limit", "at_most"),
         ("74.75", "wallet", "at_most"),
     ]
-    assert no_cap.explain() == "At most $74.75 left: the wallet binds (not all limits could be read)."
+    assert no_cap.explain() == "At most $74.75 left, limited by the wallet (not all limits could be read)."
     assert no_cap.key is not None
     assert (no_cap.key.limit, no_cap.key.limit_remaining) == (10, None)
 
@@ -1114,7 +1116,7 @@ async def test_a_key_that_expires_in_three_days_says_so(
 
     assert status.key is not None
     assert (status.key.expires_at, status.level()) == (expires_at, Level.OK)
-    assert status.explain() == "$74.75 left: the wallet binds; the key expires Saturday 13:05 UTC."
+    assert status.explain() == "$74.75 left, limited by the wallet; the key expires Saturday 13:05 UTC."
 
 
 @pytest.mark.parametrize(
@@ -1197,7 +1199,7 @@ async def test_a_key_that_cannot_be_read_leaves_the_wallet(
         [ServerError],
     )
     assert (status.level(), status.level(warn=100)) == (Level.UNKNOWN, Level.LOW)
-    assert status.explain() == "At most $74.75 left: the wallet binds (key: unknown)."
+    assert status.explain() == "At most $74.75 left, limited by the wallet (key: not read)."
 
 
 async def test_faults_that_pass_leave_no_trace(fake_openrouter: FakeOpenRouter, connect: Connect) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -214,43 +215,56 @@ def say(credits_: Credits | OpenRouterError | None, info: KeyInfo | OpenRouterEr
 
 
 SENTENCES = {
-    "budget below cap below wallet": (
+    "budget below limit below wallet": (
         wallet("74.75"),
         key("454.54", budget("key_limit", "454.54"), budget("workspace", "11.75", MONDAY)),
-        "$11.75 left until Monday 00:00 UTC: the workspace budget binds (wallet: $74.75).",
+        "$11.75 left until Monday 00:00 UTC, limited by the workspace budget (wallet: $74.75).",
     ),
-    "wallet": (wallet("74.75"), key(), "$74.75 left: the wallet binds."),
-    "cap, monthly": (
+    "wallet": (wallet("74.75"), key(), "$74.75 left, limited by the wallet."),
+    "limit, monthly": (
         wallet("74.75"),
         key("26.83", limit_reset="monthly"),
-        "$26.83 left until 1 November 00:00 UTC: the key's limit binds (wallet: $74.75).",
+        "$26.83 left until 1 November 00:00 UTC, limited by the key's limit (wallet: $74.75).",
     ),
-    "cap for ever": (wallet("74.75"), key("26.83"), "$26.83 left: the key's limit binds (wallet: $74.75)."),
+    "limit for ever": (
+        wallet("74.75"),
+        key("26.83"),
+        "$26.83 left, limited by the key's limit (wallet: $74.75).",
+    ),
     "budget whose reset is over": (
         wallet("74.75"),
         key(None, budget("member", "11.75", NOW)),
-        "$11.75 left: the member budget binds (wallet: $74.75).",
+        "$11.75 left, limited by the member budget (wallet: $74.75).",
     ),
     "budget of more than one word": (
         wallet("74.75"),
         key(None, budget("workspace_default_member", "1")),
-        "$1.00 left: the workspace default member budget binds (wallet: $74.75).",
+        "$1.00 left, limited by the workspace default member budget (wallet: $74.75).",
     ),
     "budget whose scope is hostile": (
         wallet("74.75"),
         key(None, budget("\x1b[2J\x07work\x9bspace\r\n\u202e", "1.5")),
-        "$1.50 left: the [2Jworkspace budget binds (wallet: $74.75).",
+        "$1.50 left, limited by the [2Jworkspace budget (wallet: $74.75).",
     ),
     "budget whose scope cannot be printed": (
         wallet("74.75"),
         key(None, budget("\ud800", "1.5")),
-        "$1.50 left: the budget binds (wallet: $74.75).",
+        "$1.50 left, limited by the budget (wallet: $74.75).",
     ),
-    "wallet not asked for": (None, key("26.83"), "At most $26.83 left: the key's limit binds."),
+    "wallet not asked for": (
+        None,
+        key("26.83"),
+        "$26.83 left, limited by the key's limit (wallet: not asked for).",
+    ),
+    "wallet not asked for, and the key's limit spent": (
+        None,
+        key("0", limit_reset="daily"),
+        "Nothing left until Thursday 00:00 UTC: the key's limit is spent (wallet: not asked for).",
+    ),
     "wallet unreadable": (
         DOWN,
         key("26.83"),
-        "At most $26.83 left: the key's limit binds (wallet: unknown).",
+        "At most $26.83 left, limited by the key's limit (wallet: unknown).",
     ),
     "wallet that the key may not see": (
         FORBIDDEN,
@@ -271,39 +285,46 @@ SENTENCES = {
     "a part of the key unread": (
         wallet("74.75"),
         key("26.83", unread=("budgets[0]",)),
-        "At most $26.83 left: the key's limit binds (wallet: $74.75, not all limits could be read).",
+        "At most $26.83 left, limited by the key's limit (wallet: $74.75, not all limits could be read).",
     ),
-    "a part of the key unread, and the wallet binds": (
+    "a part of the key unread, and the wallet limits it": (
         wallet("4.75"),
         key("26.83", unread=("expires_at",)),
-        "At most $4.75 left: the wallet binds (expires_at could not be read).",
+        "At most $4.75 left, limited by the wallet (expires_at could not be read).",
     ),
     "dates of many budgets unread": (
         wallet("4.75"),
         key("26.83", unread=tuple(f"budgets[{index}].resets_at" for index in range(300))),
-        "At most $4.75 left: the wallet binds (budgets[0].resets_at (and 299 more) could not be read).",
+        "At most $4.75 left, limited by the wallet (budgets[0].resets_at (and 299 more) could not be read).",
     ),
     "an expiry unread, and no limit": (
         None,
         key(unread=("expires_at",)),
         (
-            "Unknown: the wallet was not read (GET /key: expires_at could not be read), "
-            "and the key has no limit."
+            "Unknown: the key has no limit, and the wallet was not asked for: read it too; "
+            "this key has spent $1.00 in all."
         ),
     ),
     "a part of the key unread, and the wallet not asked for": (
         None,
         key("26.83", unread=("limit_reset",)),
-        "At most $26.83 left: the key's limit binds (limit_reset could not be read).",
+        (
+            "At most $26.83 left, limited by the key's limit "
+            "(wallet: not asked for, limit_reset could not be read)."
+        ),
     ),
-    "key not asked for": (wallet("74.75"), None, "At most $74.75 left: the wallet binds."),
-    "key unreadable": (wallet("74.75"), DOWN, "At most $74.75 left: the wallet binds (key: unknown)."),
-    "wallet empty": (wallet("0"), key(), "Nothing left ($0.00): the wallet binds."),
-    "wallet overdrawn": (wallet("-2.75"), key("5"), "Nothing left (-$2.75): the wallet binds."),
-    "cap overdrawn": (
+    "key not asked for": (
+        wallet("74.75"),
+        None,
+        "$74.75 left, limited by the wallet (key: not asked for).",
+    ),
+    "key unreadable": (wallet("74.75"), DOWN, "At most $74.75 left, limited by the wallet (key: not read)."),
+    "wallet empty": (wallet("0"), key(), "Nothing left: the wallet is empty."),
+    "wallet overdrawn": (wallet("-2.75"), key("5"), "Nothing left: the account owes $2.75."),
+    "limit overdrawn": (
         wallet("74.75"),
         key("-0.204117", limit_reset="daily"),
-        "Nothing left (-$0.21) until Thursday 00:00 UTC: the key's limit binds (wallet: $74.75).",
+        "Nothing left (-$0.21) until Thursday 00:00 UTC: the key's limit is spent (wallet: $74.75).",
     ),
     "wallet that the key may not see, and a part of the key unread": (
         FORBIDDEN,
@@ -313,52 +334,97 @@ SENTENCES = {
             "or judge by the key alone; not all limits could be read)."
         ),
     ),
-    "cap spent, wallet unreadable": (
+    "limit spent, wallet unreadable": (
         FORBIDDEN,
         key("0"),
-        "Nothing left ($0.00): the key's limit binds (wallet: unknown).",
+        "Nothing left: the key's limit is spent (wallet: unknown).",
     ),
     "budget spent, wallet overdrawn less": (
         wallet("-1"),
         key(None, budget("workspace", "-3", MONDAY)),
-        "Nothing left (-$1.00): the wallet binds.",
+        "Nothing left: the account owes $1.00.",
     ),
     "limit of a day spent, and a budget of a month": (
         wallet("74.75"),
         key("-0.02", budget("api_key", "-0.01", NOVEMBER), limit_reset="daily"),
-        "Nothing left (-$0.01) until 1 November 00:00 UTC: the api key budget binds (wallet: $74.75).",
+        "Nothing left (-$0.01) until 1 November 00:00 UTC: the api key budget is spent (wallet: $74.75).",
     ),
-    "less than a cent": (wallet("0.009"), key(), "$0.00 left: the wallet binds."),
-    "a debt of less than a cent": (wallet("-0.001"), key(), "Nothing left (-$0.01): the wallet binds."),
+    "less than a cent": (wallet("0.009"), key(), "$0.00 left, limited by the wallet."),
+    "a debt of less than a cent": (wallet("-0.001"), key(), "Nothing left: the account owes $0.01."),
     "rounded down twice": (
         wallet("74.756"),
         key("26.837"),
-        "$26.83 left: the key's limit binds (wallet: $74.75).",
+        "$26.83 left, limited by the key's limit (wallet: $74.75).",
     ),
     "nothing known": (
         DOWN,
         key(),
-        ("Unknown: the wallet was not read (503 Service temporarily unavailable), and the key has no limit."),
+        (
+            "Unknown: the wallet was not read (503 Service temporarily unavailable), "
+            "and the key has no limit; this key has spent $1.00 in all."
+        ),
     ),
     "nothing known, as the key may not see the wallet": (
         FORBIDDEN,
-        key(),
-        "Unknown: the key has no limit, and this key cannot see the wallet: add a management key.",
+        key(
+            usage=Decimal("1203.10"),
+            usage_daily=Decimal("0.42"),
+            usage_weekly=Decimal(2),
+            usage_monthly=Decimal("3.179"),
+        ),
+        (
+            "Unknown: the key has no limit, and this key cannot see the wallet: add a management key; "
+            "this key has spent $0.42 today, $3.17 this month and $1,203.10 in all."
+        ),
+    ),
+    "nothing known of a key that has spent nothing": (
+        FORBIDDEN,
+        key(usage=Decimal(0), usage_daily=Decimal(0), usage_monthly=Decimal(0)),
+        (
+            "Unknown: the key has no limit, and this key cannot see the wallet: add a management key; "
+            "this key has spent nothing yet."
+        ),
+    ),
+    "nothing known of a key that has spent nothing today": (
+        FORBIDDEN,
+        key(usage_daily=Decimal(0)),
+        (
+            "Unknown: the key has no limit, and this key cannot see the wallet: add a management key; "
+            "this key has spent $0.00 today and $1.00 in all."
+        ),
     ),
     "nothing known of a zero": (
         ZERO,
         key(usage=Decimal("3.17")),
-        "Unknown: the key has no limit, and this key cannot see the wallet: add a management key.",
+        (
+            "Unknown: the key has no limit, and this key cannot see the wallet: add a management key; "
+            "this key has spent $3.17 in all."
+        ),
     ),
     "nothing known, as a limit could not be read": (
         FORBIDDEN,
         key(limit=Decimal(5), unread=("limit_remaining",)),
         (
             "Unknown: the key's limits could not all be read, and this key cannot see the wallet: "
-            "add a management key."
+            "add a management key; this key has spent $1.00 in all."
         ),
     ),
-    "no wallet wanted, no cap": (None, key(), "Unknown: the wallet was not read, and the key has no limit."),
+    "a limit unread, and the wallet not asked for": (
+        None,
+        key(limit=Decimal(5), unread=("limit_remaining",)),
+        (
+            "Unknown: the key's limits could not all be read, and the wallet was not asked for: "
+            "read it too; this key has spent $1.00 in all."
+        ),
+    ),
+    "no wallet wanted, no limit": (
+        None,
+        key(),
+        (
+            "Unknown: the key has no limit, and the wallet was not asked for: read it too; "
+            "this key has spent $1.00 in all."
+        ),
+    ),
     "management key in the place of another": (
         wallet("74.75"),
         key("5", is_management_key=True),
@@ -398,25 +464,28 @@ SENTENCES = {
     "expires in three days": (
         wallet("74.75"),
         key(expires_at=NOW + timedelta(days=3)),
-        "$74.75 left: the wallet binds; the key expires Saturday 13:05 UTC.",
+        "$74.75 left, limited by the wallet; the key expires Saturday 13:05 UTC.",
     ),
     "expires in three days, with all that can be said": (
         DOWN,
         key("26.83", limit_reset="monthly", expires_at=NOW + timedelta(days=3)),
         (
-            "At most $26.83 left until 1 November 00:00 UTC: the key's limit binds (wallet: unknown); "
+            "At most $26.83 left until 1 November 00:00 UTC, limited by the key's limit (wallet: unknown); "
             "the key expires Saturday 13:05 UTC."
         ),
     ),
     "expires in three days, nothing else known": (
         None,
         key(expires_at=NOW + timedelta(days=3)),
-        "Unknown: the wallet was not read, and the key has no limit; the key expires Saturday 13:05 UTC.",
+        (
+            "Unknown: the key has no limit, and the wallet was not asked for: read it too; "
+            "this key has spent $1.00 in all; the key expires Saturday 13:05 UTC."
+        ),
     ),
     "expires in a week": (
         wallet("74.75"),
         key(expires_at=NOW + timedelta(days=7)),
-        "$74.75 left: the wallet binds.",
+        "$74.75 left, limited by the wallet.",
     ),
 }
 
@@ -433,19 +502,19 @@ MANAGED = {
     "a management key that is none": (
         FORBIDDEN,
         key("26.83"),
-        "At most $26.83 left: the key's limit binds (wallet: unknown).",
+        "At most $26.83 left, limited by the key's limit (wallet: unknown).",
     ),
     "a management key that is refused": (
         UNAUTHORIZED,
         key("26.83"),
-        "At most $26.83 left: the key's limit binds (wallet: unknown).",
+        "At most $26.83 left, limited by the key's limit (wallet: unknown).",
     ),
     "no limit, and a management key that is refused": (
         UNAUTHORIZED,
         key(),
         (
             "Unknown: the wallet was not read (The management key was refused: 401 User not found), "
-            "and the key has no limit."
+            "and the key has no limit; this key has spent $1.00 in all."
         ),
     ),
 }
@@ -471,7 +540,7 @@ def test_the_management_key_itself_is_told_of_its_wallet() -> None:
         for credits_ in (wallet("74.75"), DOWN)
     )
 
-    assert read.explain() == "$74.75 left: the wallet binds."
+    assert read.explain() == "$74.75 left, limited by the wallet."
     assert unread.explain() == "Unknown: the wallet was not read (503 Service temporarily unavailable)."
 
 
@@ -492,7 +561,7 @@ def test_a_status_is_printed_as_its_sentence() -> None:
     """str() of a status is its sentence."""
     found = assess(wallet("74.75"), key(), wallet_reader=None, now=NOW)
 
-    assert str(found) == f"{found}" == found.explain() == "$74.75 left: the wallet binds."
+    assert str(found) == f"{found}" == found.explain() == "$74.75 left, limited by the wallet."
 
 
 @given(st.text(max_size=60))
@@ -517,7 +586,9 @@ def test_a_status_put_together_by_hand_is_explained_too() -> None:
     bound = attrs.evolve(empty, spendable=Spendable(Decimal(3), "workspace", MONDAY, "at_most"))
 
     assert empty.explain() == "Unknown: the key was not read."
-    assert bound.explain() == "At most $3.00 left until Monday 00:00 UTC: the workspace budget binds."
+    assert bound.explain() == (
+        "$3.00 left until Monday 00:00 UTC, limited by the workspace budget (wallet: not asked for)."
+    )
 
 
 FIGURES = st.decimals(-1000, 1000, places=4)
@@ -535,11 +606,17 @@ def test_the_sentence_never_promises_more_than_there_is(
         now=NOW,
     )
 
-    first = status.explain().partition("$")[2].partition(" ")[0].rstrip("):").replace(",", "")
-    sign = -1 if status.explain().startswith("Nothing left (-") else 1
+    sentence = status.explain()
+    amount = r"\$([\d,]+\.\d\d)"
+    told = re.match(rf"{amount} left|Nothing left \(-{amount}\)|.* owes {amount}", sentence)
+    figure = Decimal(0)
+    if told is not None:
+        left, overdrawn, debt = (text and text.replace(",", "") for text in told.groups())
+        figure = Decimal(left) if left else -Decimal(overdrawn or debt)
 
     assert status.spendable.amount is not None
-    assert 0 <= status.spendable.amount - sign * Decimal(first) < Decimal("0.01")
+    assert 0 <= status.spendable.amount - figure < Decimal("0.01")
+    assert (figure > 0) == sentence.startswith("$") or status.spendable.amount < Decimal("0.01")
 
 
 # Values

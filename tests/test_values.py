@@ -1,0 +1,352 @@
+"""Every public value can be written as JSON, pickled, copied, taken apart and shown in a REPL."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import cattrs
+import pytest
+
+import openrouter_credits
+from openrouter_credits import (
+    Attempt,
+    Budget,
+    CheckReport,
+    Credits,
+    FreeModelQuota,
+    KeyCheck,
+    KeyStatus,
+    Level,
+    OpenRouterError,
+    RateLimitError,
+    Spendable,
+)
+from openrouter_credits._status.look import assess
+from tests.kit.values import DOWN, FORBIDDEN, KEY, MASK, MONDAY, NOW, budget, key, wallet
+
+INFO = key(
+    "26.83",
+    budget("workspace", "11.75", MONDAY),
+    label=MASK,
+    limit_reset="monthly",
+    free_model_daily_requests=FreeModelQuota(50, 1, 49),
+    extra={"new": [Decimal("1.5")]},
+)
+STATUS = assess(wallet("74.75"), INFO, wallet_reader=None, now=NOW)
+BLIND = assess(FORBIDDEN, key(), wallet_reader=None, now=NOW)
+CHECK = KeyCheck(0, "bot", MASK, "acme", STATUS, None, 0.0016742959, wallet_id=0)
+FAILED = KeyCheck(1, None, MASK, None, None, DOWN, 12.5)
+REPORT = CheckReport((CHECK, FAILED, KeyCheck(2, "blind", MASK, None, BLIND, None, 0.1)))
+LIMITED = RateLimitError("slow down", status=429, metadata={"retry_after_seconds": 2})
+
+VALUES: dict[str, Any] = {
+    "Credits": Credits(Decimal("100.5"), Decimal("25.75"), extra={"new": 1}),
+    "KeyInfo": INFO,
+    "Budget": Budget("workspace", Decimal(50), Decimal("38.25"), Decimal("11.75"), "weekly", MONDAY),
+    "FreeModelQuota": FreeModelQuota(50, 1, 49),
+    "Bound": STATUS.spendable.bounds[0],
+    "Spendable": STATUS.spendable,
+    "KeyStatus": STATUS,
+    "a blind KeyStatus": BLIND,
+    "KeyCheck": CHECK,
+    "a failed KeyCheck": FAILED,
+    "Wallet": REPORT.wallets()[0],
+    "Total": REPORT.total(),
+    "CheckReport": REPORT,
+    "an empty CheckReport": CheckReport(()),
+    "Attempt": Attempt(LIMITED, 429, 0.5, 2.0),
+    "an error": LIMITED,
+}
+
+each_value = pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+each_of_attrs = pytest.mark.parametrize(
+    "value",
+    [value for value in VALUES.values() if attrs.has(type(value))],
+    ids=lambda value: type(value).__name__,
+)
+
+
+def test_the_table_has_all_values() -> None:
+    """Each public class of attrs is in the table, but for keys and settings."""
+    public = [getattr(openrouter_credits, name) for name in openrouter_credits.__all__]
+    classes = {item.__name__ for item in public if isinstance(item, type) and attrs.has(item)}
+
+    assert classes - {"ApiKey", "CreditsClient", "KeySpec", "RetryPolicy"} <= {
+        type(value).__name__ for value in VALUES.values()
+    }
+
+
+@each_value
+def test_a_value_can_be_written_as_json(value: Any) -> None:
+    """to_json() writes a JSON object of the schema 2, in one line or in several, which say the same."""
+    line, lines = value.to_json(), value.to_json(2)
+
+    document = json.loads(line)
+    assert list(document)[:1] == ["schema_version"]
+    assert document["schema_version"] == 2
+    assert document == json.loads(lines)
+    assert (line.count("\n"), lines.count("\n") > 0) == (0, True)
+    assert "extra" not in line
+
+
+@each_value
+def test_a_value_can_be_pickled_and_copied(value: Any) -> None:
+    """A pickle and both kinds of copy say the same as the value."""
+    copies = [pickle.loads(pickle.dumps(value)), copy.copy(value), copy.deepcopy(value)]
+
+    assert [each.to_json() for each in copies] == [value.to_json()] * 3
+    assert [repr(each) for each in copies] == [repr(value)] * 3
+    assert {type(each) for each in copies} == {type(value)}
+
+
+@each_of_attrs
+def test_a_value_can_be_taken_apart_by_attrs(value: Any) -> None:
+    """attrs.asdict() gives a dict that json.dumps() accepts with `default=str`, amounts as texts."""
+    parts = attrs.asdict(value)
+
+    assert list(parts) == [field.name for field in attrs.fields(type(value))]
+    assert isinstance(json.loads(json.dumps(parts, default=str)), dict)
+
+
+@each_of_attrs
+def test_a_value_can_be_taken_apart_by_cattrs(value: Any) -> None:
+    """cattrs.unstructure() gives plain containers, with the fields under their names."""
+    parts = cattrs.unstructure(value)
+
+    assert set(parts) == {field.name for field in attrs.fields(type(value))}
+    assert not any(attrs.has(type(part)) for part in parts.values())
+
+
+def test_a_status_is_laid_out_for_readers() -> None:
+    """The document of a status has its level and sentence, the figures, the problems and the time."""
+    document = json.loads(STATUS.to_json())
+
+    assert list(document) == [
+        "schema_version",
+        "level",
+        "sentence",
+        "spendable",
+        "wallet",
+        "key",
+        "problems",
+        "error",
+        "checked_at",
+    ]
+    assert (document["level"], document["sentence"]) == ("OK", STATUS.explain())
+    assert [bound["name"] for bound in document["spendable"]["bounds"]] == [
+        "wallet",
+        "key_limit",
+        "workspace",
+    ]
+    assert document["wallet"] == {"total_credits": 100.5, "total_usage": 25.75, "remaining": 74.75}
+    assert document["key"]["used_in_window"] == 473.17
+    assert document["key"]["next_reset"] == "2026-11-01T00:00:00Z"
+    assert (document["problems"], document["error"]) == ([], None)
+    assert document["checked_at"] == "2026-10-21T13:05:00Z"
+
+
+def test_what_is_missing_is_null() -> None:
+    """The document of a status without wallet and amount has null for both, and the reason as a problem."""
+    document = json.loads(BLIND.to_json())
+
+    assert (document["level"], document["wallet"], document["spendable"]["amount"]) == ("UNKNOWN", None, None)
+    assert [problem["type"] for problem in document["problems"]] == ["ManagementKeyRequiredError"]
+    assert json.loads(KeyStatus(None, None, BLIND.spendable, (), NOW).to_json())["key"] is None
+
+
+def test_a_check_is_laid_out_as_its_status() -> None:
+    """The document of a check is that of its status, with its names before, and its seconds at the end."""
+    check, status = json.loads(CHECK.to_json()), json.loads(STATUS.to_json())
+
+    assert list(check)[:6] == ["schema_version", "index", "name", "label", "account", "level"]
+    assert {name: check[name] for name in status} == status
+    assert (check["index"], check["name"], check["label"], check["account"]) == (0, "bot", MASK, "acme")
+    assert check["elapsed"] == 0.002
+
+
+def test_a_check_without_a_status_has_the_same_fields() -> None:
+    """The document of a key that could not be read has the same fields, the error among them."""
+    failed = json.loads(FAILED.to_json())
+
+    assert list(failed) == list(json.loads(CHECK.to_json()))
+    assert failed["error"]["type"] == "ServerError"
+    assert (failed["level"], failed["problems"]) == ("UNKNOWN", [])
+    assert {failed[name] for name in ("sentence", "spendable", "wallet", "key", "checked_at")} == {None}
+
+
+def test_a_report_is_laid_out_for_readers() -> None:
+    """The document of a report has its level, the counts of levels, the total, each check, each wallet."""
+    report = json.loads(REPORT.to_json())
+
+    assert list(report) == ["schema_version", "level", "counts", "total", "checks", "wallets"]
+    assert report["level"] == "UNKNOWN"
+    assert report["counts"] == {
+        "OK": 1,
+        "LOW": 0,
+        "UNKNOWN": 2,
+        "CRITICAL": 0,
+        "DEPLETED": 0,
+        "INVALID": 0,
+    }
+    assert report["total"] == {"known": 74.75, "owed": 0, "unread": 2}
+    assert [check["index"] for check in report["checks"]] == [0, 1, 2]
+    assert {"schema_version": 2, **report["checks"][0]} == json.loads(CHECK.to_json())
+    assert report["wallets"][0] == {
+        "account": "acme",
+        "wallet": {"total_credits": 100.5, "total_usage": 25.75, "remaining": 74.75},
+        "error": None,
+        "checks": [0],
+    }
+    assert json.loads(CheckReport(()).to_json())["level"] == "UNKNOWN"
+
+
+def test_the_level_in_a_document_is_judged_by_the_callers_thresholds() -> None:
+    """to_json() of a status, a check and a report takes the thresholds of level()."""
+    report = CheckReport((CHECK,))
+
+    documents = [json.loads(each.to_json(warn=15, critical=12)) for each in (STATUS, CHECK, report)]
+
+    assert [document["level"] for document in documents] == ["CRITICAL"] * 3
+    assert documents[2]["checks"][0]["level"] == "CRITICAL"
+    assert documents[2]["counts"]["CRITICAL"] == 1
+    assert json.loads(STATUS.to_json(warn=15))["level"] == "LOW"
+
+
+@pytest.mark.parametrize(
+    "value", [STATUS, CHECK, FAILED, REPORT, CheckReport(())], ids=lambda value: type(value).__name__
+)
+def test_the_thresholds_of_a_document_are_validated(value: Any) -> None:
+    """to_json() refuses thresholds in the wrong order, as level() does."""
+    with pytest.raises(ValueError, match="warn is at least critical"):
+        value.to_json(warn=3, critical=5)
+
+
+def test_a_key_in_a_strangers_words_is_masked() -> None:
+    """What looks like a key in a name, a label or a message of the server does not come through."""
+    info = key(label=f"x {KEY}", creator_user_id=KEY, allowed_data_regions=(KEY,))
+    status = assess(FORBIDDEN, info, wallet_reader=None, now=NOW)
+    error = RateLimitError(f"slow down {KEY}", status=429)
+
+    text = CheckReport(
+        (KeyCheck(0, KEY, KEY, KEY, status, None, 0), KeyCheck(1, KEY, KEY, KEY, None, error, 0))
+    ).to_json()
+
+    assert KEY not in text
+    assert text.count("sk-or-***") >= 8
+
+
+# How values are shown
+
+
+def test_the_repr_of_a_status_is_short() -> None:
+    """The repr of a status has the amount and what limits it; of the key it has the label alone."""
+    assert repr(STATUS) == (
+        f"KeyStatus(key=<KeyInfo {MASK!r}>, "
+        "credits=Credits(total_credits=Decimal('100.5'), total_usage=Decimal('25.75')), "
+        "spendable=Spendable(amount=Decimal('11.75'), bound_by='workspace', "
+        "resets_at=datetime.datetime(2026, 10, 26, 0, 0, tzinfo=datetime.timezone.utc), "
+        "certainty='complete'), problems=(), "
+        "checked_at=datetime.datetime(2026, 10, 21, 13, 5, tzinfo=datetime.timezone.utc))"
+    )
+    assert repr(KeyStatus(None, None, BLIND.spendable, (), NOW)).startswith(
+        "KeyStatus(key=None, credits=None, "
+    )
+
+
+def test_the_repr_of_a_check_has_few_digits() -> None:
+    """The repr of a check shows milliseconds, and the status as it shows itself."""
+    assert repr(CHECK) == (
+        f"KeyCheck(index=0, name='bot', label={MASK!r}, account='acme', status={STATUS!r}, "
+        "error=None, elapsed=0.002)"
+    )
+
+
+def test_the_repr_of_many_checks_is_their_number() -> None:
+    """The repr of a report of 10,000 keys, and of their wallet, has the number of checks, not the checks."""
+    report = CheckReport((CHECK,) * 10_000)
+
+    assert repr(report) == "CheckReport(checks=<10000 of KeyCheck>)"
+    assert repr(report.wallets()[0]) == (
+        f"Wallet(account='acme', credits={STATUS.credits!r}, error=None, checks=<10000 of KeyCheck>)"
+    )
+
+
+SENTENCES = {"KeyStatus", "a blind KeyStatus", "KeyCheck", "a failed KeyCheck", "CheckReport"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [value for name, value in VALUES.items() if name in SENTENCES],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_finding_is_printed_as_a_sentence(value: Any) -> None:
+    """str() of a status, a check or a report is one plain sentence."""
+    text = str(value)
+
+    assert text == f"{value}"
+    assert text.endswith(".")
+    assert "Decimal" not in text
+    assert "(key=" not in text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        value
+        for name, value in VALUES.items()
+        if name.rpartition(" ")[2] not in {"KeyStatus", "KeyCheck", "CheckReport", "error"}
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_part_is_printed_as_its_repr(value: Any) -> None:
+    """str() of the parts of a finding, such as a wallet or a bound, is the short repr with the fields."""
+    assert str(value) == repr(value)
+    assert len(str(value)) < 500
+    assert "bounds" not in str(value)
+
+
+def test_a_level_is_a_text_everywhere() -> None:
+    """A level works in match, f-strings, JSON, sorted() and as the key of a dict, as its name does."""
+    match BLIND.level():
+        case Level.UNKNOWN:
+            seen = "matched"
+    match Level.LOW:
+        case "LOW":
+            seen += " as a text"
+
+    assert seen == "matched as a text"
+    assert f"{Level.OK:>4}" == "  OK"
+    assert json.dumps({Level.OK: Level.LOW}) == '{"OK": "LOW"}'
+    counts: dict[str, int] = {Level.OK: 1}
+    assert counts["OK"] == counts[Level.OK] == 1
+    assert sorted(["INVALID", Level.OK, Level.DEPLETED, Level.LOW], key=Level) == [
+        Level.OK,
+        Level.LOW,
+        Level.DEPLETED,
+        "INVALID",
+    ]
+    assert max(Level) is Level("INVALID") is Level.INVALID
+
+
+def test_a_level_takes_one_threshold() -> None:
+    """level(warn=3) halves the threshold for CRITICAL: $4 is OK, $2 is LOW, $1 is CRITICAL."""
+    amounts = [Decimal(4), Decimal(2), Decimal(1)]
+
+    statuses = [
+        KeyStatus(None, None, Spendable(amount, "wallet", None, "complete"), (), NOW) for amount in amounts
+    ]
+
+    assert [status.level(warn=3) for status in statuses] == [Level.OK, Level.LOW, Level.CRITICAL]
+
+
+def test_an_error_keeps_what_it_is() -> None:
+    """An error that can be written as JSON is still an exception with its text and its facts."""
+    assert isinstance(LIMITED, Exception)
+    assert isinstance(LIMITED, OpenRouterError)
+    assert str(LIMITED).startswith("429 slow down. ")
+    assert LIMITED.metadata == {"retry_after_seconds": 2}
