@@ -78,16 +78,9 @@ async def tell(_: Request, error: Exception) -> Response:
 
 
 @app.get("/credits")
-async def read_credits(status: Current) -> dict[str, object]:
-    """Tell what is left: exact texts, and null for what is not known."""
-    left = status.spendable
-    return {
-        "left": None if left.amount is None else str(left.amount),
-        "bound_by": left.bound_by,
-        "certainty": left.certainty,
-        "level": status.level(),
-        "says": status.explain(),
-    }
+async def read_credits(status: Current) -> Response:
+    """Tell what is left, and each limit: exact numbers; null is not known."""
+    return Response(status.spendable.to_json(), media_type="application/json")
 
 
 @app.get("/healthz")
