@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NoReturn, TypeVar
+from typing import NamedTuple, NoReturn, TypeVar
 
-from openrouter_credits._errors import InvalidKeyError
+from openrouter_credits._errors import ConfigurationError, InvalidKeyError
 from openrouter_credits._public import public
 
 API_KEY_VARIABLES = ("OPENROUTER_API_KEY", "OPENROUTER_KEY")
@@ -17,6 +17,10 @@ MANAGEMENT_KEY_VARIABLES = (
     "OPENROUTER_PROVISIONING_API_KEY",
 )
 
+_FILE = "_FILE"
+"""The end of the name of a variable that has a path: a secret of Docker, Kubernetes or systemd."""
+_LONGEST_LINE = 4096
+"""In bytes: a longer line is no key."""
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 """A bearer token (`b64token` of RFC 6750, section 2.1)."""
 _KINDS = {
@@ -175,14 +179,64 @@ def _kind(character: str) -> str:
     return "one that no key has" if character.isprintable() else "a control character"
 
 
+class Found(NamedTuple):
+    """A key that the environment has."""
+
+    name: str
+    """The variable: that of the key itself, or `..._FILE`, which has the path of a file."""
+    key: ApiKey | ConfigurationError
+    """The key, or the error that hides it, which names the variable and the path."""
+    shadowed: tuple[str, ...]
+    """Other variables for the same key that are set, but are not read."""
+
+
+def find_key(variables: tuple[str, ...], environ: Mapping[str, str]) -> Found | None:
+    """Find the first variable that is not blank: each name is tried as it is, then as `<NAME>_FILE`."""
+    names = [name for variable in variables for name in (variable, f"{variable}{_FILE}")]
+    in_use = [name for name in names if environ.get(name, "").strip()]
+    if not in_use:
+        return None
+    used, *shadowed = in_use
+    if used.endswith(_FILE):
+        return Found(used, _read_key_file(used, environ[used].strip()), tuple(shadowed))
+    return Found(used, _named(used, parse_key(environ[used])), tuple(shadowed))
+
+
 def key_from_environment(variables: tuple[str, ...], environ: Mapping[str, str]) -> ApiKey | Exception | None:
-    """Read a key from the first variable that is not blank; an error names the variable, and is returned."""
-    for name in variables:
-        if not environ.get(name, "").strip():
-            continue
-        key = parse_key(environ[name])
-        return InvalidKeyError(f"{name}: {key.summary}") if isinstance(key, InvalidKeyError) else key
-    return None
+    """Read the key that `find_key` finds; an error is returned."""
+    found = find_key(variables, environ)
+    return None if found is None else found.key
+
+
+def _read_key_file(name: str, path: str) -> ApiKey | ConfigurationError:
+    """Read the key in the first line of a file; nothing is raised while a frame holds the line."""
+    if "sk-or-" in path:  # the path is shown, and this one is a key
+        text = f"{name} has a key in it, but it is the path of a file that has the key"
+        return ConfigurationError(text, remedy=f"Set {name.removesuffix(_FILE)} to the key.")
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - a path of a variable may be no path at all
+            line = file.readline(_LONGEST_LINE + 1)  # a file such as /dev/zero has no end
+    except (OSError, ValueError) as error:
+        return _unread(name, path, getattr(error, "strerror", None) or "not a path")
+    if len(line) > _LONGEST_LINE:
+        return _unread(name, path, f"its first line is longer than {_LONGEST_LINE} bytes")
+    try:
+        text = line.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return _unread(name, path, "it is not UTF-8")
+    if not text.strip():
+        return _unread(name, path, "its first line is blank" if text else "it is empty")
+    return _named(f"{name} ({path})", parse_key(text))
+
+
+def _unread(name: str, path: str, reason: str) -> ConfigurationError:
+    remedy = f"{name} must be the path of a text file with the key in its first line."
+    return ConfigurationError(f"{name}: cannot read the key in {path}: {reason}", remedy=remedy)
+
+
+def _named(place: str, key: ApiKey | InvalidKeyError | TypeError) -> ApiKey | ConfigurationError:
+    """Begin the text of an error with its place."""
+    return key if isinstance(key, ApiKey) else InvalidKeyError(f"{place}: {key.args[0]}")
 
 
 public(ApiKey)

@@ -8,18 +8,20 @@ import logging
 import pickle
 import re
 import traceback
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openrouter_credits import ApiKey, InvalidKeyError
+from openrouter_credits import ApiKey, ConfigurationError, InvalidKeyError
 from openrouter_credits._secrets import (
     API_KEY_VARIABLES,
     MANAGEMENT_KEY_VARIABLES,
     BearerHeader,
     HiddenUrl,
+    find_key,
     is_mask,
     key_from_environment,
     mask,
@@ -336,6 +338,96 @@ def test_an_impossible_key_in_the_environment_is_told_by_its_variable() -> None:
     assert isinstance(error, InvalidKeyError)
     assert error.summary.startswith("OPENROUTER_KEY: The API key's character 4 of 5")
     assert str(error).count(InvalidKeyError.remedy) == 1
+
+
+FIRST_OF_A_FILE = ("OPENROUTER_API_KEY", "OPENROUTER_API_KEY_FILE", "OPENROUTER_KEY", "OPENROUTER_KEY_FILE")
+
+
+@pytest.mark.parametrize("content", ["{}", "{}\n", "  {}  \r\nanother line", "\ufeff'{}'\n"])
+def test_a_variable_may_have_the_path_of_a_file(content: str, tmp_path: Path) -> None:
+    """The key stands in the first line of the file; a mark, blanks, quotes and further lines are dropped."""
+    path = tmp_path / "key"
+    path.write_text(content.format(KEY), encoding="utf-8")
+
+    found = find_key(API_KEY_VARIABLES, {"OPENROUTER_API_KEY_FILE": f" {path}\n"})
+
+    assert found == ("OPENROUTER_API_KEY_FILE", ApiKey(KEY), ())
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_each_name_goes_before_its_file_and_both_before_the_next_name(first: int, tmp_path: Path) -> None:
+    """NAME is tried first, then NAME_FILE, then the next name; those that are set and unused are shadowed."""
+    path = tmp_path / "key"
+    path.write_text("sk-of-a-file")
+    values = {name: str(path) if name.endswith("_FILE") else "sk-of-a-variable" for name in FIRST_OF_A_FILE}
+    environ = values | dict.fromkeys(FIRST_OF_A_FILE[:first], " ")
+
+    found = find_key(API_KEY_VARIABLES, environ)
+
+    assert found is not None
+    name = FIRST_OF_A_FILE[first]
+    assert (name, FIRST_OF_A_FILE[first + 1 :]) == (found.name, found.shadowed)
+    assert isinstance(found.key, ApiKey)
+    assert found.key.reveal() == ("sk-of-a-file" if name.endswith("_FILE") else "sk-of-a-variable")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "No such file or directory"),
+        (b"", "it is empty"),
+        (b" \nsk-or-v1-x", "its first line is blank"),
+        (b"sk-\xff", "it is not UTF-8"),
+        (b"a" * 5000, "its first line is longer than 4096 bytes"),
+    ],
+)
+def test_a_key_file_that_cannot_be_read_is_told_by_variable_and_path(
+    content: bytes | None, reason: str, tmp_path: Path
+) -> None:
+    """A file that is missing, empty or no text is a ConfigurationError that names variable and path."""
+    path = tmp_path / "key"
+    if content is not None:
+        path.write_bytes(content)
+
+    error = key_from_environment(API_KEY_VARIABLES, {"OPENROUTER_API_KEY_FILE": str(path)})
+
+    assert isinstance(error, ConfigurationError)
+    assert error.summary == f"OPENROUTER_API_KEY_FILE: cannot read the key in {path}: {reason}"
+    assert error.remedy.startswith("OPENROUTER_API_KEY_FILE must be the path of a text file")
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("/", "Is a directory"), ("/dev/zero", "longer than 4096 bytes"), ("a\0b", "not a path")],
+)
+def test_a_path_that_leads_to_no_file_is_told(path: str, reason: str) -> None:
+    """A directory, a device without end, and a text that is no path are told in one line."""
+    error = key_from_environment(API_KEY_VARIABLES, {"OPENROUTER_KEY_FILE": path})
+
+    assert isinstance(error, ConfigurationError)
+    assert reason in error.summary
+    assert "OPENROUTER_KEY_FILE" in error.summary
+
+
+def test_an_impossible_key_in_a_file_is_told_by_variable_and_path(tmp_path: Path) -> None:
+    """The error for an impossible key in a file names variable and path, and shows nothing of the file."""
+    path = tmp_path / "key"
+    path.write_text("hunter2 hunter2")
+
+    error = key_from_environment(API_KEY_VARIABLES, {"OPENROUTER_KEY_FILE": str(path)})
+
+    assert isinstance(error, InvalidKeyError)
+    assert error.summary.startswith(f"OPENROUTER_KEY_FILE ({path}): The API key's character 8 of 15")
+    assert "hunter2" not in str(error)
+
+
+def test_a_key_in_the_place_of_a_path_is_not_shown() -> None:
+    """The error for a key in a variable that should have a path says so, and does not show the key."""
+    error = key_from_environment(MANAGEMENT_KEY_VARIABLES, {"OPENROUTER_MANAGEMENT_KEY_FILE": KEY})
+
+    assert isinstance(error, ConfigurationError)
+    assert KEY not in str(error)
+    assert str(error).endswith("Set OPENROUTER_MANAGEMENT_KEY to the key.")
 
 
 def test_parsing_returns_its_errors() -> None:
