@@ -8,7 +8,7 @@ from attrs import define, evolve, field
 
 from openrouter_credits._batch.check import KeyCheck
 from openrouter_credits._batch.spec import KeySpec
-from openrouter_credits._errors import InvalidKeyError
+from openrouter_credits._errors import ConfigurationError
 from openrouter_credits._secrets import ApiKey, is_mask
 from openrouter_credits._status.status import KeyStatus
 
@@ -20,10 +20,14 @@ class Job:
     index: int
     spec: KeySpec
     account: str | None
-    management_key: ApiKey | InvalidKeyError | None
+    management_key: ApiKey | ConfigurationError | None
     wallet_names: tuple[str | ApiKey, ...]
     """The names that its wallet has in `Accounts`."""
     wallet_id: int | None
+
+    def leave_wallet(self) -> None:
+        """Note that the key spends from another wallet than its management key, and nobody knows which."""
+        self.account, self.wallet_names, self.wallet_id = None, (), None
 
 
 @define(eq=False)
@@ -49,7 +53,7 @@ class Accounts:
             ValueError: its account has two management keys.
         """
         account, management_key = spec.account, spec.management_key
-        if account is not None and not isinstance(management_key, InvalidKeyError):
+        if account is not None and not isinstance(management_key, ConfigurationError):
             management_key = self._management_key(account, management_key)
         names: tuple[str | ApiKey, ...] = () if account is None else (account,)
         if isinstance(management_key, ApiKey):
@@ -88,7 +92,7 @@ class Accounts:
             for_report: whether `settle` will be called: a later spec may name the key as a management key.
         """
         key, account, wallet_id = job.spec.api_key, job.account, job.wallet_id
-        if isinstance(key, InvalidKeyError):
+        if isinstance(key, ConfigurationError):
             return account, self.current(wallet_id)
         is_manager = status is not None and status.key is not None and status.key.is_management_key
         if is_manager or self.is_known(key):

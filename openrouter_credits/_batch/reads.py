@@ -8,12 +8,15 @@ from copy import copy
 from functools import partial
 from typing import Any, TypeVar
 
+from openrouter_credits._batch.accounts import Job
 from openrouter_credits._batch.clock import RunningClock
 from openrouter_credits._batch.gates import Gates
 from openrouter_credits._batch.turn import Seat, Turn
 from openrouter_credits._call.caller import Caller
-from openrouter_credits._errors import ClientClosedError, OpenRouterError
+from openrouter_credits._errors import ClientClosedError, ConfigurationError, OpenRouterError
+from openrouter_credits._models import KeyInfo
 from openrouter_credits._secrets import ApiKey
+from openrouter_credits._status.look import Read
 
 T = TypeVar("T")
 
@@ -45,6 +48,9 @@ class Reads:
             ClientClosedError: the client was closed, so that nothing that follows makes sense.
         """
         outcome: T | OpenRouterError
+        if (path, key) in seat.known:
+            outcome = seat.known[path, key]
+            return outcome
         running: asyncio.Future[T | OpenRouterError] | None = self._shared.get((path, key))
         if running is None:
             running = self._shared[path, key] = self._loop.create_future()
@@ -104,3 +110,43 @@ class Reads:
         """Return what was read of a key before the batch ended, or `missing`."""
         outcome: T | OpenRouterError = seat.known.get((path, key), missing)
         return outcome
+
+
+def doubting(read: Read, job: Job) -> Read:
+    """Return a reader that does not take it on trust that an assumed management key is of the key's account.
+
+    Before the wallet is believed, `/key` of both is compared: that of the management key is read once in a
+    batch. If they differ, the wallet is an error, and the key leaves it.
+    """
+    own, manager = job.spec.api_key, job.management_key
+    if not (job.spec._assumed and isinstance(own, ApiKey) and isinstance(manager, ApiKey)) or own == manager:  # noqa: SLF001 - private to the batch and the command
+        return read
+
+    async def read_and_compare(path: str, into: type[T], key: ApiKey) -> T | OpenRouterError:
+        outcome = await read(path, into, key)
+        if path != "/credits" or isinstance(outcome, OpenRouterError):
+            return outcome
+        of_manager, of_key = await read("/key", KeyInfo, manager), await read("/key", KeyInfo, own)
+        if not isinstance(of_manager, KeyInfo) or not isinstance(of_key, KeyInfo):
+            return outcome
+        difference = _difference(of_key, of_manager)
+        if difference is None:
+            return outcome
+        job.leave_wallet()
+        return ConfigurationError(
+            f"The management key {manager} is of another account: {difference}",
+            remedy="Use a key file that gives each account its own management_key.",
+        )
+
+    return read_and_compare
+
+
+def _difference(key: KeyInfo, other: KeyInfo) -> str | None:
+    """Tell why two keys are not of one account; `None` if they may be."""
+    organizations = {key.organization_id, other.organization_id}
+    creators = {key.creator_user_id, other.creator_user_id}
+    if None not in organizations:
+        return "the two belong to different organizations" if len(organizations) == 2 else None
+    if None not in creators and len(creators) == 2:
+        return "the two were made by different people"
+    return None

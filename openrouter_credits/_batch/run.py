@@ -15,7 +15,7 @@ from openrouter_credits._batch.clock import RunningClock
 from openrouter_credits._batch.ending import Ending
 from openrouter_credits._batch.gates import Gates
 from openrouter_credits._batch.pace import NO_SLOW_START, SlowStart
-from openrouter_credits._batch.reads import Reads
+from openrouter_credits._batch.reads import Reads, doubting
 from openrouter_credits._batch.report import CheckReport
 from openrouter_credits._batch.source import End, Source
 from openrouter_credits._batch.spec import KeySpec, Options
@@ -23,7 +23,7 @@ from openrouter_credits._batch.turn import Seat
 from openrouter_credits._batch.workers import Workers
 from openrouter_credits._call.caller import Caller
 from openrouter_credits._call.deadlines import Deadline, Deadlines
-from openrouter_credits._errors import ClientClosedError, InvalidKeyError, OpenRouterError
+from openrouter_credits._errors import ClientClosedError, ConfigurationError, OpenRouterError
 from openrouter_credits._secrets import ApiKey
 from openrouter_credits._status.look import look
 from openrouter_credits._status.status import KeyStatus
@@ -178,7 +178,7 @@ class _Batch:
         manager, wanted = job.management_key, self._options.read
         status: KeyStatus | None = None
         error: OpenRouterError | None = None
-        if isinstance(own, InvalidKeyError):
+        if isinstance(own, ConfigurationError):
             error = own
         elif self._is_over:
             error = self._ending.error(sent=False)
@@ -186,7 +186,8 @@ class _Batch:
             seat = Seat()
             try:
                 with until_over:
-                    status = await look(partial(self._reads.read, seat), own, manager, wanted)
+                    read = doubting(partial(self._reads.read, seat), job)
+                    status = await look(read, own, manager, wanted)
             except ClientClosedError:
                 raise
             except OpenRouterError as problem:
@@ -195,13 +196,13 @@ class _Batch:
                 error = self._ending.error(sent=True)
                 if any(not isinstance(outcome, OpenRouterError) for outcome in seat.known.values()):
                     # What was read before the batch ended is still worth knowing.
-                    read = partial(self._reads.known, seat, error)
+                    read = doubting(partial(self._reads.known, seat, error), job)
                     status, error = await look(read, own, manager, wanted), None
         account, wallet_id = self._accounts.place(job, status, for_report=self._for_report)
         return KeyCheck(
             job.index,
             job.spec.name,
-            None if isinstance(own, InvalidKeyError) else str(own),
+            None if isinstance(own, ConfigurationError) else str(own),
             account,
             status,
             error,

@@ -7,16 +7,16 @@ from collections.abc import AsyncIterable, Iterable, Mapping
 from attrs import field, frozen
 
 from openrouter_credits._arguments import require_count, require_read, require_seconds
-from openrouter_credits._errors import InvalidKeyError
+from openrouter_credits._errors import ConfigurationError, InvalidKeyError
 from openrouter_credits._masking import scrub
 from openrouter_credits._public import public
 from openrouter_credits._secrets import ApiKey, mask, parse_key
 from openrouter_credits._words import SHORTEST_SECRET, mask_key
 
 
-def _key_or_fault(text: object) -> ApiKey | InvalidKeyError:
+def _key_or_fault(text: object) -> ApiKey | ConfigurationError:
     """Read a key; the fault of a text that cannot be one becomes that key's outcome."""
-    if isinstance(text, InvalidKeyError):
+    if isinstance(text, ConfigurationError):
         return text
     if text is None:
         return InvalidKeyError("There is no key (None)")
@@ -24,7 +24,7 @@ def _key_or_fault(text: object) -> ApiKey | InvalidKeyError:
     return InvalidKeyError(str(key)) if isinstance(key, TypeError) else key
 
 
-def _optional_key_or_fault(text: object) -> ApiKey | InvalidKeyError | None:
+def _optional_key_or_fault(text: object) -> ApiKey | ConfigurationError | None:
     return None if text is None else _key_or_fault(text)
 
 
@@ -46,14 +46,16 @@ class KeySpec:
     Results show both.
     """
 
-    api_key: ApiKey | InvalidKeyError = field(converter=_key_or_fault)
-    """The key, or why the text cannot be one."""
+    api_key: ApiKey | ConfigurationError = field(converter=_key_or_fault)
+    """The key, or why there is none: a text cannot be one, or it could not be read where it is kept."""
     name: str | None = None
     """The name of the key in results."""
     account: str | None = None
     """The account whose wallet it spends from."""
-    management_key: ApiKey | InvalidKeyError | None = field(default=None, converter=_optional_key_or_fault)
+    management_key: ApiKey | ConfigurationError | None = field(default=None, converter=_optional_key_or_fault)
     """A key that may read that wallet; it is read once in a batch."""
+    _assumed: bool = field(default=False, alias="_assumed", eq=False, repr=False, kw_only=True)
+    """Whether nobody has said that both keys are of one account: they only stood in the same place."""
 
     def __attrs_post_init__(self) -> None:
         if self.name is None and self.account is None:

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from openrouter_credits._errors import (
     AuthenticationError,
-    InvalidKeyError,
+    ConfigurationError,
     InvalidResponseError,
     ManagementKeyRequiredError,
     OpenRouterError,
@@ -34,7 +34,7 @@ class Read(Protocol):
 
 
 async def look(
-    read: Read, own: ApiKey, manager: ApiKey | InvalidKeyError | None, wanted: Collection[str]
+    read: Read, own: ApiKey, manager: ApiKey | ConfigurationError | None, wanted: Collection[str]
 ) -> KeyStatus:
     """Read a key and its wallet at once, and tell what the key can spend.
 
@@ -55,7 +55,7 @@ async def look(
     wallet_reader: KeyInfo | OpenRouterError | None = None
     if "credits" not in wanted:
         key = await read("/key", KeyInfo, own)
-    elif isinstance(wallet_key, InvalidKeyError):
+    elif isinstance(wallet_key, ConfigurationError):
         credits = wallet_key
         if "key" in wanted:
             key = await read("/key", KeyInfo, own)

@@ -13,7 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openrouter_credits import ApiKey, CheckReport, InvalidKeyError, KeyCheck, KeySpec, Total
+from openrouter_credits import (
+    ApiKey,
+    CheckReport,
+    ConfigurationError,
+    InvalidKeyError,
+    KeyCheck,
+    KeySpec,
+    Total,
+)
 from openrouter_credits._batch.accounts import Accounts
 from tests.kit.clock import run, virtual
 from tests.kit.hosts import Host, by_key, client_of, credits_of, gathered, key_of, lazily, refusal
@@ -602,3 +610,179 @@ def test_an_account_may_be_a_number_and_an_empty_name_is_none(given: Any, shown:
             return [wallet.account for wallet in (await client.check_all(specs)).wallets()]
 
     assert [shown] == run(wallets())
+
+
+# A management key that only stood in the same place.
+
+
+def assumed(key: str, name: str, management_key: str = MANAGEMENT_KEY) -> KeySpec:
+    """Make the spec of a key that stands beside a management key, in an environment or a file."""
+    return KeySpec(key, name, "environment", management_key, _assumed=True)
+
+
+def two_accounts(ours: dict[str, object], managers: dict[str, object]) -> Host:
+    """Answer `/key` of the first key and of the management key with these fields."""
+    manager = {**MANAGES, "/key": key_of(is_management_key=True, **managers)}
+    return by_key({MANAGEMENT_KEY: manager, made_up(1): {"/key": key_of(**ours)}})
+
+
+PEOPLE = "the two were made by different people"
+ORGANIZATIONS = "the two belong to different organizations"
+
+
+@pytest.mark.parametrize(
+    ("ours", "managers", "difference"),
+    [
+        ({}, {}, None),
+        ({"organization_id": "o1"}, {"organization_id": "o1"}, None),
+        ({"organization_id": "o1"}, {"organization_id": "o2"}, ORGANIZATIONS),
+        ({"organization_id": "o1"}, {}, None),
+        ({"creator_user_id": "u1"}, {"creator_user_id": "u1"}, None),
+        ({"creator_user_id": "u1"}, {"creator_user_id": "u2"}, PEOPLE),
+        ({"creator_user_id": "u1"}, {}, None),
+        (
+            {"organization_id": "o1", "creator_user_id": "u1"},
+            {"organization_id": "o1", "creator_user_id": "u2"},
+            None,
+        ),
+        (
+            {"organization_id": "o1", "creator_user_id": "u1"},
+            {"organization_id": "o2", "creator_user_id": "u1"},
+            ORGANIZATIONS,
+        ),
+        (
+            {"organization_id": "o1", "creator_user_id": "u1"},
+            {"creator_user_id": "u2"},
+            PEOPLE,
+        ),
+    ],
+)
+@virtual
+async def test_an_assumed_management_key_of_another_account_reads_no_wallet(
+    ours: dict[str, object], managers: dict[str, object], difference: str | None
+) -> None:
+    """Organizations are compared, and creators if one is unknown; if they differ, the wallet is unknown."""
+    async with client_of(two_accounts(ours, managers)) as (client, wire):
+        report = await client.check_all([assumed(made_up(1), "bob")])
+
+    (check,) = report.checks
+    assert check.status is not None
+    if difference is None:
+        assert (check.account, check.status.problems) == ("environment", ())
+        assert check.status.credits is not None
+    else:
+        (problem,) = check.status.problems
+        assert (check.account, check.wallet_id, check.status.credits) == (None, None, None)
+        assert problem.summary == (
+            f"The management key {ApiKey(MANAGEMENT_KEY)} is of another account: {difference}"
+        )
+        assert problem.is_of_management_key
+        assert report.total() == Total(Decimal(0), Decimal(0), 1)
+    assert wire.paths == {"/key": 2, "/credits": 1}
+
+
+@virtual
+async def test_assumed_keys_of_one_account_share_a_wallet_and_others_do_not() -> None:
+    """Keys of the management key's account share its wallet; its `/key` is read once for all of them."""
+    host = two_accounts({"creator_user_id": "u1"}, {"creator_user_id": "u2"})
+    keys = [assumed(made_up(number), f"k{number}") for number in range(20)]
+
+    async with client_of(host) as (client, wire):
+        report = await client.check_all(keys)
+        streamed = await gathered(client.check_keys(keys))
+
+    assert [None if number == 1 else "environment" for number in range(20)] == [
+        check.account for check in report.checks
+    ]
+    assert [check.account for check in report.checks] == [
+        check.account for check in sorted(streamed, key=lambda check: check.index)
+    ]
+    assert [19, 1] == [len(wallet.checks) for wallet in report.wallets()]
+    assert wire.paths == {"/key": 2 * 21, "/credits": 2}
+
+
+@virtual
+async def test_a_declared_management_key_is_not_doubted() -> None:
+    """The management key of a program's KeySpec is believed: no request more, and its wallet is read."""
+    host = two_accounts({"organization_id": "o1"}, {"organization_id": "o2"})
+
+    async with client_of(host) as (client, wire):
+        report = await client.check_all([KeySpec(made_up(1), "bob", "acme", MANAGEMENT_KEY)])
+
+    assert [("acme", ())] == [
+        (check.account, check.status.problems) for check in report.checks if check.status is not None
+    ]
+    assert wire.paths == {"/key": 1, "/credits": 1}
+
+
+@pytest.mark.parametrize(
+    ("answers", "spec", "read", "paths"),
+    [
+        ({}, assumed(made_up(1), "bob"), ("key",), {"/key": 1}),
+        ({}, assumed(made_up(1), "bob"), ("credits",), {"/credits": 1, "/key": 2}),
+        ({}, assumed(MANAGEMENT_KEY, "manager"), ("credits", "key"), {"/credits": 1, "/key": 1}),
+        ({}, assumed(made_up(1), "bob", "no key"), ("credits", "key"), {"/key": 1}),
+        ({}, assumed("no key", "bob"), ("credits", "key"), {}),
+        (
+            {MANAGEMENT_KEY: FORBIDDEN},
+            assumed(made_up(1), "bob"),
+            ("credits", "key"),
+            {"/credits": 1, "/key": 1},
+        ),
+        (
+            {MANAGEMENT_KEY: {"/credits": credits_of(9), "/key": FORBIDDEN}},
+            assumed(made_up(1), "bob"),
+            ("credits", "key"),
+            {"/credits": 1, "/key": 2},
+        ),
+        (
+            {made_up(1): {"/key": FORBIDDEN}},
+            assumed(made_up(1), "bob"),
+            ("credits", "key"),
+            {"/credits": 1, "/key": 2},
+        ),
+    ],
+)
+@virtual
+async def test_what_cannot_be_compared_is_believed_without_a_request_too_many(
+    answers: dict[str, Any], spec: KeySpec, read: tuple[Endpoint, ...], paths: dict[str, int]
+) -> None:
+    """Keys are compared only where a wallet was read, and by no request that an answer makes needless."""
+    async with client_of(by_key(answers, ONE_MANAGER)) as (client, wire):
+        (check,) = (await client.check_all([spec], read=read)).checks
+
+    assert (check.account, wire.paths) == ("environment", paths)
+
+
+@virtual
+async def test_a_management_key_is_compared_in_time_or_believed() -> None:
+    """If the batch ends before `/key` of the management key is read, its wallet stays as it was read."""
+    slow = by_key({MANAGEMENT_KEY: MANAGES})
+    latency = {made_up(1): 0.1, MANAGEMENT_KEY: 0.1}
+
+    def of(request: Any) -> float:
+        is_managers_key = (request.key.reveal(), request.target) == (MANAGEMENT_KEY, "/key")
+        return 9.0 if is_managers_key else latency[request.key.reveal()]
+
+    async with client_of(slow, of) as (client, _):
+        (check,) = (await client.check_all([assumed(made_up(1), "bob")], deadline=1)).checks
+
+    assert check.status is not None
+    assert (check.account, check.status.problems) == ("environment", ())
+
+
+@virtual
+async def test_a_key_that_could_not_be_read_where_it_is_kept_is_unknown() -> None:
+    """An error in the place of a key is its outcome: UNKNOWN, since nothing judges the key."""
+    missing = ConfigurationError("keys.toml, line 2: op ended with status 1", remedy="Run it yourself.")
+
+    async with client_of() as (client, wire):
+        report = await client.check_all(
+            [KeySpec(missing, "bob"), KeySpec(made_up(1), "web", management_key=missing)]
+        )
+
+    bob, web = report.checks
+    assert (bob.error, bob.level(), bob.label) == (missing, "UNKNOWN", None)
+    assert web.status is not None
+    assert [missing.summary] == [problem.summary for problem in web.status.problems]
+    assert wire.paths == {"/key": 1}
