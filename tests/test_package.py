@@ -55,7 +55,11 @@ def test_the_core_needs_three_packages(wheel: zipfile.ZipFile) -> None:
     needed = metadata.get_all("Requires-Dist") or []
 
     assert {text.split(">")[0] for text in needed if "extra" not in text} == {"aiohttp", "attrs", "cattrs"}
-    assert {text.split(">")[0] for text in needed if "extra == 'cli'" in text} == {"cyclopts", "rich"}
+    assert {text.split(">")[0] for text in needed if "extra == 'cli'" in text} == {
+        "cyclopts",
+        "python-dotenv",
+        "rich",
+    }
     assert not any("<" in text or "~=" in text for text in needed)
     assert metadata["Requires-Python"] == ">=3.11"
 

@@ -1,206 +1,170 @@
-"""Reads keys from a key file, standard input or the environment.
+"""Reads keys from a file, standard input or the environment, and tells in which form they are written.
 
 No error shows a key, or a line that may contain one.
 """
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import stat
 import sys
-import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from openrouter_credits import InvalidKeyError, KeySpec
+from openrouter_credits import KeySpec
+from openrouter_credits._words import scrub
 from openrouter_credits.cli._exits import CommandError, warn
-from openrouter_credits.cli._keylines import (
+from openrouter_credits.cli._keycommands import NOT_NAMED, Refusal, why_not
+from openrouter_credits.cli._keyjson import read_json
+from openrouter_credits.cli._keylines import read_lines
+from openrouter_credits.cli._keyspecs import (
+    KEY_VARIABLES,
     LIST_VARIABLE,
-    has_tables,
-    is_dotenv,
+    MANAGEMENT_KEY_VARIABLES,
+    Entry,
+    Keys,
     make_spec,
-    read_items,
-    read_lines,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+from openrouter_credits.cli._keytoml import is_toml, read_toml
+from openrouter_credits.cli._keyvalues import Value, from_environment
 
 STANDARD_INPUT = "-"
 
-_NO_FILE = "Name a key file, or - for standard input, or set the variable to a comma list of keys."
-_SHAPE = 'A key file has [keys] and [accounts.NAME.keys] with NAME = "KEY" or NAME = { env = "VARIABLE" }.'
-# Beginnings of tomllib's messages, and texts shown instead: tomllib may quote the file, which contains keys.
-_TOML_FAULTS = {
-    "Invalid value": "not a value of TOML (a key stands in quotes)",
-    "Cannot overwrite a value": "a name for the second time",
-    "Expected '=' after a key": "expected = after the name",
-    "Invalid initial character for a key part": "a line that does not begin with a name",
-    "Invalid statement": "a line that does not begin with a name",
-    "Unterminated string": "a text without closing quotes",
-    "Illegal character": "a character that may not stand there, such as a line break inside quotes",
-    "Cannot declare": "a table for the second time",
-}
+_FORMS = "Write one KEY or NAME=KEY on each line, or a TOML file: see openrouter-credits check --help."
+_NAME_A_FILE = "Name a key file, or - for standard input."
+_MOST = 16 * 2**20
+"""In bytes: a hundred thousand keys take half of it. A device such as /dev/zero has no end."""
+_LONGEST_SHOWN = 200
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_A_KEY = re.compile(r"(?:^|[=:,;\s\"'])sk-")
 
 
 def read_keys(file: str | None) -> list[KeySpec]:
     """Read the keys.
 
     Args:
-        file: path of a key file, `-` for standard input, or `None` for the variable `OPENROUTER_API_KEYS`.
+        file: path of a key file, `-` for standard input, or `None` for the environment.
 
     Raises:
         CommandError: there are no keys, or they cannot be read.
     """
     if file is None:
-        where = LIST_VARIABLE
-        specs = list(read_items(os.environ.get(where, ""), where))
-    elif file == STANDARD_INPUT:
-        where = "standard input"
-        text = "" if sys.stdin is None else _decode(sys.stdin.buffer.read(), where)  # `None` after `<&-`
-        specs = list(_from_toml(text, where)) if has_tables(text) else read_lines(text.splitlines(), where)
-    else:
-        where = file
-        text = _decode(_read(file), where)
-        specs = read_lines(text.splitlines(), where) if is_dotenv(text) else list(_from_toml(text, where))
+        return _of_environment()
+    if file == STANDARD_INPUT:
+        content = b"" if sys.stdin is None else sys.stdin.buffer.read(_MOST + 1)  # `None` after `<&-`
+        return _read(content, "standard input", "standard input", Path(), NOT_NAMED)
+    _require_path(file)
+    content, refusal = _open(file)
+    name = file if file.startswith("/dev/") else Path(file).name
+    return _read(content, file, name, Path(file).parent, refusal)
+
+
+def _of_environment() -> list[KeySpec]:
+    """Read the list of keys, or else the one key; the management key beside them is for all of them."""
+    managing = from_environment(MANAGEMENT_KEY_VARIABLES)
+    manager = None
+    if managing is not None:
+        manager = make_spec(_text(managing), None, managing.place).api_key
+    listed = _list_variable() or from_environment(KEY_VARIABLES)
+    if listed is None and manager is None:
+        raise CommandError(
+            f"There are no keys in {LIST_VARIABLE} or {KEY_VARIABLES[0]}. {_NAME_A_FILE[:-1]}, "
+            "or set one of these variables."
+        )
+    where = LIST_VARIABLE if listed is None else listed.place
+    entries = [] if listed is None else [Entry("", listed.name, _text(listed))]
+    specs = Keys(where, "environment", manager).find(entries)
     if not specs:
-        raise CommandError(f"There are no keys in {where}. {_NO_FILE if file is None else _SHAPE}")
+        raise CommandError(f"There are no keys in {where}. {_FORMS}")
     return specs
 
 
-def _read(file: str) -> bytes:
-    path = Path(file)
-    if not file:
-        raise CommandError("The name of the key file is empty. Name a key file, or - for standard input.")
-    if file.startswith("sk-"):
+def _list_variable() -> Value | None:
+    """Read the variable of many keys, or all of the file that it names."""
+    path = os.environ.get(f"{LIST_VARIABLE}_FILE", "").strip()
+    if os.environ.get(LIST_VARIABLE, "").strip() or not path:
+        return from_environment((LIST_VARIABLE,))
+    if "sk-or-" in path:
+        raise CommandError(
+            f"{LIST_VARIABLE}_FILE: a key stands where the path of a file is expected. Name the file."
+        )
+    where = f"{LIST_VARIABLE}_FILE ({path})"
+    return Value(where, LIST_VARIABLE, _decode(_open(path)[0], where))
+
+
+def _text(value: Value) -> str:
+    if isinstance(value.text, str):
+        return value.text
+    raise CommandError(str(value.text))
+
+
+def _require_path(file: str) -> None:
+    """Refuse what cannot be the path of a file; it is not shown, since it may have a key or a password."""
+    if not file.strip():
+        raise CommandError(f"The name of the key file is empty. {_NAME_A_FILE}")
+    if _A_KEY.search(file) or scrub(file) != file:
         raise CommandError(
             "Keys are not taken from the command line: other users of the machine see it. "
-            "Put them into a file."
+            "Put them into a file and name that, or set OPENROUTER_API_KEYS."
         )
+    if "://" in file:
+        raise CommandError(f"The argument is a URL, not a file of this machine. {_NAME_A_FILE}")
+
+
+def _open(file: str) -> tuple[bytes, Refusal | None]:
+    """Read a file, and tell why its commands are not run, if they are not."""
     try:
-        if path.is_file() and os.name == "posix" and (mode := stat.S_IMODE(path.stat().st_mode)) & 0o044:
-            warn(f"{file} can be read by others (mode {mode:03o}): chmod 600 {file}")
-        return path.read_bytes()
-    except OSError as error:
-        raise CommandError(
-            f"Cannot read {file}: {error.strerror}. Name a key file, or - for standard input."
-        ) from None
+        with open(file, "rb") as stream:  # noqa: PTH123 - an argument may be no path at all
+            status = os.fstat(stream.fileno())
+            content = stream.read(_MOST + 1)
+        refusal = why_not(file, status)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a path"
+        shown = file if len(file) <= _LONGEST_SHOWN else f"{file[:_LONGEST_SHOWN]}..."
+        raise CommandError(f"Cannot read {shown}: {reason}. {_NAME_A_FILE}") from None
+    mode = stat.S_IMODE(status.st_mode)
+    if stat.S_ISREG(status.st_mode) and os.name == "posix" and mode & 0o044:
+        warn(f"{file} can be read by others (mode {mode:03o}): chmod 600 {file}")
+    return content, refusal
 
 
 def _decode(content: bytes, where: str) -> str:
+    """Decode UTF-8, or UTF-16 with its mark, which PowerShell's `>` writes."""
+    if len(content) > _MOST:
+        raise CommandError(f"{where} has more than {_MOST // 2**20} MiB. {_FORMS}")
+    encoding, name = ("utf-16", "UTF-16") if content.startswith(_UTF_16) else ("utf-8-sig", "UTF-8")
+    line, reason, text = 0, "", ""
     try:
-        return content.decode("utf-8-sig")
+        text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        raise _malformed(where, content[: error.start].count(b"\n") + 1, "not UTF-8") from None
+        line, reason = content.count(b"\n", 0, error.start) + 1, f"not {name}"
+    if "\0" in text:
+        line, reason = text.count("\n", 0, text.index("\0")) + 1, "a NUL character, so this is no text"
+    if reason:
+        raise CommandError(f"{where}, line {line}: {reason}. {_FORMS}")
+    return text
 
 
-def _malformed(where: str, line: int | None, reason: str, remedy: str = _SHAPE) -> CommandError:
-    return CommandError(f"{_place(where, line)}: {reason}. {remedy}")
+def _read(content: bytes, where: str, account: str, folder: Path, refusal: Refusal | None) -> list[KeySpec]:
+    """Read JSON, TOML or lines, whichever it is."""
+    text = _decode(content, where)
+    specs: list[KeySpec]
+    if (entries := read_json(text, where)) is not None:
+        specs = Keys(where, account).find(entries, " (JSON)")
+    elif is_toml(text):
+        specs = read_toml(text, where, folder, refusal)
+    else:
+        specs = Keys(where, account).find(list(read_lines(text)), _kind(text))
+    if not specs:
+        raise CommandError(f"There are no keys in {where}. {_FORMS}")
+    return specs
 
 
-def _place(where: str, line: int | None) -> str:
-    return where if line is None else f"{where}, line {line}"
-
-
-def _from_toml(text: str, where: str) -> Iterator[KeySpec]:
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        message = str(error)
-        at = re.search(r"\(at line (\d+)", message)
-        line = int(at[1]) if at else text.count("\n") + 1
-        reasons = (reason for prefix, reason in _TOML_FAULTS.items() if message.startswith(prefix))
-        raise _malformed(where, line, next(reasons, "not TOML")) from None
-    file = _File(text, where)
-    for title in document:
-        if title not in ("keys", "accounts"):
-            raise file.malformed(title, None, "neither [keys] nor [accounts.NAME.keys]")
-    for name, value in file.table(document, "keys", "keys"):
-        yield file.spec(value, "keys", name)
-    for account, settings in file.table(document, "accounts", "accounts"):
-        yield from file.account(account, settings)
-
-
-class _File:
-    """A key file with the lines of its names, which tomllib does not report."""
-
-    def __init__(self, text: str, where: str) -> None:
-        self._where = where
-        self._tables: dict[str, int] = {}
-        """The first line of each table."""
-        self._names: dict[tuple[str, str], int] = {}
-        """The line of each name in a table; the table is empty before the first one."""
-        table = ""
-        for number, line in enumerate(text.splitlines(), 1):
-            words = line.strip()
-            if words.startswith("["):
-                table = _bare(words.lstrip("[").partition("]")[0])
-                self._tables.setdefault(table, number)
-            else:
-                self._names.setdefault((table, _bare(words.partition("=")[0])), number)
-
-    def table(self, parent: dict[str, Any], name: str, title: str) -> Iterable[tuple[str, Any]]:
-        """Return the items of a table in `parent`; a missing table is empty."""
-        table = parent.get(name, {})
-        if not isinstance(table, dict):
-            raise self.malformed(title, None, f"{name} is not a table")
-        return table.items()
-
-    def account(self, account: str, settings: Any) -> Iterator[KeySpec]:
-        """Read the keys of an account; without other keys, its management key is the key to check."""
-        title = f"accounts.{account}"
-        if not isinstance(settings, dict):
-            raise self.malformed("accounts", account, "an account is a table")
-        for name in settings:
-            if name not in ("management_key", "keys"):
-                raise self.malformed(title, name, "an account has management_key and keys, and nothing else")
-        manager = settings.get("management_key")
-        managing = None if manager is None else self.spec(manager, title, "management_key")
-        keys = self.table(settings, "keys", f"{title}.keys")
-        for name, value in keys:
-            yield self.spec(value, f"{title}.keys", name, account, managing and managing.api_key)
-        if managing is not None and not keys:
-            yield KeySpec(managing.api_key, "management key", account, managing.api_key)
-
-    def spec(
-        self, value: Any, title: str, name: str, account: str | None = None, management_key: Any = None
-    ) -> KeySpec:
-        """Read a key, which is a text or the name of an environment variable.
-
-        An unset variable is not an error of the file: it becomes the outcome of this key.
-        """
-        if name.startswith("sk-"):
-            raise self.malformed(title, name, "a key in the place of its name")
-        line = self._line(title, name)
-        place = _place(self._where, line)
-        match value:
-            case str():
-                return make_spec(value, name, place, account, management_key)
-            case {"env": str(variable), **rest} if variable and not rest:
-                if os.environ.get(variable, "").strip():
-                    return make_spec(
-                        os.environ[variable], name, f"{place}: {variable}", account, management_key
-                    )
-                unset = InvalidKeyError(f"{place}: the environment variable {variable} is not set")
-                unset.remedy = f"Set {variable}, or write the key into the file."
-                return KeySpec(unset, name, account, management_key)
-            case _:
-                raise self.malformed(title, name, "neither a text nor { env = ... }")
-
-    def malformed(self, title: str, name: str | None, reason: str) -> CommandError:
-        """Build the error for a name, with file, line and reason."""
-        return _malformed(self._where, self._line(title, name), reason)
-
-    def _line(self, title: str, name: str | None) -> int | None:
-        """Find the line of a name in a table, or the first line of the table; `None` if it is not found."""
-        title = _bare(title)
-        if name is not None:
-            return self._names.get((title, _bare(name)))
-        inside = (line for table, line in self._tables.items() if f"{table}.".startswith(f"{title}."))
-        return min(inside, default=self._names.get(("", title)))
-
-
-def _bare(words: str) -> str:
-    """Remove the quotes and blanks that TOML allows in a name."""
-    return re.sub("[\"' \t]", "", words)
+def _kind(text: str) -> str:
+    """Name what a text looks like that has no keys."""
+    if text.lstrip().startswith("-----BEGIN"):
+        return " (a PEM block)"
+    if text.startswith("#!"):
+        return " (a script)"
+    return ""

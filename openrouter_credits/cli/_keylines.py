@@ -1,168 +1,55 @@
-"""Reads keys from lines, such as those of a whole `.env` file, and from comma lists.
-
-A `.env` file holds other secrets than keys: none of them may be sent to OpenRouter, or shown.
-"""
+"""Reads entries from lines: those of a `.env` file, NAME=KEY, NAME: KEY or a key alone."""
 
 from __future__ import annotations
 
+import io
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from openrouter_credits import InvalidKeyError, KeySpec
-from openrouter_credits.cli._exits import CommandError, warn
+from dotenv.parser import parse_stream
+
+from openrouter_credits.cli._keyspecs import OUR_VARIABLES, Entry, begins_like_a_key, is_name, unwrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from openrouter_credits import ApiKey
-
-LIST_VARIABLE = "OPENROUTER_API_KEYS"
-KEY_VARIABLES = ("OPENROUTER_API_KEY", "OPENROUTER_KEY")
-MANAGEMENT_KEY_VARIABLES = (
-    "OPENROUTER_MANAGEMENT_KEY",
-    "OPENROUTER_MANAGEMENT_API_KEY",
-    "OPENROUTER_PROVISIONING_KEY",
-    "OPENROUTER_PROVISIONING_API_KEY",
+_NAME = re.compile(
+    r"\s*(?:-\s+)?(?:export\s+|set\s+|\$env:)?(?:([\"']?)([^\"'=:\s]*)\1\s*[=:]\s*)?", re.IGNORECASE
 )
-
-_OURS = frozenset({LIST_VARIABLE, *KEY_VARIABLES, *MANAGEMENT_KEY_VARIABLES})
-_BEGINNING_OF_A_KEY = re.compile(r"[\"']?\s*(?:(?i:bearer)\s+)?sk-or-")
-
-
-class _Line(NamedTuple):
-    number: int
-    """From 1."""
-    name: str | None
-    """`None` if there is only a value."""
-    value: str
+"""What may stand before a value, the dash of a list included."""
+_BREAK = re.compile(r"\r\n|\n|\r")
+_COMMENT = re.compile(r"\s#")
 
 
-def is_dotenv(text: str) -> bool:
-    """Tell whether a text sets a variable of OpenRouter's, and has no table of TOML."""
-    return not has_tables(text) and any(_split(line)[0] in _OURS for line in text.splitlines())
+def read_lines(text: str) -> Iterator[Entry]:
+    """Read the lines of a text as those of a `.env` file; skip blank lines and comments.
 
-
-def has_tables(text: str) -> bool:
-    """Tell whether a line of a text opens a table of TOML."""
-    return any(line.lstrip().startswith("[") for line in text.splitlines())
-
-
-def read_lines(texts: Sequence[str], where: str) -> list[KeySpec]:
-    """Read a KEY or NAME=KEY from each line; skip blank lines and comments (`#`).
-
-    A value is a key if it begins with `sk-or-`, or if its name is one of OpenRouter's variables. Other lines
-    may be other secrets, or parts of one that takes many lines: a warning counts those that are left out.
-    Only where no line has a name, and `sk-or-` stands nowhere, each line is a key.
-
-    Raises:
-        CommandError: a line has an empty name, or no line is a key.
+    A quoted value may take several lines. `${NAME}` is not replaced. A line that is none of a `.env` file may
+    be a key, a list of keys, or a line such as `NAME: KEY` of YAML.
     """
-    lines = list(_lines(texts, where, "line"))
-    named = {line.name: line for line in lines if line.name is not None and line.value}
-    is_list = all(line.name is None for line in lines) and _are_tokens(lines)
-    managing = next((named[name] for name in MANAGEMENT_KEY_VARIABLES if name in named), None)
-    manager = managing and make_spec(managing.value, None, f"{where}, line {managing.number}").api_key
-    specs: list[KeySpec] = []
-    left_out: list[int] = []
-    for number, name, value in lines:
-        place = f"{where}, line {number}"
-        if name in MANAGEMENT_KEY_VARIABLES or (name in _OURS and not value):
+    inside = unwrapped(text)
+    line = _breaks(text[: text.index(inside)])
+    for key, value, original, is_error in parse_stream(io.StringIO(inside)):
+        if key is None and not is_error:
             continue
-        if name == LIST_VARIABLE:
-            specs += read_items(value, place, manager)
-        elif name in KEY_VARIABLES or _BEGINNING_OF_A_KEY.match(value) or is_list:
-            specs.append(make_spec(value, name, place, None, manager))
+        words = original.string.lstrip()
+        blank = original.string[: len(original.string) - len(words)]
+        place = f"line {line + original.line + _breaks(blank)}"
+        if key is not None and value is not None and is_name(key):
+            yield Entry(place, key, value)
         else:
-            left_out.append(number)
-    if manager is not None and not specs:
-        specs.append(KeySpec(manager, "management key", None, manager))
-    if left_out:
-        text = f"{_left_out(left_out, lines, 'line')}, or has a name such as OPENROUTER_API_KEY."
-        if not specs:
-            raise CommandError(f"There are no keys in {where}. {text}")
-        warn(f"{where}: {text}")
-    return specs
+            yield Entry(place, *split_line(words))
 
 
-def read_items(text: str, where: str, manager: ApiKey | InvalidKeyError | None = None) -> Iterator[KeySpec]:
-    """Read a KEY or NAME=KEY from each item of a comma list; skip blanks and comments.
-
-    If `sk-or-` stands in any item, those that do not begin with it are left out; a warning counts them.
-
-    Raises:
-        CommandError: an item has an empty name.
-    """
-    items = list(_lines(text.split(","), where, "key"))
-    is_list = _are_tokens(items)
-    left_out: list[int] = []
-    for number, name, value in items:
-        if is_list or _BEGINNING_OF_A_KEY.match(value):
-            yield make_spec(value, name, f"{where}, key {number}", None, manager)
-        else:
-            left_out.append(number)
-    if left_out:
-        warn(f"{where}: {_left_out(left_out, items, 'item')}.")
+def split_line(line: str) -> tuple[str | None, str]:
+    """Split a line into a name and a value that may be a key, or return it as a value without a name."""
+    match = _NAME.match(line)
+    name = match and match[2]
+    value = _COMMENT.split(line[match.end() if match else 0 :], maxsplit=1)[0].strip()
+    if name in OUR_VARIABLES or (begins_like_a_key(value) and (not name or is_name(name))):
+        return name, value
+    return None, line
 
 
-def make_spec(
-    key: str,
-    name: str | None,
-    place: str,
-    account: str | None = None,
-    manager: ApiKey | InvalidKeyError | None = None,
-) -> KeySpec:
-    """Make a spec; if the text cannot be a key, its error names the place."""
-    spec = KeySpec(key, name, account, manager)
-    if isinstance(spec.api_key, InvalidKeyError):
-        error = InvalidKeyError(f"{place}: {spec.api_key.summary}")
-        return KeySpec(error, name, account, manager)
-    return spec
-
-
-def _lines(texts: Sequence[str], where: str, kind: str) -> Iterator[_Line]:
-    for number, text in enumerate(texts, 1):
-        if _is_used(text):
-            name, value = _split(text)  # a quoted value that runs over many lines is many lines here
-            if name == "":
-                raise CommandError(
-                    f"{where}, {kind} {number}: no name before the =. Each is KEY or NAME=KEY."
-                )
-            yield _Line(number, name, value)
-
-
-def _are_tokens(lines: Sequence[_Line]) -> bool:
-    """Tell whether none is a key of OpenRouter's usual form: then all may be tokens of another form."""
-    return not any("sk-or-" in line.value for line in lines)
-
-
-def _is_used(text: str) -> bool:
-    """Tell whether a text is neither blank nor a comment."""
-    return text.strip()[:1] not in ("", "#")
-
-
-def _split(text: str) -> tuple[str | None, str]:
-    """Split NAME=VALUE; the name is `None` if there is only a value."""
-    name, is_named, value = text.partition("=")
-    name = name.strip().removeprefix("export ").lstrip()
-    # A key may end in `=`, and a URL may have passwords before its first one: names are shown.
-    if not is_named or name.startswith("sk-") or "://" in name:
-        return None, text.strip()
-    return name, _without_comment(value.strip())
-
-
-def _without_comment(value: str) -> str:
-    """Drop quotes, and a comment after the value."""
-    quote = value[:1]
-    if quote in ("'", '"'):
-        inside, is_closed, after = value[1:].partition(quote)
-        if is_closed and (not after or after.lstrip().startswith("#")):
-            return inside.strip()
-    return value.partition(" #")[0].rstrip()
-
-
-def _left_out(numbers: Sequence[int], lines: Sequence[_Line], kind: str) -> str:
-    """Tell how many are no keys, and where the first one is; never what it says."""
-    return (
-        f"Left out {len(numbers)} of {len(lines)} {kind}s (first: {kind} {numbers[0]}). "
-        "A key begins with sk-or-"
-    )
+def _breaks(text: str) -> int:
+    return len(_BREAK.findall(text))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from openrouter_credits import ApiKey, InvalidKeyError, KeySpec
 from openrouter_credits._secrets import API_KEY_VARIABLES, MANAGEMENT_KEY_VARIABLES
-from openrouter_credits.cli import _keyfile, _keylines
+from openrouter_credits.cli import _keyspecs
 from openrouter_credits.cli._exits import CommandError
 from openrouter_credits.cli._keyfile import read_keys
 
@@ -19,156 +23,13 @@ if TYPE_CHECKING:
     from openrouter_credits.testing import FakeOpenRouter
     from tests.cli.conftest import Run
 
+SECRET = "sk-or-v1-" + "d" * 64
 A, B, C = (ApiKey(f"sk-or-v1-{letter * 64}") for letter in "abc")
 
 
 def feed(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
     """Set the content of standard input."""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
-
-
-def test_a_key_file_has_keys_and_accounts(
-    keys: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A key file gives its plain keys first, then each account's keys with the account's management key."""
-    monkeypatch.setenv("BOB_KEY", B.reveal())
-    keys.write_text(f"""
-[keys]
-alice = "{A.reveal()}"
-bob = {{ env = "BOB_KEY" }}
-[accounts.acme]
-management_key = "{C.reveal()}"
-[accounts.acme.keys]
-prod-bot = "{A.reveal()}"
-[accounts.plain.keys]
-web = "{B.reveal()}"
-[accounts.empty]
-""")
-
-    specs = read_keys("keys.toml")
-
-    assert [
-        KeySpec(A, "alice"),
-        KeySpec(B, "bob"),
-        KeySpec(A, "prod-bot", "acme", C),
-        KeySpec(B, "web", "plain"),
-    ] == specs
-    assert ("", "") == capsys.readouterr()
-
-
-def test_an_account_without_keys_is_its_management_key(keys: Path) -> None:
-    """An account with a management key alone gives one key, so that its wallet is read."""
-    keys.write_text(f'accounts.acme.management_key = "{C.reveal()}"')
-
-    assert [KeySpec(C, "management key", "acme", C)] == read_keys("keys.toml")
-
-
-def test_an_unset_variable_is_that_keys_outcome(keys: Path) -> None:
-    """A key whose variable is not set is an InvalidKeyError that names it; the other keys are read."""
-    keys.write_text(
-        '[accounts.acme]\nmanagement_key = { env = "ACME" }\nkeys.bob = { env = "BOB_KEY" }\n'
-        f'keys.web = "{A.reveal()}"'
-    )
-
-    bob, web = read_keys("keys.toml")
-
-    assert isinstance(bob.api_key, InvalidKeyError)
-    assert isinstance(web.management_key, InvalidKeyError)
-    assert (
-        "keys.toml: the environment variable BOB_KEY is not set. Set BOB_KEY, or write the key into the file."
-        == str(bob.api_key)
-    )
-    assert "keys.toml, line 2: the environment variable ACME is not set" == web.management_key.summary
-    assert A == web.api_key
-
-
-def test_a_text_that_cannot_be_a_key_is_named_by_its_line(
-    keys: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A text that cannot be a key is an InvalidKeyError with file, line and reason; others are read."""
-    monkeypatch.setenv("BOB_KEY", "sk or")
-    keys.write_text(
-        f'[keys]\nalice = "{A.reveal()}"\n"b o" = "sk-or v1"\nbob = {{ env = "BOB_KEY" }}\n'
-        '[ accounts . "a b" . keys ]\nweb = ""\n'
-    )
-
-    summaries = [
-        spec.api_key.summary for spec in read_keys("keys.toml") if isinstance(spec.api_key, InvalidKeyError)
-    ]
-
-    assert [
-        "keys.toml, line 3: The API key's character 6 of 8 (U+0020) is white space",
-        "keys.toml, line 4: BOB_KEY: The API key's character 3 of 5 (U+0020) is white space",
-        "keys.toml, line 6: The API key is blank",
-    ] == summaries
-
-
-def test_the_lines_of_a_key_file_are_read_once(keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each of a thousand keys does not search a thousand lines: the work for a key stays the same."""
-    names: list[str] = []
-    bare = _keyfile._bare
-
-    def counted(words: str) -> str:
-        names.append(words)
-        return bare(words)
-
-    monkeypatch.setattr(_keyfile, "_bare", counted)
-    accounts = "".join(
-        f'[accounts.a{number}]\nmanagement_key = "{B.reveal()}"\nkeys.x = "no key"\n' for number in range(500)
-    )
-    keys.write_text("[keys]\n" + "".join(f'k{number} = "no key"\n' for number in range(500)) + accounts)
-
-    specs = read_keys("keys.toml")
-
-    assert len(specs) == 1000
-    assert "keys.toml, line 501: " in str(specs[499].api_key)
-    assert len(names) < 10 * len(specs)
-
-
-SECRET = "sk-or-v1-" + "d" * 64
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (f"[keys]\nalice = {SECRET}", "line 2: not a value of TOML (a key stands in quotes)"),
-        (f'[keys]\nalice = "{SECRET}"\nalice = "{SECRET}"', "line 3: a name for the second time"),
-        (f"[keys]\n{SECRET}", "line 2: expected = after the name"),
-        (f"[keys]\n= {SECRET}", "line 2: a line that does not begin with a name"),
-        (f'[keys]\nalice = "{SECRET}\n', "line 2: a character that may not stand there"),
-        (f'[keys]\nalice = """{SECRET}', "line 2: a text without closing quotes"),
-        (f"[keys.{SECRET}]\n[keys.{SECRET}]", "line 2: a table for the second time"),
-        (f'[keys]\nalice = "{SECRET}" {SECRET}', "line 2: not TOML"),
-        (f'[keys]\n{SECRET} = "alice"', "line 2: a key in the place of its name"),
-        ("[keys]\nalice = 5", "line 2: neither a text nor { env = ... }"),
-        ('[keys]\nalice = { env = "A", file = "B" }', "line 2: neither a text nor { env = ... }"),
-        ('[keys]\nalice = { env = "" }', "line 2: neither a text nor { env = ... }"),
-        ("[keys]\n[acounts.acme.keys]", "line 2: neither [keys] nor [accounts.NAME.keys]"),
-        (f'\nalice = "{SECRET}"', "line 2: neither [keys] nor [accounts.NAME.keys]"),
-        ("[keys]\n[[accounts]]", "line 2: accounts is not a table"),
-        ("[accounts]\nacme = 5", "line 2: an account is a table"),
-        ("[accounts.acme]\nkeys = 5", ": keys is not a table"),
-        (
-            "[accounts.acme]\nmangement_key = 5",
-            "line 2: an account has management_key and keys, and nothing else",
-        ),
-        ("", "There are no keys in keys.toml."),
-    ],
-)
-def test_a_malformed_file_is_named_by_file_line_and_reason(keys: Path, content: str, message: str) -> None:
-    """A malformed file raises CommandError with file, line and reason; the error shows no key."""
-    keys.write_text(content)
-
-    with pytest.raises(CommandError) as caught:
-        read_keys("keys.toml")
-
-    assert message in str(caught.value)
-    assert "keys.toml" in str(caught.value)
-    assert SECRET not in str(caught.value)
-    assert str(caught.value).endswith(
-        'A key file has [keys] and [accounts.NAME.keys] with NAME = "KEY" or NAME = { env = "VARIABLE" }.'
-    )
-    assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
 def test_a_file_that_is_no_text_is_named_by_its_line(keys: Path) -> None:
@@ -245,15 +106,15 @@ def test_standard_input_has_a_key_a_line(monkeypatch: pytest.MonkeyPatch) -> Non
     )
 
 
-def test_bare_tokens_alone_are_all_keys(
+def test_tokens_of_another_form_are_keys_where_a_name_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where no line has a name, and none is a key of the usual form, each line is a key."""
-    feed(monkeypatch, b"sk-odd\nmade-up\n")
-    monkeypatch.setenv("OPENROUTER_API_KEYS", "bob=sk-odd,made-up")
-
-    assert [KeySpec("sk-odd"), KeySpec("made-up")] == read_keys("-")
+    """Keys that do not begin with sk-or- are taken from OpenRouter's own variables, and from TOML."""
+    monkeypatch.setenv("OPENROUTER_API_KEYS", "bob=sk-odd;made-up")
     assert [KeySpec("sk-odd", "bob"), KeySpec("made-up")] == read_keys(None)
+
+    feed(monkeypatch, b"OPENROUTER_API_KEYS=sk-odd,made-up\nOPENROUTER_KEY=odd")
+    assert [KeySpec("sk-odd"), KeySpec("made-up"), KeySpec("odd", "OPENROUTER_KEY")] == read_keys("-")
     assert ("", "") == capsys.readouterr()
 
 
@@ -266,9 +127,9 @@ hunter2IBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (f"{A.reveal()}\nhunter2\n", "1 of 2 lines (first: line 2)"),
-        (f"{PEM}\nBearer {A.reveal()}\n", "3 of 4 lines (first: line 1)"),
-        (f"'{A.reveal()}'\n{PEM}", "3 of 4 lines (first: line 2)"),
+        (f"{A.reveal()}\nhunter2\n", "1 of 2 values (first: line 2)"),
+        (f"{PEM}\nBearer {A.reveal()}\n", "3 of 4 values (first: line 1)"),
+        (f"'{A.reveal()}'\n{PEM}", "3 of 4 values (first: line 2)"),
     ],
     ids=["password", "behind a certificate", "before a certificate"],
 )
@@ -286,15 +147,149 @@ def test_beside_a_key_other_bare_lines_are_left_out(
     assert 1 == err.count("\n")
 
 
-def test_bare_lines_with_keys_inside_are_no_keys(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lines of YAML or JSON that have keys inside, and begin with none, are an error; none is a key."""
-    feed(monkeypatch, f"openrouter:\n  - {A.reveal()}\nhunter2:\n  hunter2\n".encode())
+# What people pipe in that has no key of OpenRouter's, or has more than keys.
+SERVICE_ACCOUNT = '{"type": "service_account", "private_key": "hunter2", "uris": ["hunter2"], "n": {"a": 1}}'
+SCRIPT = f"#!/bin/sh\ncurl -u app:hunter2 -H 'Authorization: Bearer {SECRET}' https://hunter2@api.example\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (PEM, "standard input (a PEM block). Left out 3 of 3 values (first: line 1)."),
+        (SERVICE_ACCOUNT, "standard input (JSON). Left out 4 of 4 values (first: entry 1)."),
+        (SCRIPT, "standard input (a script). Left out 1 of 1 values (first: line 2)."),
+        (f"name,password\nhunter2,{SECRET}\n", "standard input. Left out 2 of 2 values (first: line 1)."),
+        ("hunter2", "standard input. Left out 1 of 1 values (first: line 1)."),
+        ("hunter2,hunter3", "standard input. Left out 1 of 1 values (first: line 1)."),
+        (
+            "OPENROUTER_API_KEYS=hunter2,a b=c",
+            "standard input. Left out 2 of 2 values (first: line 1, key 1).",
+        ),
+        ("postgres://app:hunter2@db/app?key=sk-or-v1-1", "standard input. Left out 1 of 1 values"),
+        (f"curl -u app:hunter2 -d key={SECRET}", "standard input. Left out 1 of 1 values"),
+        ("kind: Secret\ndata:\n  key: aHVudGVyMg==\n", "standard input. Left out 3 of 3 values"),
+        (
+            f'[{{"Config": {{"Env": ["OPENROUTER_API_KEY={SECRET}", "X=hunter2"]}}}}]',
+            "standard input (JSON).",
+        ),
+        ('[5, null, ["hunter2"], {"key": 5}]', "standard input (JSON). Left out 4 of 4 values"),
+    ],
+    ids=str,
+)
+def test_what_has_no_keys_is_one_line_and_nothing_of_it_is_sent(
+    run: Run, fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+) -> None:
+    """Other secrets are never sent and never shown: one line says where none was a key, and what a key is."""
+    feed(monkeypatch, text.encode())
 
     outcome = run("check", "-")
 
-    assert (3, "") == (outcome.code, outcome.out)
-    assert "There are no keys in standard input. Left out 4 of 4 lines (first: line 1)." in outcome.err
+    assert (3, "", 1) == (outcome.code, outcome.out, outcome.err.count("\n"))
+    assert f"openrouter-credits: There are no keys in {message}" in outcome.err
+    assert outcome.err.endswith("A key begins with sk-or-, or has a name such as OPENROUTER_API_KEY.\n")
     assert "hunter2" not in outcome.err
+    assert [] == fake.requests
+
+
+FORMS = {
+    "commas": f"{A.reveal()},{B.reveal()}",
+    "commas and line breaks": f"{A.reveal()},\n{B.reveal()},\n",
+    "semicolons": f"{A.reveal()} ; {B.reveal()};",
+    "blanks": f"{A.reveal()} \t{B.reveal()}",
+    "lines": f"\n{A.reveal()}\n\n{B.reveal()}",
+    "Windows": f"\ufeff{A.reveal()}\r\n{B.reveal()}\r\n",
+    "old Macs": f"{A.reveal()}\r{B.reveal()}\r",
+    "quotes around each": f"'{A.reveal()}', \"{B.reveal()}\"",
+    "quotes around all": f'"{A.reveal()}, {B.reveal()}"\n',
+    "quotes around lines": f"'{A.reveal()}\n{B.reveal()}'",
+    "brackets": f"[{A.reveal()}, '{B.reveal()}']",
+    "JSON": f'["{A.reveal()}",\n "{B.reveal()}"]',
+    "JSON text": f'"{A.reveal()};{B.reveal()}"',
+    "JSON objects": f'[{{"key": "{A.reveal()}", "name": null}}, {{"key": "{B.reveal()}"}}]',
+    "Bearer": f'Bearer {A.reveal()}\n"bearer {B.reveal()}"',
+    "a list of YAML or Markdown": f'- {A.reveal()}\n- "{B.reveal()}"  # of the bot',
+    "comments": f"# mine\n{A.reveal()} # a\n  # b\n{B.reveal()}",
+}
+NAMED_FORMS = {
+    "lines": "a={A}\nb={B}",
+    "export": "export a={A}\nexport b='{B}'",
+    "Windows": 'set a={A}\r\n$env:b = "{B}"',
+    "YAML": "a: {A}\nb: '{B}'",
+    "commas": "a={A}, b={B}",
+    "blanks": 'a={A} b="{B}"',
+    "quotes": "'a'={A}; 'b'='{B}'",
+    "JSON": '{{"a": "{A}", "b": "{B}"}}',
+    "JSON objects": '[{{"name": "a", "key": "{A}"}}, {{"name": "b", "key": "{B}"}}]',
+    "JSON texts": '["a={A}", "b = {B}"]',
+    "TOML": "keys.a = '{A}'\nkeys.b = '{B}'",
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [pytest.param(text, (None, None), id=form) for form, text in FORMS.items()]
+    + [
+        pytest.param(text.format(A=A.reveal(), B=B.reveal()), ("a", "b"), id=f"named, {form}")
+        for form, text in NAMED_FORMS.items()
+    ],
+)
+def test_keys_are_read_as_people_write_them(
+    keys: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    text: str,
+    names: tuple[str | None, str | None],
+    encoding: str,
+) -> None:
+    """Lists of all usual forms give the same keys, from a file and from standard input."""
+    keys.write_bytes(text.encode(encoding))
+    feed(monkeypatch, text.encode(encoding))
+    expected = [KeySpec(A, names[0]), KeySpec(B, names[1])]
+
+    assert (expected, expected) == (read_keys("keys.toml"), read_keys("-"))
+    assert ("", "") == capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    "form", [form for form in FORMS if form not in ("JSON objects", "a list of YAML or Markdown", "comments")]
+)
+def test_the_variable_takes_the_same_lists(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OPENROUTER_API_KEYS has a list of any usual form."""
+    monkeypatch.setenv("OPENROUTER_API_KEYS", FORMS[form].lstrip("\ufeff"))
+
+    assert [KeySpec(A), KeySpec(B)] == read_keys(None)
+
+
+def test_lines_within_quotes_are_counted_from_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blank lines, and quotes around the whole text, change no line's number."""
+    feed(monkeypatch, f"\n'\n{A.reveal()}\nb = sk-or-!'".encode())
+
+    assert str(read_keys("-")[1].api_key).startswith("standard input, line 4: The API key's character 7")
+
+
+def test_one_bare_key_is_a_file(keys: Path) -> None:
+    """A file with one key and nothing else gives that key."""
+    keys.write_text(A.reveal())
+
+    assert [KeySpec(A)] == read_keys("keys.toml")
+
+
+def test_a_value_may_be_a_list_and_take_several_lines(keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a `.env` file a quoted list may take several lines; variables in values are not replaced."""
+    keys.write_text(f'KEYS="{A.reveal()},\n{B.reveal()}"\nX=${{OPENROUTER_API_KEY}}\nY="${{KEYS}}"\n')
+
+    assert [KeySpec(A), KeySpec(B)] == read_keys("keys.toml")
+    assert "Left out 2 of 4 values (first: line 3)." in capsys.readouterr().err
+
+
+def test_a_part_of_a_list_is_named_by_line_and_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key of a list that cannot be one is named by its line and its number in the line."""
+    feed(monkeypatch, f"\n\r\n  KEYS='{A.reveal()},sk-or-!'".encode())
+
+    assert str(read_keys("-")[1].api_key).startswith(
+        "standard input, line 3, key 2: The API key's character 7"
+    )
 
 
 def test_beside_a_key_other_items_of_a_list_are_left_out(
@@ -305,13 +300,16 @@ def test_beside_a_key_other_items_of_a_list_are_left_out(
     monkeypatch.setenv("OPENROUTER_API_KEYS", value)
     feed(monkeypatch, f"OPENROUTER_API_KEYS='{value}'\n".encode())
 
-    for file, where in ((None, "OPENROUTER_API_KEYS"), ("-", "standard input, line 1")):
+    for file, where, first in (
+        (None, "OPENROUTER_API_KEYS", "key 2"),
+        ("-", "standard input", "line 1, key 2"),
+    ):
         assert [KeySpec(A), KeySpec(B, "bob")] == read_keys(file)
         out, err = capsys.readouterr()
         assert "" == out
         assert (
-            f"openrouter-credits: warning: {where}: Left out 2 of 4 items (first: item 2). "
-            "A key begins with sk-or-.\n"
+            f"openrouter-credits: warning: {where}: Left out 2 of 4 values (first: {first}). "
+            "A key begins with sk-or-, or has a name such as OPENROUTER_API_KEY.\n"
         ) == err
 
 
@@ -332,7 +330,7 @@ postgres://app:hunter2@db/app?key=sk-or-v1-1
 """
 """A `.env` file with keys of OpenRouter's and other secrets, each with `hunter2` in it."""
 LEFT_OUT = (
-    "openrouter-credits: warning: {}: Left out 8 of 12 lines (first: line 4). "
+    "openrouter-credits: warning: {}: Left out 5 of 8 values (first: line 4). "
     "A key begins with sk-or-, or has a name such as OPENROUTER_API_KEY.\n"
 )
 
@@ -365,7 +363,7 @@ def test_nothing_else_of_a_dotenv_file_is_sent(
 
     assert 0 == outcome.code
     assert {str(key)} == {request.key for request in fake.requests}
-    assert "Left out 2 of 3 lines (first: line 2)." in outcome.err
+    assert "Left out 2 of 3 values (first: line 2)." in outcome.err
     assert "hunter2" not in outcome.out + outcome.err
 
 
@@ -378,9 +376,9 @@ def test_a_management_key_of_a_dotenv_file_is_that_of_its_keys(monkeypatch: pyte
     )
 
     assert [
-        KeySpec(A, "bot", None, C),
-        KeySpec(A, "x", None, C),
-        KeySpec(B, None, None, C),
+        KeySpec(A, "bot", "standard input", C),
+        KeySpec(A, "x", "standard input", C),
+        KeySpec(B, None, "standard input", C),
     ] == read_keys("-")
 
 
@@ -388,7 +386,7 @@ def test_a_management_key_alone_is_checked_itself(monkeypatch: pytest.MonkeyPatc
     """A `.env` with a management key and no other gives that key, so that its wallet is read."""
     feed(monkeypatch, f"OPENROUTER_MANAGEMENT_KEY={C.reveal()}\nMODEL=openai/gpt-4o\n".encode())
 
-    assert [KeySpec(C, "management key", None, C)] == read_keys("-")
+    assert [KeySpec(C, "management key", "standard input", C)] == read_keys("-")
 
 
 def test_a_management_key_that_cannot_be_one_is_named_by_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -405,8 +403,8 @@ def test_a_management_key_that_cannot_be_one_is_named_by_its_line(monkeypatch: p
 def test_the_command_knows_the_variables_of_the_client() -> None:
     """The variables that are read from lines are those that the client reads from the environment."""
     assert (API_KEY_VARIABLES, MANAGEMENT_KEY_VARIABLES) == (
-        _keylines.KEY_VARIABLES,
-        _keylines.MANAGEMENT_KEY_VARIABLES,
+        _keyspecs.KEY_VARIABLES,
+        _keyspecs.MANAGEMENT_KEY_VARIABLES,
     )
 
 
@@ -463,8 +461,14 @@ def test_standard_input_may_be_toml(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (b"\n\xff", "standard input, line 2: not UTF-8."),
         (b"", "There are no keys in standard input."),
-        (b"a=b\n\nc d\n", "There are no keys in standard input. Left out 2 of 2 lines (first: line 1)."),
+        (b"a=b\n\nc d\n", "There are no keys in standard input. Left out 2 of 2 values (first: line 1)."),
+        (b"sk-\n\0", "standard input, line 2: a NUL character, so this is no text."),
+        (b"\xff\xfea", "standard input, line 1: not UTF-16."),
+        (b"x" * (16 * 2**20 + 1), "standard input has more than 16 MiB."),
+        (b'{"a":\nsk', "standard input, line 2: not JSON (Expecting value)."),
+        (b'{"a":' * 100_000, "standard input: the JSON is nested too deeply."),
     ],
+    ids=range(9),
 )
 def test_malformed_standard_input_is_named_by_its_line(
     run: Run, monkeypatch: pytest.MonkeyPatch, content: bytes, message: str
@@ -496,13 +500,226 @@ def test_no_keys_says_where_they_come_from(run: Run, monkeypatch: pytest.MonkeyP
     unset = run("check")
     monkeypatch.setenv("OPENROUTER_API_KEYS", f"={SECRET}")
     nameless = run("check")
+    monkeypatch.setenv("OPENROUTER_API_KEYS", " ,\n")
+    blank = run("check")
+    monkeypatch.setenv("OPENROUTER_API_KEYS", PEM)
+    other = run("check")
 
-    assert (3, 3) == (unset.code, nameless.code)
+    assert {3} == {unset.code, nameless.code, blank.code, other.code}
     assert (
-        "openrouter-credits: There are no keys in OPENROUTER_API_KEYS. "
-        "Name a key file, or - for standard input, or set the variable to a comma list of keys.\n"
+        "openrouter-credits: There are no keys in OPENROUTER_API_KEYS or OPENROUTER_API_KEY. "
+        "Name a key file, or - for standard input, or set one of these variables.\n"
     ) == unset.err
     assert (
         "openrouter-credits: OPENROUTER_API_KEYS, key 1: no name before the =. Each is KEY or NAME=KEY.\n"
         == nameless.err
     )
+    assert blank.err.startswith("openrouter-credits: There are no keys in OPENROUTER_API_KEYS. ")
+    assert other.err.startswith(
+        "openrouter-credits: There are no keys in OPENROUTER_API_KEYS. Left out 3 of 3"
+    )
+    assert "hunter2" not in other.err
+
+
+# The environment.
+
+
+def test_keys_of_the_environment_share_its_management_key(
+    fake: FakeOpenRouter, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`check` reads the wallet of the keys in OPENROUTER_API_KEYS with OPENROUTER_MANAGEMENT_KEY."""
+    account = fake.add_account(credits="100.50", usage="25.75")
+    one, other = account.add_key(name="one"), account.add_key(name="other")
+    monkeypatch.setenv("OPENROUTER_API_KEYS", f"one={one.reveal()},other={other.reveal()}")
+    monkeypatch.setenv("OPENROUTER_PROVISIONING_KEY", account.add_key(management=True).reveal())
+
+    outcome = run("check", "--json")
+
+    document = json.loads(outcome.out)
+    assert (0, "") == (outcome.code, outcome.err)
+    assert [("environment", [0, 1])] == [(each["account"], each["checks"]) for each in document["wallets"]]
+    assert ["74.75", "74.75"] == [str(each["spendable"]["amount"]) for each in document["checks"]]
+
+
+def test_a_key_of_the_environment_may_be_of_another_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A management key that only stands beside a key is doubted; one that is declared in TOML is not."""
+    monkeypatch.setenv("OPENROUTER_API_KEYS", A.reveal())
+    monkeypatch.setenv("OPENROUTER_MANAGEMENT_KEY", C.reveal())
+    (of_variable,) = read_keys(None)
+    feed(monkeypatch, f"OPENROUTER_API_KEY={A.reveal()}\nOPENROUTER_MANAGEMENT_KEY={C.reveal()}".encode())
+    (of_lines,) = read_keys("-")
+    feed(monkeypatch, f"[accounts.a]\nmanagement_key='{C.reveal()}'\nkeys.b='{A.reveal()}'".encode())
+    (of_toml,) = read_keys("-")
+
+    assert KeySpec(A, None, "environment", C) == of_variable
+    assert (True, True, False) == (of_variable._assumed, of_lines._assumed, of_toml._assumed)
+
+
+def test_the_management_key_of_a_file_has_the_files_name_as_account(keys: Path) -> None:
+    """The account of a file's keys has the name of the file, without its folder."""
+    keys.write_text(f"OPENROUTER_API_KEY={A.reveal()}\nOPENROUTER_MANAGEMENT_KEY={C.reveal()}")
+
+    assert [KeySpec(A, "OPENROUTER_API_KEY", "keys.toml", C)] == read_keys(str(keys.absolute()))
+
+
+@pytest.mark.parametrize("is_file", [False, True])
+@pytest.mark.parametrize("name", ["OPENROUTER_API_KEY", "OPENROUTER_KEY"])
+def test_without_a_list_the_one_key_is_checked(
+    keys: Path, monkeypatch: pytest.MonkeyPatch, name: str, is_file: bool
+) -> None:
+    """`check` without a file and without OPENROUTER_API_KEYS takes the key that `status` takes."""
+    keys.write_text(f"{A.reveal()}\nanother line")
+    value = {f"{name}_FILE": "keys.toml"} if is_file else {name: A.reveal()}
+    for variable, text in value.items():
+        monkeypatch.setenv(variable, text)
+
+    assert [KeySpec(A, name)] == read_keys(None)
+
+
+def test_a_management_key_alone_in_the_environment_is_checked_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`check` with OPENROUTER_MANAGEMENT_KEY alone reads its wallet."""
+    monkeypatch.setenv("OPENROUTER_MANAGEMENT_KEY", C.reveal())
+
+    assert [KeySpec(C, "management key", "environment", C)] == read_keys(None)
+
+
+def test_an_impossible_key_of_the_environment_is_named_by_its_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A variable that cannot be a key is that key's outcome, and names the variable."""
+    monkeypatch.setenv("OPENROUTER_KEY", "a b")
+    monkeypatch.setenv("OPENROUTER_MANAGEMENT_KEY", "c d")
+
+    (spec,) = read_keys(None)
+
+    assert str(spec.api_key).startswith("OPENROUTER_KEY: The API key's character 2 of 3")
+    assert str(spec.management_key).startswith("OPENROUTER_MANAGEMENT_KEY: The API key's character 2 of 3")
+
+
+def test_a_list_may_stand_in_a_file(
+    keys: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """OPENROUTER_API_KEYS_FILE is the path of a file with the list; OPENROUTER_API_KEYS goes before it."""
+    monkeypatch.setenv("OPENROUTER_API_KEYS_FILE", "keys.toml")
+    keys.write_text(f"# ours\n{A.reveal()}\nbob={B.reveal()}\n")
+    assert [KeySpec(A), KeySpec(B, "bob")] == read_keys(None)
+
+    monkeypatch.setenv("OPENROUTER_API_KEYS", C.reveal())
+    assert [KeySpec(C)] == read_keys(None)
+    assert ("", "") == capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("variable", "path", "message"),
+    [
+        ("OPENROUTER_API_KEYS_FILE", "nowhere", "Cannot read nowhere: No such file or directory."),
+        (
+            "OPENROUTER_API_KEYS_FILE",
+            "/dev/zero",
+            "OPENROUTER_API_KEYS_FILE (/dev/zero) has more than 16 MiB.",
+        ),
+        ("OPENROUTER_API_KEYS_FILE", SECRET, "OPENROUTER_API_KEYS_FILE: a key stands where the path"),
+        (
+            "OPENROUTER_KEY_FILE",
+            "nowhere",
+            "OPENROUTER_KEY_FILE: cannot read the key in nowhere: No such file or directory.",
+        ),
+        (
+            "OPENROUTER_KEY_FILE",
+            SECRET,
+            "OPENROUTER_KEY_FILE: a key stands where the path of a file is expected.",
+        ),
+        ("OPENROUTER_MANAGEMENT_KEY_FILE", "/", "OPENROUTER_MANAGEMENT_KEY_FILE: cannot read the key in /"),
+    ],
+)
+def test_a_variable_with_a_wrong_path_is_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, variable: str, path: str, message: str
+) -> None:
+    """A path that leads to no key is one line that names the variable and the path, and exit code 3."""
+    monkeypatch.setenv(variable, path)
+
+    outcome = run("check")
+
+    assert (3, "", 1) == (outcome.code, outcome.out, outcome.err.count("\n"))
+    assert outcome.err.startswith(f"openrouter-credits: {message}")
+    assert SECRET not in outcome.err
+
+
+# The argument.
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        (f"bob={SECRET}", "Keys are not taken from the command line"),
+        (f"{SECRET},{SECRET}", "Keys are not taken from the command line"),
+        (f"'{SECRET}'", "Keys are not taken from the command line"),
+        (f"Bearer {SECRET}", "Keys are not taken from the command line"),
+        ("https://user:hunter2@x.example/keys", "The argument is a URL, not a file of this machine."),
+        (" ", "The name of the key file is empty."),
+        ("/", "Cannot read /: Is a directory."),
+        ("a\0b", "Cannot read a?b: not a path."),
+        ("/dev/zero", "/dev/zero has more than 16 MiB."),
+        ("x" * 5000, f"Cannot read {'x' * 200}...: File name too long."),
+    ],
+)
+def test_an_argument_that_is_no_key_file_is_one_line(run: Run, argument: str, message: str) -> None:
+    """An argument that is a key, a URL, a folder or an endless device is one line with a remedy."""
+    outcome = run("check", argument)
+
+    assert (3, "", 1) == (outcome.code, outcome.out, outcome.err.count("\n"))
+    assert outcome.err.startswith(f"openrouter-credits: {message}")
+    assert SECRET not in outcome.err
+    assert "hunter2" not in outcome.err
+
+
+def test_a_pipe_is_a_file_without_commands(keys: Path) -> None:
+    """A pipe that is named as a file, as `<(...)` does, is read; its commands do not run."""
+    content = b"[keys]\nbob = { command = ['touch', 'ran'] }"
+    source, sink = os.pipe()
+    os.write(sink, content)
+    os.close(sink)
+    try:
+        with pytest.raises(CommandError, match="commands run only from a key file that is named"):
+            read_keys(f"/dev/fd/{source}")
+    finally:
+        os.close(source)
+
+    assert not Path("ran").exists()
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
+            st.sampled_from(
+                [
+                    "OPENROUTER_API_KEYS=",
+                    "\n",
+                    "'",
+                    '"',
+                    "=",
+                    ",",
+                    "[",
+                    "{",
+                    "sk-or-v1-x",
+                    "a=",
+                    "#",
+                    "export ",
+                ]
+            ),
+        ),
+        max_size=12,
+    ),
+)
+def test_any_text_gives_keys_or_one_line(pieces: list[str]) -> None:
+    """Whatever a text is, it gives keys that begin with sk-or- or have our name, or one line of an error."""
+    with pytest.MonkeyPatch.context() as monkeypatch, redirect_stderr(io.StringIO()):
+        feed(monkeypatch, "".join(pieces).encode())
+        try:
+            specs = read_keys("-")
+        except CommandError:
+            return
+    for spec in specs:
+        is_ours = "OPENROUTER_API_KEYS" in "".join(pieces)
+        assert is_ours or not isinstance(spec.api_key, ApiKey) or spec.api_key.reveal().startswith("sk-or-")

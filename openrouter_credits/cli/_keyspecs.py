@@ -1,0 +1,199 @@
+"""Which of the values in a list, a file or a variable are keys; all others are left out.
+
+A place where keys stand also has other secrets: none of them may be sent to OpenRouter, or shown.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from openrouter_credits import ApiKey, InvalidKeyError, KeySpec
+from openrouter_credits.cli._exits import CommandError, warn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from openrouter_credits import ConfigurationError
+
+LIST_VARIABLE = "OPENROUTER_API_KEYS"
+KEY_VARIABLES = ("OPENROUTER_API_KEY", "OPENROUTER_KEY")
+MANAGEMENT_KEY_VARIABLES = (
+    "OPENROUTER_MANAGEMENT_KEY",
+    "OPENROUTER_MANAGEMENT_API_KEY",
+    "OPENROUTER_PROVISIONING_KEY",
+    "OPENROUTER_PROVISIONING_API_KEY",
+)
+OUR_VARIABLES = frozenset({LIST_VARIABLE, *KEY_VARIABLES, *MANAGEMENT_KEY_VARIABLES})
+
+_BEGINNING = re.compile(r"[\"'\[(\s]*(?:(?i:bearer)\s+)?[\"']?sk-or-")
+_BEARER = re.compile(r"(?i:\bbearer)\s+(?=[\"']?sk-or-)")
+_NAME = re.compile(r"(?!sk-)(?!.*://)[^\s=,;\"'#$][^\s=,;\"']{0,99}")
+_NAMED = re.compile(r"([\"']?)([^\"'=]*)\1\s*=\s*(.*[^=].*)", re.DOTALL)
+_WORD_OF_A_LIST = re.compile(rf"(?:{_NAME.pattern}=)?[\"']?sk-or-")
+_SEPARATOR = re.compile(r"[,;\r\n]")
+_WRAPPERS = ("''", '""', "[]", "()")
+
+
+class Entry(NamedTuple):
+    """A value that may be a key, or a list of keys."""
+
+    place: str
+    """Where it stands, such as `line 4`; empty if it is all there is."""
+    name: str | None
+    """`None` if there is only a value."""
+    value: str
+
+
+class _Item(NamedTuple):
+    place: str
+    name: str | None
+    value: str
+    is_key: bool
+
+
+class Keys:
+    """Keys of one place, with the management key that stands there too.
+
+    Args:
+        where: the place, as messages name it.
+        account: the name of the account in results, if there is a management key.
+        manager: the management key, if it stands elsewhere.
+    """
+
+    def __init__(self, where: str, account: str, manager: ApiKey | ConfigurationError | None = None) -> None:
+        self._where = where
+        self._account = account
+        self._manager = manager
+        self._left_out: list[str] = []
+        self._count = 0
+
+    def find(self, entries: Sequence[Entry], kind: str = "") -> list[KeySpec]:
+        """Return the keys among the entries; a warning counts the values that are none.
+
+        A value is a key if it begins with `sk-or-`, or if its name is one of OpenRouter's variables. A
+        management variable has the management key of all keys.
+
+        Args:
+            entries: the values.
+            kind: what the place looks like, for the error, such as ` (a PEM block)`.
+
+        Raises:
+            CommandError: there are no keys, or one has an empty name.
+        """
+        in_use = {entry.name: entry for entry in entries if entry.name and entry.value.strip()}
+        managing = next((in_use[name] for name in MANAGEMENT_KEY_VARIABLES if name in in_use), None)
+        if managing is not None:
+            self._manager = make_spec(managing.value, None, self._at(managing.place)).api_key
+        specs = [self._spec(item) for entry in entries for item in self._items(entry) if item.is_key]
+        if not specs and self._manager is not None:
+            specs.append(self._make(self._manager, "management key"))
+        if self._left_out:
+            number, first = len(self._left_out), self._left_out[0]
+            text = (
+                f"Left out {number} of {self._count} values (first: {first}). "
+                "A key begins with sk-or-, or has a name such as OPENROUTER_API_KEY."
+            )
+            if not specs:
+                raise CommandError(f"There are no keys in {self._where}{kind}. {text}")
+            warn(f"{self._where}: {text}")
+        return specs
+
+    def _items(self, entry: Entry) -> Iterator[_Item]:
+        """List the values of an entry: one, or those of a list."""
+        if entry.name in MANAGEMENT_KEY_VARIABLES or (
+            entry.name in OUR_VARIABLES and not entry.value.strip()
+        ):
+            return
+        items: list[tuple[str | None, str]] = [(None, entry.value)]
+        if begins_like_a_key(entry.value) or entry.name == LIST_VARIABLE:
+            items = list(_split(entry.value))
+        # `a=KEY` and `a=KEY, b=KEY`, but not `LIST=KEY, KEY`
+        has_name = entry.name != LIST_VARIABLE and all(name is not None for name, _ in items[1:])
+        are_keys = entry.name in KEY_VARIABLES and len(items) == 1
+        are_keys = are_keys or (entry.name == LIST_VARIABLE and _are_tokens(items))
+        for number, (name, value) in enumerate(items, 1):
+            place = entry.place
+            if len(items) > 1 or (entry.name == LIST_VARIABLE and not place):
+                place = ", ".join(filter(None, (place, f"key {number}")))
+            if number == 1 and name is None and has_name:
+                name = entry.name  # noqa: PLW2901 - the name of the line
+            is_key = are_keys or begins_like_a_key(value)
+            if is_key and name == "":
+                raise CommandError(f"{self._at(place)}: no name before the =. Each is KEY or NAME=KEY.")
+            self._count += 1
+            if not is_key:
+                self._left_out.append(place)
+            yield _Item(place, name, value, is_key)
+
+    def _spec(self, item: _Item) -> KeySpec:
+        return self._make(make_spec(item.value, None, self._at(item.place)).api_key, item.name)
+
+    def _make(self, key: ApiKey | ConfigurationError, name: str | None) -> KeySpec:
+        if self._manager is None:
+            return KeySpec(key, name)
+        return KeySpec(key, name, self._account, self._manager, _assumed=True)
+
+    def _at(self, place: str) -> str:
+        return ", ".join(filter(None, (self._where, place)))
+
+
+def make_spec(
+    key: str | ConfigurationError,
+    name: str | None,
+    place: str,
+    account: str | None = None,
+    manager: ApiKey | ConfigurationError | None = None,
+) -> KeySpec:
+    """Make a spec; if the text cannot be a key, its error names the place."""
+    spec = KeySpec(key, name, account, manager)
+    if isinstance(key, str) and isinstance(spec.api_key, InvalidKeyError):
+        error = InvalidKeyError(f"{place}: {spec.api_key.summary}")
+        return KeySpec(error, name, account, manager)
+    return spec
+
+
+def begins_like_a_key(value: str) -> bool:
+    """Tell whether a value begins with `sk-or-`, after quotes, brackets and the word Bearer."""
+    return _BEGINNING.match(value) is not None
+
+
+def is_name(name: str) -> bool:
+    """Tell whether a text can be the name of a key, and shown: one word, no key and no URL."""
+    return _NAME.fullmatch(name) is not None
+
+
+def unwrapped(text: str) -> str:
+    """Remove blanks, quotes and brackets around a whole text."""
+    text = text.strip()
+    while text[:1] + text[1:][-1:] in _WRAPPERS and not {text[0], text[-1]} & set(text[1:-1]):
+        text = text[1:-1].strip()
+    return text
+
+
+def split_name(text: str) -> tuple[str | None, str]:
+    """Split NAME=VALUE; the name is `None` if there is only a value, or if it cannot be a name."""
+    if (match := _NAMED.fullmatch(text)) is not None:
+        name = match[2].strip()
+        if not name or is_name(name):
+            return name, match[3].strip()
+    return None, text
+
+
+def _split(text: str) -> Iterator[tuple[str | None, str]]:
+    """Split a list at commas, semicolons and line breaks, and at blanks if a key follows each."""
+    for chunk in _SEPARATOR.split(_BEARER.sub("", unwrapped(text))):
+        words = chunk.split()
+        if not all(map(_WORD_OF_A_LIST.match, words)):
+            words = [chunk.strip()]
+        for word in words:
+            if not word.startswith("#"):
+                yield split_name(unwrapped(word))
+
+
+def _are_tokens(items: Sequence[tuple[str | None, str]]) -> bool:
+    """Tell whether all may be keys of another form: none has `sk-or-`, and each can be sent as a key."""
+    return all(
+        "sk-or-" not in value and "-----" not in value and isinstance(KeySpec(value).api_key, ApiKey)
+        for _, value in items
+    )
