@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _has_extra() -> bool:
     try:
-        return all(find_spec(name) is not None for name in ("cyclopts", "rich"))
+        return all(find_spec(name) is not None for name in ("cyclopts", "dotenv", "rich"))
     except ImportError:
         return False
 
