@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias, cast
 
 from attrs import field, frozen
-from attrs.validators import ge, gt, instance_of, le, optional
+from attrs.validators import optional
 
 from openrouter_credits._public import public
 from openrouter_credits.testing._amounts import to_json
+from openrouter_credits.testing._arguments import is_seconds, is_whole
 
 Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[^\0-\x08\n-\x1f\x7f\ud800-\udfff]*")
+"""No control characters but the tabulator, and nothing that UTF-8 cannot carry."""
 
 # OpenRouter's documented message for a status, where there is one.
 _MESSAGES = {
@@ -22,6 +28,7 @@ _MESSAGES = {
     404: "Resource not found",
     408: "Operation timed out",
     410: "This endpoint is gone",
+    413: "Request payload exceeds maximum size",
     429: "Rate limit exceeded",
     500: "Internal Server Error",
     502: "Provider returned error",
@@ -44,13 +51,29 @@ def error_body(
 def _to_bytes(body: object) -> bytes | None:
     if body is None or isinstance(body, bytes):
         return body
-    return (body if isinstance(body, str) else to_json(body)).encode()
+    problem: TypeError | ValueError
+    try:
+        return (body if isinstance(body, str) else to_json(body)).encode()
+    except UnicodeError:
+        problem = ValueError("body has text that UTF-8 cannot carry, such as half of a surrogate pair")
+    except (TypeError, ValueError) as error:
+        problem = type(error)(f"body is bytes, text, or a value for JSON: {error}")
+    raise problem
 
 
 def _to_pairs(headers: Headers) -> tuple[tuple[str, str], ...]:
-    if isinstance(headers, Mapping):
-        return tuple(cast("Mapping[str, str]", headers).items())
-    return tuple(headers)
+    pairs = cast("Mapping[str, str]", headers).items() if isinstance(headers, Mapping) else headers
+    return tuple(pairs) if isinstance(pairs, Iterable) else (pairs,)
+
+
+def _are_headers(_: object, __: object, pairs: tuple[object, ...]) -> None:
+    for pair in pairs:
+        match pair:
+            case (str(name), str(value)):
+                if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+                    raise ValueError(f"headers have {name + ': ' + value!r}, which HTTP does not allow")
+            case _:
+                raise TypeError("headers are a mapping of text to text, or pairs of texts")
 
 
 @frozen
@@ -62,11 +85,11 @@ class Reply:
     Headers are a mapping, or pairs if a name occurs twice. `Content-Type` is `application/json` by default.
     """
 
-    status: int = field(default=200, validator=[instance_of(int), ge(200), le(599)])
+    status: int = field(default=200, validator=is_whole(200, 599))
     """HTTP status, from 200 to 599."""
     body: bytes | None = field(default=None, converter=_to_bytes)
     """Body as bytes; `None` for the default body of the status."""
-    headers: tuple[tuple[str, str], ...] = field(default=(), converter=_to_pairs)
+    headers: tuple[tuple[str, str], ...] = field(default=(), converter=_to_pairs, validator=_are_headers)
     """Names and values of the headers, in the order in which they are sent."""
 
     @property
@@ -86,7 +109,7 @@ class Disconnect:
 class CutBody:
     """Send the beginning of the real answer, and close the connection before the body is complete."""
 
-    sent: int | None = field(default=None, validator=optional([instance_of(int), ge(0)]))
+    sent: int | None = field(default=None, validator=optional(is_whole(0)))
     """Number of body bytes to send, at least 0, at most the whole body; `None` for half of the body."""
 
 
@@ -94,7 +117,7 @@ class CutBody:
 class Drip:
     """Send the headers of the real answer at once, then one byte of the body every `interval` seconds."""
 
-    interval: float = field(default=0.1, validator=gt(0))
+    interval: float = field(default=0.1, validator=is_seconds)
     """Seconds before each byte; more than 0."""
 
 
