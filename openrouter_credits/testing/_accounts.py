@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
@@ -80,6 +81,8 @@ class Directory:
 
     def __init__(self, clock: Clock) -> None:
         self.now = clock
+        self.lock = threading.RLock()
+        """Held while a request is carried out, which happens in the server's thread, and by each change."""
         self._keys: dict[str, Key] = {}
         self._by_account: defaultdict[FakeAccount, dict[str, Key]] = defaultdict(dict)
         self._made = 0
@@ -98,10 +101,10 @@ class Directory:
         Raises:
             ValueError: the server already has a key with this text.
         """
-        text = key.api_key.reveal()
-        if text in self._keys:
-            raise ValueError(f"the server has the key {key.api_key} already")
-        self._keys[text] = self._by_account[key.account][key.hash] = key
+        with self.lock:
+            if key.api_key.reveal() in self._keys:
+                raise ValueError(f"the server has the key {key.api_key} already")
+            self._keys[key.api_key.reveal()] = self._by_account[key.account][key.hash] = key
 
     def remove(self, key: Key) -> None:
         """Remove a key."""
@@ -112,8 +115,9 @@ class Directory:
 
         Every server makes the same texts in the same order, so that documentation can show its output.
         """
-        self._made += 1
-        return "sk-or-v1-" + hashlib.sha256(f"FakeOpenRouter {self._made}".encode()).hexdigest()
+        with self.lock:
+            self._made += 1
+            return "sk-or-v1-" + hashlib.sha256(f"FakeOpenRouter {self._made}".encode()).hexdigest()
 
 
 @define(eq=False)

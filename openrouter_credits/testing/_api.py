@@ -146,3 +146,6 @@ _ROUTES: dict[tuple[str, str], _Route] = {
     ("PATCH", "/keys/"): _one_key,
     ("DELETE", "/keys/"): _one_key,
 }
+
+SERVED = ("/credits", "/credits/coinbase", "/key", "/auth/key", "/keys", "/keys/{hash}")
+"""The paths that are served; `{…}` stands for any one segment."""

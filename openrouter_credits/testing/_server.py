@@ -1,14 +1,13 @@
-"""The HTTP server: it sends scripted answers first, then the replies of the API."""
+"""The server that tests hold: it sends scripted answers first, then the replies of the API."""
 
 from __future__ import annotations
 
 import asyncio
+import traceback
 import uuid
-from collections import defaultdict, deque
-from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from aiohttp import web
 
@@ -17,17 +16,23 @@ from openrouter_credits._models.amounts import add
 from openrouter_credits._public import public
 from openrouter_credits.testing._accounts import Directory, FakeAccount
 from openrouter_credits.testing._amounts import Amount, to_amount
-from openrouter_credits.testing._api import Call, answer
+from openrouter_credits.testing._api import SERVED, Call, answer
+from openrouter_credits.testing._arguments import (
+    parse_key,
+    require_bool,
+    require_clock,
+    require_number,
+    require_whole,
+)
 from openrouter_credits.testing._faults import Answer, Reply
 from openrouter_credits.testing._limit import TokenBucket
 from openrouter_credits.testing._requests import ReceivedRequest, parse_bearer, record
+from openrouter_credits.testing._scripts import Scripts
 from openrouter_credits.testing._sending import send
+from openrouter_credits.testing._serving import ServerThread
 from openrouter_credits.testing._spending import Clock
 
 _BASE = "/api/v1"
-_BACKLOG = 4096
-_GRACE = 1.0
-"""Seconds that running handlers get to end when the server stops."""
 
 
 def _utc_now() -> datetime:
@@ -35,36 +40,53 @@ def _utc_now() -> datetime:
 
 
 class FakeOpenRouter:
-    """Behaves like OpenRouter's account API, on a free port of this machine. All times are in seconds.
+    """Behaves like OpenRouter's account API, on a port of this machine. All times are in seconds.
 
-    The server runs inside `async with FakeOpenRouter() as fake`. It can be entered again: the accounts stay,
-    the port changes. Accounts, keys and scripted answers can be added at any time, also before it runs.
+    The server runs inside `with FakeOpenRouter() as fake`, or `async with`: both do the same. It runs in a
+    thread of its own, so tests can be synchronous or use any event loop, and any thread may call its methods.
+    It can be entered again: the accounts stay, a free port changes. Accounts, keys and scripted answers can
+    be added at any time, also before it runs.
 
     Args:
         latency: the delay before each answer; at least 0.
         rate_limit: requests per second for the whole server; more than 0, or `None` for no limit. Bursts of
             half that number (at least one) pass; further requests get 429.
-        now: the server's clock for resets and expiry; returns an aware datetime.
+        now: the server's clock for resets and expiry, which the server's thread calls; returns an aware
+            datetime.
+        port: the port to listen on, up to 65535; 0 for a free one. Entering raises `OSError` if it is in use.
 
     Raises:
-        ValueError: `latency` or `rate_limit` is out of range, or the time from `now` has no time zone.
+        ValueError: an argument is out of range, or the time from `now` has no time zone.
+        TypeError: an argument has a wrong type.
     """
 
+    paths: ClassVar[tuple[str, ...]] = SERVED
+    """All paths that are served, relative to the base URL; `{…}` stands for any one segment."""
+
     def __init__(
-        self, latency: float = 0.0, rate_limit: float | None = None, *, now: Clock = _utc_now
+        self,
+        latency: float = 0.0,
+        rate_limit: float | None = None,
+        *,
+        now: Clock = _utc_now,
+        port: int = 0,
     ) -> None:
-        if latency < 0 or (rate_limit is not None and rate_limit <= 0):
-            raise ValueError("latency is at least 0, and rate_limit positive or None")
-        if now().tzinfo is None:
-            raise ValueError("now() needs a time zone, as datetime.now(UTC) has")
+        require_number("latency", latency, zero=True)
+        if rate_limit is not None:
+            require_number("rate_limit", rate_limit, unit="requests per second")
+        require_clock("now", now)
+        require_whole("port", port, 0, 65535)
         self.requests: list[ReceivedRequest] = []
         """Received requests, oldest first; a test may clear the list."""
         self._latency = latency
         self._bucket = None if rate_limit is None else TokenBucket(rate_limit)
         self._directory = Directory(now)
+        self._lock = self._directory.lock
         self._accounts = 0
-        self._scripts: defaultdict[str, deque[Answer]] = defaultdict(deque)
-        self._running: tuple[web.Server, asyncio.Server] | None = None
+        self._scripts = Scripts()
+        self._failures: list[Exception] = []
+        self._port = port
+        self._thread: ServerThread | None = None
 
     @property
     def url(self) -> str:
@@ -73,10 +95,9 @@ class FakeOpenRouter:
         Raises:
             RuntimeError: the server is not running.
         """
-        if self._running is None:
-            raise RuntimeError("the server is not running: use `async with`")
-        _, listener = self._running
-        return f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}{_BASE}"
+        if self._thread is None:
+            raise RuntimeError("the server is not running: use `with` or `async with`")
+        return f"http://127.0.0.1:{self._thread.port}{_BASE}"
 
     def add_account(
         self,
@@ -92,14 +113,16 @@ class FakeOpenRouter:
             usage: the total spent so far.
             free_tier: whether the account has never paid for credits.
         """
-        self._accounts += 1
-        return FakeAccount(
-            to_amount(credits),
-            to_amount(usage),
-            free_tier,
-            str(uuid.UUID(int=self._accounts, version=4)),
-            self._directory,
-        )
+        require_bool("free_tier", free_tier)
+        with self._lock:
+            self._accounts += 1
+            return FakeAccount(
+                to_amount(credits),
+                to_amount(usage),
+                free_tier,
+                str(uuid.UUID(int=self._accounts, version=4)),
+                self._directory,
+            )
 
     def spend(self, key: ApiKey | str, amount: Amount) -> None:
         """Spend an amount in US dollars: the account's wallet and the key's usage, limit and budgets change.
@@ -109,61 +132,73 @@ class FakeOpenRouter:
         Raises:
             LookupError: the server does not have the key.
         """
-        key = ApiKey(key)
-        holder = self._directory.find(key.reveal())
-        if holder is None:
-            raise LookupError(f"the server has no key {key}")
+        spender = parse_key(key)
+        del key  # no frame of ours holds a key's text while it raises
+        if isinstance(spender, Exception):
+            raise spender
         dollars = to_amount(amount)
-        holder.spend(dollars, self._directory.now())
-        holder.account.usage = add(holder.account.usage, dollars)
+        with self._lock:
+            holder = self._directory.find(spender.reveal())
+            if holder is None:
+                raise LookupError(f"the server has no key {spender}")
+            holder.spend(dollars, self._directory.now())
+            holder.account.usage = add(holder.account.usage, dollars)
 
     def script(self, path: str, *answers: Answer) -> None:
         """Queue one answer for each of the next requests to a path, with any method and any key.
 
         New answers come after those already queued; when the queue is empty, the server answers normally.
-        Scripted answers ignore `rate_limit`. The path may be one that the server does not know.
+        Scripted answers ignore `rate_limit`.
 
         Args:
-            path: the path relative to the base URL, without a query, such as `/credits`.
+            path: the path relative to the base URL, without a query, such as `/credits`. One of `paths` with
+                `{…}`, such as `/keys/{hash}`, is for each path that fits it and has no answers of its own.
             answers: `Reply`, `Disconnect`, `CutBody`, `Drip` or `Hang`.
 
         Raises:
-            ValueError: the path does not begin with `/`, or has a query.
-            TypeError: an answer has another type.
+            ValueError: the path is never served.
+            TypeError: the path or an answer has another type.
         """
-        if not path.startswith("/") or "?" in path:
-            raise ValueError("a path is below the base URL and without a query, such as '/credits'")
-        for scripted in answers:
-            if not isinstance(scripted, Answer):
-                raise TypeError(
-                    f"an answer is a Reply, Disconnect(), CutBody(), Drip() or Hang(), not {scripted!r}"
-                )
-        self._scripts[path].extend(answers)
+        with self._lock:
+            self._scripts.add(path, answers)
+
+    def __enter__(self) -> Self:
+        with self._lock:
+            if self._thread is not None:
+                raise RuntimeError("the server is running already")
+            self._thread = ServerThread(self._handle, self._port)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop the server; tell what failed in its own code, which its clients saw as a 500.
+
+        Raises:
+            RuntimeError: the server's own code, or `now`, has failed.
+        """
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.stop()
+        failures, self._failures = self._failures, []
+        if not failures:
+            return
+        if error is None:
+            error = RuntimeError(f"FakeOpenRouter has answered 500: {failures[0]!r} in its own thread")
+            error.add_note(_describe(failures[0]))
+            raise error
+        error.add_note(_describe(failures[0]))
 
     async def __aenter__(self) -> Self:
-        if self._running is not None:
-            raise RuntimeError("the server is running already")
-        # Cancel a handler when its client disconnects, so that `Hang` leaves no task behind.
-        server = web.Server(self._handle, handler_cancellation=True, access_log=None)
-        listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0, backlog=_BACKLOG)
-        self._running = server, listener
-        return self
+        return self.__enter__()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._running is None:
-            return
-        server, listener = self._running
-        self._running = None
-        await _stop_listening(listener)
-        for transport in [connection.transport for connection in server.connections if connection.transport]:
-            transport.abort()  # this cancels the requests under way
-        await server.shutdown(_GRACE)
-        await listener.wait_closed()
+        self.__exit__(kind, error, traceback)
 
     def __repr__(self) -> str:
-        return f"<FakeOpenRouter {self.url if self._running else 'not running'}>"
+        return f"<FakeOpenRouter {self.url if self._thread else 'not running'}>"
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         path, _, query = request.raw_path.partition("?")
@@ -172,36 +207,38 @@ class FakeOpenRouter:
             path = path.removeprefix(_BASE)
         token = parse_bearer(request.headers.get("Authorization"))
         self.requests.append(record(request.method, path, token))
-        script = self._scripts.get(path) if is_below else None
-        if script:
-            due: Answer | None = script.popleft()
-        else:
-            due = None if self._bucket is None else self._bucket.check()
+        with self._lock:
+            due = self._scripts.take(path) if is_below else None
+            if due is None and self._bucket is not None:
+                due = self._bucket.check()
         if self._latency:
             await asyncio.sleep(self._latency)
 
         async def carry_out() -> Reply:
             if not is_below:
                 return Reply(404)
-            return answer(Call(request.method, path, query, token, await request.read()), self._directory)
+            return self._answer(Call(request.method, path, query, token, await request.read()))
 
         try:
             return await send(due or await carry_out(), request, carry_out)
         except ConnectionError:  # the client has disconnected, or the server is stopping
             return web.Response()
+        except web.HTTPRequestEntityTooLarge:
+            return await send(Reply(413), request, carry_out)
+
+    def _answer(self, call: Call) -> Reply:
+        """Carry out a request, alone; what fails in the code of the server becomes a 500."""
+        with self._lock:
+            try:
+                return answer(call, self._directory)
+            except Exception as error:  # noqa: BLE001 - leaving the server raises it
+                self._failures.append(error)
+                return Reply(500)
 
 
-async def _stop_listening(listener: asyncio.Server) -> None:
-    """Close the listener while no connection is being accepted.
-
-    Otherwise asyncio fails for that connection (https://github.com/python/cpython/issues/109564, still open).
-    """
-    with suppress(NotImplementedError):  # the Windows loop, which accepts a connection in one step
-        asyncio.get_running_loop().remove_reader(listener.sockets[0])
-    await asyncio.sleep(0)  # an accepted connection gets its transport
-    listener.close()
-    await asyncio.sleep(0)  # the transport gets its protocol,
-    await asyncio.sleep(0)  # with uvloop one iteration later
+def _describe(failure: Exception) -> str:
+    """Write a traceback out: the frames themselves hold keys, which error reporters would show."""
+    return "In the thread of FakeOpenRouter:\n" + "".join(traceback.format_exception(failure))
 
 
 public(FakeOpenRouter, door="openrouter_credits.testing")

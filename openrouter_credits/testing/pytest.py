@@ -1,20 +1,20 @@
 """The pytest fixture `fake_openrouter`.
 
 Enable it with `pytest_plugins = ["openrouter_credits.testing.pytest"]` in the top `conftest.py`.
-It needs pytest-asyncio, in any mode.
+It needs no other plug-in, and serves synchronous tests and tests on any event loop.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 
-import pytest_asyncio
+import pytest
 
 from openrouter_credits.testing import FakeOpenRouter
 
 
-@pytest_asyncio.fixture
-async def fake_openrouter() -> AsyncIterator[FakeOpenRouter]:
+@pytest.fixture
+def fake_openrouter() -> Iterator[FakeOpenRouter]:
     """A running `FakeOpenRouter` without accounts, a new one for each test."""
-    async with FakeOpenRouter() as fake:
+    with FakeOpenRouter() as fake:
         yield fake

@@ -1,10 +1,8 @@
-"""Fixtures of the command's tests: it runs in this process, against a server in another thread."""
+"""Fixtures of the command's tests: it runs in this process, against a server of its own."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -40,19 +38,10 @@ def _nobodys_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOpenRouter]:
-    """Run a fake server in another thread, and let `OPENROUTER_BASE_URL` point to it."""
-    server, loop = FakeOpenRouter(now=stopped_clock()), asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(10)
+    """Run a fake server, and let `OPENROUTER_BASE_URL` point to it."""
+    with FakeOpenRouter(now=stopped_clock()) as server:
         monkeypatch.setenv("OPENROUTER_BASE_URL", server.url)
         yield server
-        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(10)
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
 
 
 @pytest.fixture

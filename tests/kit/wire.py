@@ -13,9 +13,12 @@ import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from openrouter_credits import ApiKey, CreditsClient
+from openrouter_credits.testing import FakeOpenRouter
+from openrouter_credits.testing._serving import listen, serve
 
 from .clock import now
 from .values import KEY, QUICK, sample
@@ -339,3 +342,19 @@ async def connecting() -> AsyncGenerator[Connect, None]:
             return client
 
         yield make
+
+
+@asynccontextmanager
+async def in_this_loop(fake: FakeOpenRouter) -> AsyncGenerator[FakeOpenRouter, None]:
+    """Run a fake on the test's own event loop instead of a thread, so that its waits take virtual time."""
+    with listen(0) as listening:
+        stopping = asyncio.Event()
+        serving_it = asyncio.create_task(serve(fake._handle, listening, stopping))
+        server: Any = SimpleNamespace(port=listening.getsockname()[1])
+        fake._thread = server
+        try:
+            yield fake
+        finally:
+            fake._thread = None
+            stopping.set()
+            await serving_it

@@ -51,13 +51,12 @@ from tests.kit.values import (
     sample,
     wallet,
 )
+from tests.kit.wire import in_this_loop
 
 if TYPE_CHECKING:
     from aioresponses import aioresponses
 
     from tests.kit.wire import Connect
-
-pytest_plugins = ["openrouter_credits.testing.pytest"]
 
 CREDITS_URL = "https://openrouter.ai/api/v1/credits"
 KEY_URL = "https://openrouter.ai/api/v1/key"
@@ -898,7 +897,7 @@ async def test_all_bounds_of_a_recorded_body_are_listed(mocked: aioresponses) ->
 async def test_each_bound_binds_in_its_turn(connect: Connect) -> None:
     """The bound changes as money is spent and bought: from a budget to the wallet, and back."""
     weekly = FakeBudget("workspace", 60, "48.25", reset_interval="weekly")
-    async with FakeOpenRouter(now=lambda: NOW) as fake:
+    async with in_this_loop(FakeOpenRouter(now=lambda: NOW)) as fake:
         account = fake.add_account(credits=40)
         key = account.add_key(credits_reply="real", limit=20, limit_reset="monthly", budgets=[weekly])
         client = connect(fake, key)

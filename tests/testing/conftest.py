@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,6 +14,9 @@ import pytest
 
 from openrouter_credits import ApiKey
 from openrouter_credits.testing import FakeAccount, FakeOpenRouter
+from openrouter_credits.testing._serving import ServerThread
+from tests.kit.clock import working_outside
+from tests.kit.wire import in_this_loop
 
 TUESDAY = datetime(2026, 10, 20, 15, 30, tzinfo=UTC)
 
@@ -64,15 +67,17 @@ async def once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTyp
 
 @asynccontextmanager
 async def calling(fake: FakeOpenRouter) -> AsyncIterator[Caller]:
-    """Open a session for a fake."""
-    async with aiohttp.ClientSession(middlewares=[once]) as session:
-        yield Caller(fake, session)
+    """Open a session for a fake; time is real if the fake runs in a thread."""
+    has_thread = isinstance(fake._thread, ServerThread)
+    with working_outside() if has_thread else nullcontext():
+        async with aiohttp.ClientSession(middlewares=[once]) as session:
+            yield Caller(fake, session)
 
 
 @pytest.fixture
 async def fake() -> AsyncIterator[FakeOpenRouter]:
-    """A running server without accounts."""
-    async with FakeOpenRouter() as server:
+    """A server without accounts, which runs in the test's event loop."""
+    async with in_this_loop(FakeOpenRouter()) as server:
         yield server
 
 

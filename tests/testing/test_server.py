@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
+import math
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
+from openrouter_credits import InvalidKeyError
 from openrouter_credits.testing import CutBody, Disconnect, Drip, FakeAccount, FakeOpenRouter, Hang, Reply
 from tests.kit.clock import lap, now, settle
+from tests.kit.wire import in_this_loop
 from tests.testing.conftest import TUESDAY, Caller, calling
 
 
@@ -36,46 +40,9 @@ async def test_only_keys_of_the_server_can_spend(acme: FakeAccount, fake: FakeOp
         fake.spend("sk-or-v1-123456789001234567", 1)
 
 
-async def test_scripted_answers_come_first_one_each(call: Caller, acme: FakeAccount) -> None:
-    """Scripted answers are used up in order on their path alone; the server then answers normally again."""
-    key = acme.add_key()
-    call.fake.script("/key", Reply(503))
-    call.fake.script("/key", Reply(429, headers={"Retry-After": "1"}), Reply(200, "{}"))
-
-    other, _ = await call("/credits", key)
-    first = await call.message("/key")
-    async with call.session.get(call.fake.url + "/key") as second:
-        assert (429, "1") == (second.status, second.headers["Retry-After"])
-    third = await call("/key", method="POST")
-    fourth, _ = await call("/key", key)
-
-    assert 403 == other
-    assert (503, "Service temporarily unavailable") == first
-    assert (200, "{}") == third
-    assert 200 == fourth
-
-
-async def test_a_scripted_path_need_not_be_one_of_openrouters_account(call: Caller) -> None:
-    """script() takes any path below the base URL, including those that the fake does not know."""
-    call.fake.script("/generation", Reply(200, {"data": {"total_cost": Decimal("0.000000001")}}))
-
-    assert (200, '{"data":{"total_cost":0.000000001}}') == await call("/generation?id=1")
-
-
-def test_a_script_is_checked_when_it_is_written() -> None:
-    """script() refuses a class instead of its instance, and a path that no request can have."""
-    fake = FakeOpenRouter()
-
-    with pytest.raises(TypeError, match="Disconnect"):
-        fake.script("/key", Disconnect)  # type: ignore[arg-type]  # the mistake that is tested
-    for path in ("key", "/key?x=1"):
-        with pytest.raises(ValueError, match="below the base URL"):
-            fake.script(path, Reply())
-
-
 async def test_every_answer_takes_the_latency() -> None:
     """Twenty concurrent requests, one of them scripted, each wait for the latency and overlap."""
-    async with FakeOpenRouter(latency=0.05) as fake, calling(fake) as call:
+    async with in_this_loop(FakeOpenRouter(latency=0.05)) as fake, calling(fake) as call:
         fake.script("/key", Reply(503))
         with lap() as taken:
             statuses = await asyncio.gather(*(call("/key") for _ in range(20)))
@@ -140,7 +107,7 @@ async def test_a_server_stops_at_any_moment_and_leaves_nothing(
     """A server stops in no time, with no task and no log record left, whatever its clients are doing."""
     before = asyncio.all_tasks()
     async with aiohttp.ClientSession() as session:
-        async with FakeOpenRouter() as fake:
+        async with in_this_loop(FakeOpenRouter()) as fake:
             key = fake.add_account().add_key()
             fake.script(
                 "/key",
@@ -168,20 +135,27 @@ async def test_a_server_stops_at_any_moment_and_leaves_nothing(
 
 
 async def test_a_client_that_goes_away_before_its_answer_is_nobodys_error(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When a client leaves before its answer is sent, the server logs nothing and serves the next request."""
+    connections: list[web.RequestHandler] = []
     is_armed = False
 
     def cut_off() -> datetime:
         """Return the time, and cut the connection while the answer is made."""
         if is_armed:
-            assert fake._running is not None
-            for connection in fake._running[0].connections:
-                connection.force_close()
+            connections[-1].force_close()
         return TUESDAY
 
-    async with FakeOpenRouter(now=cut_off) as fake, calling(fake) as call:
+    fake = FakeOpenRouter(now=cut_off)
+    handle = fake._handle
+
+    async def noting(request: web.BaseRequest) -> web.StreamResponse:
+        connections.append(request.protocol)
+        return await handle(request)
+
+    monkeypatch.setattr(fake, "_handle", noting)
+    async with in_this_loop(fake), calling(fake) as call:
         key = fake.add_account().add_key()
         fake.script("/key", Drip())
 
@@ -195,21 +169,75 @@ async def test_a_client_that_goes_away_before_its_answer_is_nobodys_error(
     assert [] == [record for record in caplog.records if record.levelno > logging.DEBUG]
 
 
-def test_a_server_runs_in_a_plain_program() -> None:
-    """FakeOpenRouter works in a plain program with asyncio.run(), on one event loop after another."""
+async def test_a_body_that_is_too_large_is_refused_in_openrouters_shape(call: Caller) -> None:
+    """A request body above aiohttp's limit of 1 MiB gets a 413 with OpenRouter's error object."""
+    async with call.session.post(call.fake.url + "/keys", data=io.BytesIO(b"x" * 1_100_000)) as response:
+        body = await response.json()
 
-    async def main() -> int:
-        async with FakeOpenRouter() as fake, calling(fake) as call:
-            return (await call("/key"))[0]
+    assert (413, 413) == (response.status, body["error"]["code"])
 
-    assert [401, 401] == [asyncio.run(main()) for _ in range(2)]
+
+def now_fails() -> datetime:
+    """Fail, as a clock that a test has made may."""
+    raise LookupError("no time left")
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{"latency": -1}, {"rate_limit": 0}, {"now": lambda: datetime(2026, 1, 1)}],  # noqa: DTZ001 - a naive clock is refused
+    ("options", "error", "message"),
+    [
+        ({"latency": -1}, ValueError, "latency is a finite number of seconds from 0, not -1"),
+        ({"latency": math.nan}, ValueError, "latency is a finite number of seconds from 0, not nan"),
+        ({"latency": math.inf}, ValueError, "latency is a finite number of seconds from 0, not inf"),
+        ({"latency": "1"}, TypeError, "latency is a number of seconds, not str"),
+        ({"latency": True}, TypeError, "latency is a number of seconds, not bool"),
+        (
+            {"rate_limit": 0},
+            ValueError,
+            "rate_limit is a finite number of requests per second above 0, not 0",
+        ),
+        (
+            {"rate_limit": math.nan},
+            ValueError,
+            "rate_limit is a finite number of requests per second above 0, not nan",
+        ),
+        ({"rate_limit": "1"}, TypeError, "rate_limit is a number of requests per second, not str"),
+        ({"now": TUESDAY}, TypeError, "now is a function that returns the time, not datetime"),
+        ({"now": lambda: 1.5}, TypeError, "now() returns a datetime, not float"),
+        (
+            {"now": lambda: datetime(2026, 1, 1)},  # noqa: DTZ001 - a naive clock is refused
+            ValueError,
+            "now() returns a time with a time zone, as datetime.now(UTC) does",
+        ),
+        ({"now": now_fails}, ValueError, "now() raised LookupError: no time left"),
+        ({"port": -1}, ValueError, "port is a whole number from 0 to 65535, not -1"),
+        ({"port": 65536}, ValueError, "port is a whole number from 0 to 65535, not 65536"),
+        ({"port": "80"}, TypeError, "port is a whole number from 0 to 65535, not str"),
+        ({"port": 80.0}, TypeError, "port is a whole number from 0 to 65535, not float"),
+    ],
 )
-def test_a_server_that_cannot_be_is_a_value_error(options: dict[str, Any]) -> None:
-    """FakeOpenRouter() raises ValueError for a negative latency, a rate limit of zero and a naive clock."""
-    with pytest.raises(ValueError, match=r".+"):
+def test_a_wrong_argument_is_named(options: dict[str, Any], error: type[Exception], message: str) -> None:
+    """FakeOpenRouter() refuses a wrong argument, names it, and says which values it takes."""
+    with pytest.raises(error) as caught:
         FakeOpenRouter(**options)
+
+    assert message == str(caught.value)
+
+
+def test_an_account_has_paid_or_not() -> None:
+    """add_account() refuses a `free_tier` that is neither True nor False."""
+    with pytest.raises(TypeError, match=r"^free_tier is True or False, not str$"):
+        FakeOpenRouter().add_account(free_tier="no")  # type: ignore[arg-type]  # the mistake that is tested
+
+
+@pytest.mark.parametrize("key", ["sk-or-v1-fit-for-nothing, 123", "sk-or-v1-123456789001234567"])
+def test_no_frame_shows_the_key_that_cannot_spend(key: str) -> None:
+    """When spend() refuses a key, no frame of the package holds the key's text."""
+    text = "".join(key)
+
+    with pytest.raises((InvalidKeyError, LookupError)) as caught:
+        FakeOpenRouter().spend(text, 1)
+
+    ours = [entry for entry in caught.traceback if "openrouter_credits" in str(entry.path)]
+    shown = [repr(entry.locals) for entry in ours]
+    assert shown
+    assert [] == [frame for frame in shown if key in frame]
