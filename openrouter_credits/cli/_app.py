@@ -81,6 +81,14 @@ def demo() -> int:
     return show_demo()
 
 
+@app.command
+def fake(*, port: int = 0, latency: float = 0) -> int:
+    """Serve made-up keys on this machine."""
+    from openrouter_credits.cli._fake import show_fake  # noqa: PLC0415 - only `fake` needs it
+
+    return show_fake(port, latency)
+
+
 def run(arguments: list[str]) -> int:
     """Run a command and return its exit code; each error becomes one line on standard error."""
     if "-" in arguments and "--" not in arguments:  # the parser would read `-` as an option

@@ -32,6 +32,7 @@ Commands:
   status               your key (the default)
   check [FILE]         many keys at once
   demo                 both, against a server on this machine
+  fake                 a server with made-up keys, for your own tests
 
 Options of status:
 {_STATUS_OPTIONS}
@@ -85,5 +86,16 @@ Usage: openrouter-credits demo
 
 Show status and check against a server on this machine that behaves
 like OpenRouter: real HTTP, made-up keys. Nothing else is contacted.
+""",
+    "fake": """\
+Usage: openrouter-credits fake [OPTIONS]
+
+Run a server on this machine that behaves like OpenRouter's account
+API, for tests in any language. It prints its address and its made-up
+keys as lines for a .env file, and serves until Ctrl-C or SIGTERM.
+
+Options:
+  --port N             the port, up to 65535; without it a free one
+  --latency SECONDS    wait before each answer
 """,
 }

@@ -95,7 +95,7 @@ def test_after_two_dashes_nothing_is_an_option(run: Run) -> None:
     assert (3, "", expected) == outcome
 
 
-@pytest.mark.parametrize("command", ["status", "check", "demo"])
+@pytest.mark.parametrize("command", ["status", "check", "demo", "fake"])
 def test_help_names_what_the_parser_knows(command: str) -> None:
     """The help of a command names each option that the parser knows, with its default, and no other."""
     known = {
