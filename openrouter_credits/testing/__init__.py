@@ -9,6 +9,7 @@ from openrouter_credits.testing._faults import CutBody, Disconnect, Drip, Hang, 
 from openrouter_credits.testing._requests import ReceivedRequest
 from openrouter_credits.testing._server import FakeOpenRouter
 from openrouter_credits.testing._settings import FakeBudget
+from openrouter_credits.testing._workspaces import FakeWorkspace, FakeWorkspaceBudget
 
 __all__ = [
     "CutBody",
@@ -17,6 +18,8 @@ __all__ = [
     "FakeAccount",
     "FakeBudget",
     "FakeOpenRouter",
+    "FakeWorkspace",
+    "FakeWorkspaceBudget",
     "Hang",
     "ReceivedRequest",
     "Reply",

@@ -11,23 +11,41 @@ Amount: TypeAlias = str | int | Decimal
 """An amount in US dollars: a text such as `"3.17"`, an `int` or a `Decimal`; never a float."""
 
 
-def to_amount(value: Amount) -> Decimal:
-    """Convert a value to an exact amount.
+_MOST_DIGITS = 40
+
+
+def to_amount(value: Amount, name: str = "an amount") -> Decimal:
+    """Convert a value to an exact amount; errors call it by its name, and do not quote it.
 
     Raises:
         TypeError: the value is a float, a bool or of another type that is not exact.
-        ValueError: the text is not a number, or the number is not finite.
+        ValueError: the text is not a number, or the number is not finite or has more than 40 digits.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise TypeError(
-            f"an amount is a str, an int or a Decimal, not {type(value).__name__}: write '3.17', not 3.17"
+            f"{name} is a str, an int or a Decimal, not {type(value).__name__}: write '3.17', not 3.17"
         )
     try:
         amount = Decimal(value)
     except InvalidOperation:
-        raise ValueError(f"{value!r} is not an amount") from None
+        amount = Decimal("NaN")
     if not amount.is_finite():
-        raise ValueError(f"{value!r} is not an amount")
+        raise ValueError(f"{name} is not an amount in US dollars, such as '3.17'")
+    _, digits, exponent = amount.as_tuple()
+    if len(digits) + abs(int(exponent)) > _MOST_DIGITS:
+        raise ValueError(f"{name} has more than {_MOST_DIGITS} digits")
+    return amount
+
+
+def not_negative(value: Amount, name: str) -> Decimal:
+    """Convert a value to an amount of at least 0, as `to_amount` does.
+
+    Raises:
+        ValueError: the amount is negative, too.
+    """
+    amount = to_amount(value, name)
+    if amount < 0:
+        raise ValueError(f"{name} is at least 0")
     return amount
 
 

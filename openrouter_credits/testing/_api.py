@@ -1,76 +1,99 @@
-"""The replies of OpenRouter's account API, without I/O."""
+"""The replies of OpenRouter's API, without I/O: which paths are served, and who may ask for them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from datetime import datetime
-from decimal import Decimal
-from typing import Any, TypeAlias, cast
-from urllib.parse import parse_qs
+from typing import TypeAlias
+from urllib.parse import unquote
 
-from attrs import evolve, frozen
+from attrs import evolve
 
-from openrouter_credits import ApiKey
-from openrouter_credits.testing._accounts import Directory, Key
-from openrouter_credits.testing._bodies import key_info, managed_key
-from openrouter_credits.testing._faults import Reply, error_body
-from openrouter_credits.testing._settings import KeySettings
-from openrouter_credits.testing._spending import Spending
+from openrouter_credits.testing._bodies import key_info
+from openrouter_credits.testing._call import Call, Refused
+from openrouter_credits.testing._chat import complete
+from openrouter_credits.testing._directory import Directory
+from openrouter_credits.testing._faults import Reply
+from openrouter_credits.testing._keys import Key
+from openrouter_credits.testing._lookups import (
+    list_activity,
+    list_budgets,
+    list_workspaces,
+    read_generation,
+    read_workspace,
+)
+from openrouter_credits.testing._managed import change_key, create_key, delete_key, list_keys, read_key
+from openrouter_credits.testing._pkce import exchange_code
 
-_PAGE = 100
-"""Number of entries on a page of `/keys`."""
-
-_SETTINGS = ("name", "limit", "limit_reset", "expires_at", "disabled", "include_byok_in_limit")
-
-
-@frozen
-class Call:
-    """One request: `path` is relative to the base URL, `token` is the bearer token or `None`."""
-
-    method: str
-    path: str
-    query: str
-    token: str | None
-    body: bytes
+_Route: TypeAlias = "Callable[[Call, Directory], Reply]"
+_KeyRoute: TypeAlias = "Callable[[Call, Key, Directory], Reply]"
 
 
 def answer(call: Call, directory: Directory) -> Reply:
     """Carry out a request and return the reply."""
-    if (call.method, call.path) == ("POST", "/credits/coinbase"):
-        return Reply(410)
-    is_one_key = call.path.startswith("/keys/")
-    route = _ROUTES.get((call.method, "/keys/" if is_one_key else call.path))
+    route = _ROUTES.get((call.method, call.path))
+    if route is None:
+        route, call = _find_by_parts(call)
     if route is None:
         return Reply(404)
-    now = directory.now()
-    key = _authenticate(call.token, directory, now)
-    if isinstance(key, Reply):
-        return key
-    if call.path.startswith("/keys") and not key.management:
-        return Reply(403)
     try:
-        return route(call, key, directory, now)
-    except (TypeError, ValueError) as error:
-        return _refuse(400, str(error))
+        return route(call, directory)
+    except Refused as refusal:
+        return refusal.reply
 
 
-def _refuse(status: int, message: str) -> Reply:
-    return Reply(status, error_body(status, message))
+def _find_by_parts(call: Call) -> tuple[_Route | None, Call]:
+    """Find the route whose path has parts with names, such as the `hash` of a key, and read them."""
+    for (method, template), route in _ROUTES.items():
+        parts = _match(template, call.path) if method == call.method else None
+        if parts:
+            return route, evolve(call, parts=parts)
+    return None, call
 
 
-def _authenticate(token: str | None, directory: Directory, now: datetime) -> Key | Reply:
-    if token is None:
-        return _refuse(401, "Missing Authentication header")
-    key = directory.find(token)
+def _match(template: str, path: str) -> dict[str, str] | None:
+    """Return the named parts of a path that fits a template; `None` if it does not fit."""
+    wanted, given = template.split("/"), path.split("/")
+    if len(wanted) != len(given):
+        return None
+    pairs = list(zip(wanted, given, strict=True))
+    if not all(part == name or (name.startswith("{") and part) for name, part in pairs):
+        return None
+    return {name[1:-1]: unquote(part) for name, part in pairs if name.startswith("{")}
+
+
+def _by_key(route: _KeyRoute) -> _Route:
+    """Make a route for any good key."""
+
+    def answer_to_key(call: Call, directory: Directory) -> Reply:
+        return route(call, _authenticate(call, directory), directory)
+
+    return answer_to_key
+
+
+def _by_manager(route: _KeyRoute) -> _Route:
+    """Make a route for management keys only."""
+
+    def answer_to_manager(call: Call, directory: Directory) -> Reply:
+        key = _authenticate(call, directory)
+        if not key.management:
+            return Reply(403)
+        return route(call, key, directory)
+
+    return answer_to_manager
+
+
+def _authenticate(call: Call, directory: Directory) -> Key:
+    if call.token is None:
+        raise Refused(401, "Missing Authentication header")
+    key = directory.find(call.token)
     if key is None or key.settings.disabled:
-        return _refuse(401, "User not found.")
-    if key.is_expired(now):
-        return _refuse(401, "API key expired")
+        raise Refused(401, "User not found.")
+    if key.is_expired(directory.now()):
+        raise Refused(401, "API key expired")
     return key
 
 
-def _credits(_: Call, key: Key, __: Directory, ___: datetime) -> Reply:
+def _credits(_: Call, key: Key, __: Directory) -> Reply:
     if key.management or key.credits_reply == "real":
         return Reply(200, {"data": {"total_credits": key.account.credits, "total_usage": key.account.usage}})
     if key.credits_reply == "zeros":
@@ -78,74 +101,32 @@ def _credits(_: Call, key: Key, __: Directory, ___: datetime) -> Reply:
     return Reply(403)
 
 
-def _own_key(_: Call, key: Key, __: Directory, now: datetime) -> Reply:
-    return Reply(200, {"data": key_info(key, now)})
+def _own_key(_: Call, key: Key, directory: Directory) -> Reply:
+    return Reply(200, {"data": key_info(key, directory.now())})
 
 
-def _list(call: Call, manager: Key, directory: Directory, now: datetime) -> Reply:
-    query = parse_qs(call.query)
-    offset = int(query.get("offset", ["0"])[0])
-    if offset < 0:
-        raise ValueError("offset is at least 0")
-    with_disabled = query.get("include_disabled") == ["true"]
-    newest_first = reversed(directory.keys_of(manager.account).values())
-    keys = [
-        key for key in newest_first if not key.management and (with_disabled or not key.settings.disabled)
-    ]
-    return Reply(200, {"data": [managed_key(key, now) for key in keys[offset : offset + _PAGE]]})
+def _gone(_: Call, __: Directory) -> Reply:
+    return Reply(410)
 
-
-def _create(call: Call, manager: Key, directory: Directory, now: datetime) -> Reply:
-    settings = KeySettings(**{"name": None, **_read_settings(call.body)})
-    key = Key(
-        ApiKey(directory.new_text()),
-        manager.account,
-        settings,
-        created_at=now,
-        spending=Spending(Decimal(0), now),
-    )
-    directory.add(key)
-    return Reply(201, {"data": managed_key(key, now), "key": key.api_key.reveal()})
-
-
-def _one_key(call: Call, manager: Key, directory: Directory, now: datetime) -> Reply:
-    key = directory.keys_of(manager.account).get(call.path.removeprefix("/keys/"))
-    if key is None or key.management:
-        return Reply(404)
-    if call.method == "DELETE":
-        directory.remove(key)
-        return Reply(200, {"deleted": True})
-    if call.method == "PATCH":
-        key.settings = evolve(key.settings, **_read_settings(call.body))
-        key.updated_at = now
-    return Reply(200, {"data": managed_key(key, now)})
-
-
-def _read_settings(body: bytes) -> dict[str, Any]:
-    """Read the settings in a body; ignore names that the server does not know."""
-    content = json.loads(body, parse_float=Decimal)
-    if not isinstance(content, dict):
-        raise TypeError("the body is an object")
-    settings = {name: value for name, value in cast("dict[str, Any]", content).items() if name in _SETTINGS}
-    if isinstance(settings.get("limit"), str):
-        raise TypeError("limit is a number")
-    if isinstance(settings.get("expires_at"), str):
-        settings["expires_at"] = datetime.fromisoformat(settings["expires_at"])
-    return settings
-
-
-_Route: TypeAlias = "Callable[[Call, Key, Directory, datetime], Reply]"
 
 _ROUTES: dict[tuple[str, str], _Route] = {
-    ("GET", "/credits"): _credits,
-    ("GET", "/key"): _own_key,
-    ("GET", "/auth/key"): _own_key,
-    ("GET", "/keys"): _list,
-    ("POST", "/keys"): _create,
-    ("GET", "/keys/"): _one_key,
-    ("PATCH", "/keys/"): _one_key,
-    ("DELETE", "/keys/"): _one_key,
+    ("GET", "/key"): _by_key(_own_key),
+    ("GET", "/credits"): _by_key(_credits),
+    ("GET", "/auth/key"): _by_key(_own_key),
+    ("POST", "/chat/completions"): _by_key(complete),
+    ("GET", "/generation"): _by_key(read_generation),
+    ("GET", "/keys"): _by_manager(list_keys),
+    ("POST", "/keys"): _by_manager(create_key),
+    ("GET", "/keys/{hash}"): _by_manager(read_key),
+    ("PATCH", "/keys/{hash}"): _by_manager(change_key),
+    ("DELETE", "/keys/{hash}"): _by_manager(delete_key),
+    ("GET", "/workspaces"): _by_manager(list_workspaces),
+    ("GET", "/workspaces/{ref}"): _by_manager(read_workspace),
+    ("GET", "/workspaces/{ref}/budgets"): _by_manager(list_budgets),
+    ("GET", "/activity"): _by_manager(list_activity),
+    ("POST", "/auth/keys"): exchange_code,
+    ("POST", "/credits/coinbase"): _gone,
 }
 
-SERVED = ("/credits", "/credits/coinbase", "/key", "/auth/key", "/keys", "/keys/{hash}")
+SERVED: tuple[str, ...] = tuple(dict.fromkeys(template for _, template in _ROUTES))
 """The paths that are served; `{…}` stands for any one segment."""

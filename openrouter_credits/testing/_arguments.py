@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable, Collection, Iterable
+from datetime import UTC, date, datetime
+from typing import Any, TypeAlias
 
 from attrs import Attribute
 
 from openrouter_credits import ApiKey, InvalidKeyError
 
 Validator = Callable[[Any, "Attribute[Any]", Any], None]
+Check: TypeAlias = Callable[[str, Any], object]
 
 
 def require_number(name: str, value: object, *, unit: str = "seconds", zero: bool = False) -> None:
@@ -76,6 +77,121 @@ def require_clock(name: str, clock: object) -> None:
         raise TypeError(f"{name}() returns a datetime, not {type(moment).__name__}")
     if moment.utcoffset() is None:
         raise ValueError(f"{name}() returns a time with a time zone, as datetime.now(UTC) does")
+
+
+def kind(value: object) -> str:
+    """Name the type of a value."""
+    return "None" if value is None else type(value).__name__
+
+
+def require_text(name: str, value: Any) -> None:
+    """Require a text that is not empty and that JSON can carry.
+
+    Raises:
+        TypeError: the value is no text.
+        ValueError: the text is empty, or has half a surrogate pair, which UTF-8 does not allow.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is a text, not {kind(value)}")
+    if not value:
+        raise ValueError(f"{name} is not empty")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError(f"{name} has half a surrogate pair, which JSON cannot carry")
+
+
+def require_moment(name: str, value: Any) -> None:
+    """Require a time that has a time zone.
+
+    Raises:
+        TypeError: the value is no `datetime`.
+        ValueError: the time has no time zone, or is before the year 1 or after 9999 in UTC.
+    """
+    if not isinstance(value, datetime):
+        raise TypeError(f"{name} is a datetime, not {kind(value)}")
+    if value.tzinfo is None:
+        raise ValueError(f"{name} needs a time zone, such as datetime(2026, 12, 31, tzinfo=UTC)")
+    try:
+        value.astimezone(UTC)
+        is_in_range = True
+    except OverflowError:
+        is_in_range = False
+    if not is_in_range:
+        raise ValueError(f"{name} is not a time of the years 1 to 9999 in UTC")
+
+
+def to_texts(name: str, values: Any) -> tuple[str, ...]:
+    """Read several texts; one text alone is a mistake.
+
+    Raises:
+        TypeError: the values are no iterable of texts.
+        ValueError: one of the texts is empty.
+    """
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise TypeError(f"{name} are several texts, such as ['global'], not {kind(values)}")
+    texts = tuple(values)
+    for text in texts:
+        require_text(f"each of {name}", text)
+    return texts
+
+
+def to_day(name: str, value: Any) -> date:
+    """Read a day: a `date`, or a text such as `2026-10-19`.
+
+    Raises:
+        TypeError: the value is neither; a `datetime` is not accepted, as its day depends on the time zone.
+        ValueError: the text is no such day.
+    """
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is a date or a text such as '2026-10-19', not {kind(value)}")
+    day = parse_day(value)
+    if day is None:
+        raise ValueError(f"{name} is a day such as '2026-10-19'")
+    return day
+
+
+def parse_day(text: str) -> date | None:
+    """Read a day such as `2026-10-19`; `None` for any other text."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if day.isoformat() == text else None  # Python also reads 20261019 and 2026-W43-1
+
+
+def optional(check: Check) -> Check:
+    """Make a check that also accepts `None`."""
+
+    def check_unless_none(name: str, value: Any) -> None:
+        if value is not None:
+            check(name, value)
+
+    return check_unless_none
+
+
+def one_of(choices: Collection[str]) -> Check:
+    """Make a check for one of a few texts.
+
+    Raises:
+        ValueError: the value is another one.
+    """
+    listed = ", ".join(repr(choice) for choice in choices)
+
+    def check(name: str, value: Any) -> None:
+        if not isinstance(value, str) or value not in choices:
+            raise ValueError(f"{name} is one of {listed}")
+
+    return check
+
+
+def validator(check: Check) -> Callable[[object, Attribute[Any], Any], None]:
+    """Make an attrs validator of a check."""
+
+    def validate(_: object, attribute: Attribute[Any], value: Any) -> None:
+        check(attribute.name, value)
+
+    return validate
 
 
 def is_seconds(_: object, attribute: Attribute[Any], value: object) -> None:

@@ -1,16 +1,14 @@
-"""Response bodies about a key: the known shapes of `/key`, and an entry of `/keys`."""
+"""Response bodies: the known shapes of `/key`, and entries of `/keys` and `/workspaces`."""
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 
-from openrouter_credits.testing._accounts import Key
-from openrouter_credits.testing._settings import FakeBudget
+from openrouter_credits.testing._budgets import Layer, effective
+from openrouter_credits.testing._keys import Key, free_quota
 from openrouter_credits.testing._spending import iso, window
-
-_BUDGET_ID = "00000000-0000-4000-9000-000000000001"
-_GUARDRAIL_ID = "00000000-0000-4000-a000-000000000001"
-_GUARDRAIL_SCOPES = frozenset({"workspace_default_member", "workspace_default_key", "member", "api_key"})
+from openrouter_credits.testing._workspaces import FakeWorkspace
 
 
 def key_info(key: Key, now: datetime) -> dict[str, object]:
@@ -19,7 +17,7 @@ def key_info(key: Key, now: datetime) -> dict[str, object]:
         return _info_of_2025(key, now)
     info = {
         **_allowance(key, now),
-        "creator_user_id": None,
+        "creator_user_id": key.creator_user_id,
         "expires_at": _iso_or_none(key.settings.expires_at),
         "is_free_tier": key.account.free_tier,
         "is_management_key": key.management,
@@ -28,17 +26,17 @@ def key_info(key: Key, now: datetime) -> dict[str, object]:
     if key.shape == "2026-08":
         note = "This field is deprecated and safe to ignore."
         return {**info, "rate_limit": {"interval": "1h", "note": note, "requests": 1000}}
-    budgets = key.budgets_at(now)
-    binding = min(budgets, key=lambda budget: budget.remaining_usd, default=None)
-    free_requests = 50 if key.account.free_tier else 1000
+    layers = key.layers(now)
+    binding = effective(layers)
+    quota, used = free_quota(key.account, now)
     return {
         **info,
         "rate_limit": {"interval": "10s", "note": "deprecated", "requests": -1},
-        "organization_id": None,
-        "workspace_id": key.account.workspace_id,
-        "allowed_data_regions": ["global"],
-        "free_model_daily_requests": {"limit": free_requests, "used": 0, "remaining": free_requests},
-        "budgets": [_budget(budget, now) for budget in budgets],
+        "organization_id": key.account.organization_id,
+        "workspace_id": key.workspace.id,
+        "allowed_data_regions": key.regions,
+        "free_model_daily_requests": {"limit": quota, "used": used, "remaining": max(quota - used, 0)},
+        "budgets": [_budget(layer, now) for layer in layers],
         "effective_budget": binding and _budget(binding, now),
     }
 
@@ -54,9 +52,33 @@ def managed_key(key: Key, now: datetime) -> dict[str, object]:
         "updated_at": _iso_or_none(key.updated_at),
         "last_used_at": _iso_or_none(key.last_used_at),
         "expires_at": _iso_or_none(key.settings.expires_at),
-        "creator_user_id": None,
-        "external_user": None,
-        "workspace_id": key.account.workspace_id,
+        "creator_user_id": key.creator_user_id,
+        "external_user": key.settings.external_user,
+        "workspace_id": key.workspace.id,
+    }
+
+
+def workspace_data(workspace: FakeWorkspace) -> dict[str, object]:
+    """Build one entry of `/workspaces`."""
+    return {
+        "id": workspace.id,
+        "name": workspace.name,
+        "slug": workspace.slug,
+        "description": None,
+        "created_at": iso(workspace.created_at),
+        "created_by": workspace.created_by,
+        "updated_at": None,
+        "default_guardrail_id": str(uuid.uuid5(uuid.UUID(workspace.id), "default guardrail")),
+        "default_image_model": None,
+        "default_text_model": None,
+        "default_provider_sort": None,
+        "disabled_server_tools": None,
+        "include_byok_in_budgets": False,
+        "io_logging_api_key_ids": None,
+        "io_logging_sampling_rate": 1,
+        "is_data_discount_logging_enabled": False,
+        "is_observability_broadcast_enabled": False,
+        "is_observability_io_logging_enabled": False,
     }
 
 
@@ -89,17 +111,17 @@ def _allowance(key: Key, now: datetime) -> dict[str, object]:
     }
 
 
-def _budget(budget: FakeBudget, now: datetime) -> dict[str, object]:
+def _budget(layer: Layer, now: datetime) -> dict[str, object]:
     return {
-        "scope": budget.scope,
-        "budget_id": _BUDGET_ID if budget.scope == "workspace" else None,
-        "guardrail_id": _GUARDRAIL_ID if budget.scope in _GUARDRAIL_SCOPES else None,
-        "include_byok": budget.include_byok,
-        "limit_usd": budget.limit_usd,
-        "spend_usd": budget.spend_usd,
-        "remaining_usd": budget.remaining_usd,
-        "reset_interval": budget.reset_interval,
-        "resets_at": budget.reset_interval and iso(window(budget.reset_interval, now)[1]),
+        "scope": layer.scope,
+        "budget_id": layer.budget_id,
+        "guardrail_id": layer.guardrail_id,
+        "include_byok": layer.include_byok,
+        "limit_usd": layer.limit_usd,
+        "spend_usd": layer.spend_usd,
+        "remaining_usd": layer.remaining_usd,
+        "reset_interval": layer.reset_interval,
+        "resets_at": layer.reset_interval and iso(window(layer.reset_interval, now)[1]),
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-import uuid
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import ClassVar, Self
@@ -12,18 +11,18 @@ from typing import ClassVar, Self
 from aiohttp import web
 
 from openrouter_credits import ApiKey
-from openrouter_credits._models.amounts import add
 from openrouter_credits._public import public
-from openrouter_credits.testing._accounts import Directory, FakeAccount
-from openrouter_credits.testing._amounts import Amount, to_amount
-from openrouter_credits.testing._api import SERVED, Call, answer
+from openrouter_credits.testing._accounts import FakeAccount
+from openrouter_credits.testing._amounts import Amount, not_negative, to_amount
+from openrouter_credits.testing._api import SERVED, answer
 from openrouter_credits.testing._arguments import (
     parse_key,
-    require_bool,
     require_clock,
     require_number,
     require_whole,
 )
+from openrouter_credits.testing._call import Call
+from openrouter_credits.testing._directory import Directory
 from openrouter_credits.testing._faults import Answer, Reply
 from openrouter_credits.testing._limit import TokenBucket
 from openrouter_credits.testing._requests import ReceivedRequest, parse_bearer, record
@@ -82,7 +81,6 @@ class FakeOpenRouter:
         self._bucket = None if rate_limit is None else TokenBucket(rate_limit)
         self._directory = Directory(now)
         self._lock = self._directory.lock
-        self._accounts = 0
         self._scripts = Scripts()
         self._failures: list[Exception] = []
         self._port = port
@@ -105,44 +103,46 @@ class FakeOpenRouter:
         credits: Amount = 0,
         usage: Amount = 0,
         free_tier: bool = False,
+        organization_id: str | None = None,
+        user_id: str | None = None,
     ) -> FakeAccount:
         """Add an account and return it. Amounts are in US dollars.
 
         Args:
-            credits: the total bought so far.
+            credits: the total bought so far; from 10 on, 1000 requests a day to free models instead of 50.
             usage: the total spent so far.
             free_tier: whether the account has never paid for credits.
+            organization_id: the organization that the account belongs to.
+            user_id: the user who makes the account's keys.
+
+        Raises:
+            ValueError: an amount is negative or no number, or a text is empty.
+            TypeError: an argument has a wrong type, such as a float for an amount.
         """
-        require_bool("free_tier", free_tier)
-        with self._lock:
-            self._accounts += 1
-            return FakeAccount(
-                to_amount(credits),
-                to_amount(usage),
-                free_tier,
-                str(uuid.UUID(int=self._accounts, version=4)),
-                self._directory,
-            )
+        bought, spent = not_negative(credits, "credits"), not_negative(usage, "usage")
+        directory = self._directory
+        return FakeAccount(bought, spent, free_tier, organization_id, user_id, directory=directory)
 
     def spend(self, key: ApiKey | str, amount: Amount) -> None:
         """Spend an amount in US dollars: the account's wallet and the key's usage, limit and budgets change.
 
         No limit stops the spending: on OpenRouter, too, running requests can take a balance below zero.
+        A negative amount is a refund.
 
         Raises:
             LookupError: the server does not have the key.
+            ValueError: the amount is no number.
         """
         spender = parse_key(key)
         del key  # no frame of ours holds a key's text while it raises
         if isinstance(spender, Exception):
             raise spender
-        dollars = to_amount(amount)
+        dollars = to_amount(amount, "amount")
         with self._lock:
             holder = self._directory.find(spender.reveal())
             if holder is None:
                 raise LookupError(f"the server has no key {spender}")
             holder.spend(dollars, self._directory.now())
-            holder.account.usage = add(holder.account.usage, dollars)
 
     def script(self, path: str, *answers: Answer) -> None:
         """Queue one answer for each of the next requests to a path, with any method and any key.

@@ -191,7 +191,7 @@ def test_json_holds_exact_numbers(fake: FakeOpenRouter, run: Run, use: Use) -> N
         key["used_in_window"],
         key["expires_at"],
     )
-    assert ["key_limit", "workspace"] == [budget["scope"] for budget in key["budgets"]]
+    assert ["workspace", "key_limit"] == [budget["scope"] for budget in key["budgets"]]
     assert {"limit": 1000, "used": 0, "remaining": 1000} == key["free_model_daily_requests"]
     assert "extra" not in json.dumps(document, default=str)
 

@@ -62,7 +62,7 @@ async def test_the_sdk_reads_a_key(fake: FakeOpenRouter) -> None:
         data.limit_reset,
         data.expires_at,
     )
-    assert ["key_limit", "workspace", "member"] == [budget.scope for budget in data.budgets]
+    assert ["member", "workspace", "key_limit"] == [budget.scope for budget in data.budgets]
     assert ("workspace", 11.75) == (data.effective_budget.scope, data.effective_budget.remaining_usd)
 
 

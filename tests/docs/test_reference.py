@@ -32,7 +32,15 @@ REFERENCE = DOCS / "reference"
 MODULES: tuple[ModuleType, ...] = (openrouter_credits, openrouter_credits.testing)
 PUBLIC = [(module, name) for module in MODULES for name in module.__all__]
 
-MADE_BY_US = {"OpenRouterError", "FakeAccount", "ReceivedRequest", "Total", "Wallet"}
+MADE_BY_US = {
+    "OpenRouterError",
+    "FakeAccount",
+    "FakeWorkspace",
+    "FakeWorkspaceBudget",
+    "ReceivedRequest",
+    "Total",
+    "Wallet",
+}
 """Classes that users do not call: a base class, and values that the library returns."""
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 
 from openrouter_credits import ApiKey
 from openrouter_credits.testing import FakeAccount
+from openrouter_credits.testing._api import SERVED
 from tests.testing.conftest import Caller
 
 
@@ -120,7 +123,8 @@ async def test_keys_are_made_changed_and_deleted(call: Caller, acme: FakeAccount
         "limit": 12.5,
         "limit_reset": "daily",
         "expires_at": "2100-01-01T00:00:00Z",
-        "workspace_id": "any",
+        "creator_user_id": "user_1",
+        "external": {"user": "customer 7"},
     }
 
     status, body = await call("/keys", boss, method="POST", body=json.dumps(made))
@@ -140,6 +144,7 @@ async def test_keys_are_made_changed_and_deleted(call: Caller, acme: FakeAccount
         before["expires_at"],
     )
     assert ("bot", Decimal("0.1"), True) == (changed["name"], changed["limit"], changed["disabled"])
+    assert ("user_1", "customer 7") == (changed["creator_user_id"], changed["external_user"])
     assert changed["updated_at"] is not None
     assert (401, "User not found.") == refused
     assert changed == read
@@ -147,34 +152,129 @@ async def test_keys_are_made_changed_and_deleted(call: Caller, acme: FakeAccount
     assert (404, "Resource not found") == gone
 
 
+NO_OBJECT = "the body is a JSON object"
+
+
+def limited(limit: str) -> str:
+    """Write the body of a request for a key with a limit."""
+    return f'{{"name": "bot", "limit": {limit}}}'
+
+
 @pytest.mark.parametrize(
-    "body",
+    ("body", "message"),
     [
-        "",
-        "[]",
-        "{}",
-        '{"name": "bot", "limit": "12"}',
-        '{"name": "bot", "limit": NaN}',
-        '{"name": "bot", "limit_reset": "hourly"}',
-        '{"name": "bot", "disabled": 1}',
-        '{"name": "bot", "expires_at": "soon"}',
-        '{"name": "bot", "expires_at": 5}',
-        '{"name": "bot", "expires_at": "2100-01-01T00:00:00"}',
+        ("", NO_OBJECT),
+        ("[]", NO_OBJECT),
+        ("\x80", NO_OBJECT),
+        ("[" * 100_000, NO_OBJECT),
+        (limited("NaN"), NO_OBJECT),
+        (limited("1e9999999999999999999"), NO_OBJECT),
+        (limited("9" * 5000), NO_OBJECT),
+        ("{}", "name is missing"),
+        ('{"name": null}', "name is missing"),
+        ('{"name": 7}', "name is a text, not int"),
+        ('{"name": "\\ud800"}', "name has half a surrogate pair, which JSON cannot carry"),
+        (limited('"12"'), "limit is a number"),
+        (limited("true"), "limit is a number"),
+        (limited("[1]"), "limit is a number"),
+        (limited("-1"), "limit is at least 0"),
+        (limited("1e99"), "limit has more than 40 digits"),
+        (
+            '{"name": "bot", "limit_reset": "hourly"}',
+            "limit_reset is one of 'daily', 'weekly', 'monthly'",
+        ),
+        ('{"name": "bot", "disabled": 1}', "disabled is True or False, not int"),
+        ('{"name": "bot", "expires_at": 5}', "expires_at is a datetime, not int"),
+        (
+            '{"name": "bot", "expires_at": "soon"}',
+            "expires_at is a time of ISO 8601, such as 2026-12-31T23:59:59Z",
+        ),
+        (
+            '{"name": "bot", "expires_at": "2100-01-01T00:00:00"}',
+            "expires_at needs a time zone, such as datetime(2026, 12, 31, tzinfo=UTC)",
+        ),
+        ('{"name": "bot", "workspace_id": 5}', "workspace_id is a text"),
+        ('{"name": "bot", "creator_user_id": 5}', "creator_user_id is a text, not int"),
+        ('{"name": "bot", "external": 5}', "external is an object that has a user"),
+        ('{"name": "bot", "external": {}}', "external is an object that has a user"),
+        ('{"name": "bot", "external": {"user": 5}}', "external_user is a text, not int"),
     ],
+    ids=lambda value: str(value)[:40],
 )
-async def test_a_wrong_body_is_400_and_changes_nothing(call: Caller, acme: FakeAccount, body: str) -> None:
-    """POST /keys answers 400 to a body with a missing or wrong setting, and makes no key."""
+async def test_a_wrong_body_is_400_and_changes_nothing(
+    call: Caller, acme: FakeAccount, body: str, message: str
+) -> None:
+    """POST /keys answers 400, and says which setting is missing or wrong; it makes no key."""
     boss = acme.add_key(management=True)
 
-    status, _ = await call.message("/keys", boss, method="POST", body=body)
+    assert (400, message) == await call.message("/keys", boss, method="POST", body=body)
+    assert [] == await call.data("/keys", boss)
+
+
+@pytest.mark.parametrize("body", ['{"limit": -1, "disabled": true}', '{"name": "new", "limit_reset": 5}'])
+async def test_a_wrong_change_is_400_and_changes_nothing(call: Caller, acme: FakeAccount, body: str) -> None:
+    """PATCH answers 400 to a body in which one setting is wrong, and changes none of them."""
+    boss = acme.add_key(management=True)
+    acme.add_key(name="bot")
+    (before,) = await call.data("/keys", boss)
+
+    status, _ = await call.message(f"/keys/{before['hash']}", boss, method="PATCH", body=body)
 
     assert 400 == status
-    assert [] == await call.data("/keys", boss)
+    assert [before] == await call.data("/keys", boss)
+
+
+async def test_a_limit_is_removed_with_null(call: Caller, acme: FakeAccount) -> None:
+    """PATCH with `limit: null` removes a key's limit, and leaves what the body does not have."""
+    boss = acme.add_key(management=True)
+    acme.add_key(limit=5, limit_reset="daily")
+    (listed,) = await call.data("/keys", boss)
+
+    changed = await call.data(f"/keys/{listed['hash']}", boss, method="PATCH", body='{"limit": null}')
+
+    assert (None, None, "daily") == (changed["limit"], changed["limit_remaining"], changed["limit_reset"])
+
+
+async def test_a_body_that_is_too_large_is_413(call: Caller, acme: FakeAccount) -> None:
+    """A body of more than 1 MiB gets 413 with OpenRouter's error object."""
+    boss = acme.add_key(management=True)
+
+    headers = {"Authorization": f"Bearer {boss.reveal()}"}
+    body = io.BytesIO(b" " * (2**20 + 1))
+
+    async with call.session.post(call.fake.url + "/keys", headers=headers, data=body) as reply:
+        assert 413 == reply.status
+        assert {
+            "error": {"code": 413, "message": "Request payload exceeds maximum size"}
+        } == await reply.json()
+
+
+async def test_expired_keys_are_listed_on_request(call: Caller, acme: FakeAccount) -> None:
+    """/keys leaves out expired and disabled keys, each unless the query asks for them."""
+    boss, past = acme.add_key(management=True), datetime(2026, 1, 1, tzinfo=UTC)
+    acme.add_key(name="good", expires_at=datetime(2100, 1, 1, tzinfo=UTC))
+    acme.add_key(name="expired", expires_at=past)
+    acme.add_key(name="disabled", disabled=True)
+    acme.add_key(name="both", disabled=True, expires_at=past)
+    expired, disabled = "include_expired=true", "include_disabled=true"
+
+    listed = [
+        [key["name"] for key in await call.data(f"/keys?{query}", boss)]
+        for query in ("include_expired=false", expired, disabled, f"{expired}&{disabled}")
+    ]
+
+    assert [
+        ["good"],
+        ["expired", "good"],
+        ["disabled", "good"],
+        ["both", "disabled", "expired", "good"],
+    ] == listed
+    assert (400, "include_expired is true or false") == await call.message("/keys?include_expired=1", boss)
 
 
 @pytest.mark.parametrize("offset", ["x", "-1"])
 async def test_a_wrong_offset_is_400(call: Caller, acme: FakeAccount, offset: str) -> None:
-    """GET /keys answers 400 to an offset that is negative or no number."""
+    """GET /keys answers 400 to an offset that is negative or no number, and says why."""
     status, _ = await call.message(f"/keys?offset={offset}", acme.add_key(management=True))
 
     assert 400 == status
@@ -188,3 +288,18 @@ async def test_only_management_keys_manage_keys(call: Caller, acme: FakeAccount)
 
     assert (403, "Only management keys can perform this operation") == await call.message("/keys", key)
     assert [404, 404] == [(await call.message(f"/keys/{name}", boss))[0] for name in hashes]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/keys/", "/keys/abc/def", "/workspaces//budgets", "/workspaces/abc/members", "/keys/{hash}", "/"],
+)
+async def test_a_path_fits_a_route_part_by_part(call: Caller, acme: FakeAccount, path: str) -> None:
+    """A path with a part too many or too few, or an empty one, is not served."""
+    assert (404, "Resource not found") == await call.message(path, acme.add_key(management=True))
+
+
+def test_a_path_with_braces_names_its_parts() -> None:
+    """Each served path begins with a slash; its parts in braces have a name."""
+    assert len(SERVED) == len(set(SERVED)) == 13
+    assert all(re.fullmatch(r"(/([a-z]+|\{[a-z]+\}))+", path) for path in SERVED)

@@ -49,7 +49,7 @@ async def test_a_key_says_what_openrouter_says_of_one() -> None:
     member = {
         **own,
         "scope": "member",
-        "guardrail_id": data["budgets"][2]["guardrail_id"],
+        "guardrail_id": data["budgets"][0]["guardrail_id"],
         "limit_usd": 100,
         "spend_usd": 0,
         "remaining_usd": 100,
@@ -75,12 +75,12 @@ async def test_a_key_says_what_openrouter_says_of_one() -> None:
         "is_provisioning_key": False,
         "rate_limit": {"interval": "10s", "note": "deprecated", "requests": -1},
         "free_model_daily_requests": {"limit": 1000, "used": 0, "remaining": 1000},
-        "budgets": [own, workspace, member],
+        "budgets": [member, workspace, own],
         "effective_budget": workspace,
     }
     assert expected == data
     assert isinstance(data["budgets"][1]["budget_id"], str)
-    assert isinstance(data["budgets"][2]["guardrail_id"], str)
+    assert isinstance(data["budgets"][0]["guardrail_id"], str)
 
 
 async def test_a_key_without_limits_has_no_budgets(call: Caller) -> None:

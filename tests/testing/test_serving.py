@@ -154,7 +154,7 @@ def test_any_thread_may_change_anything() -> None:
     assert {(200, 503)} == statuses
     assert 240 == wallet["data"]["total_usage"]
     assert 49 == len(fake.requests)
-    assert 241 == len(acme._directory.keys_of(acme))
+    assert 241 == len(acme.books.keys)
 
 
 @pytest.mark.real_time

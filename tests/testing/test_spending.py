@@ -35,7 +35,7 @@ async def test_spending_moves_everything_that_counts() -> None:
         == info["usage_monthly"]
     )
     assert Decimal("-1.2") == info["limit_remaining"]
-    assert [Decimal("-1.2"), Decimal("3.8")] == [budget["remaining_usd"] for budget in info["budgets"]]
+    assert [Decimal("3.8"), Decimal("-1.2")] == [budget["remaining_usd"] for budget in info["budgets"]]
     assert "key_limit" == info["effective_budget"]["scope"]
 
 
@@ -56,7 +56,7 @@ async def test_windows_start_anew_when_the_clock_passes_their_end() -> None:
     assert [Decimal("4.5"), Decimal("1.5"), Decimal("4.5"), Decimal("4.5"), Decimal("5.5")] == [
         tomorrow[name] for name in names
     ]
-    assert Decimal("3.5") == tomorrow["budgets"][1]["remaining_usd"]
+    assert Decimal("3.5") == tomorrow["budgets"][0]["remaining_usd"]
     assert [Decimal("4.5"), 0, 0, 0, 10] == [later[name] for name in names]
 
 
