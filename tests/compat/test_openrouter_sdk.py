@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from openrouter_credits.testing import FakeBudget, FakeOpenRouter
-from tests.kit.values import stopped_clock
+from tests.kit.values import NOW, stopped_clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -97,6 +97,132 @@ async def test_the_sdk_manages_keys(fake: FakeOpenRouter) -> None:
     assert [read.data.model_dump()] == [key.model_dump() for key in listed.data]
     assert deleted.model_dump(by_alias=True) == {"deleted": True}
     assert [] == empty.data
+
+
+async def test_the_sdk_lists_keys_of_a_workspace(fake: FakeOpenRouter) -> None:
+    """The SDK lists, makes and moves keys by `workspace_id`, and lists expired ones."""
+    acme = fake.add_account(user_id="user_1")
+    boss, team = acme.add_key(management=True), acme.add_workspace("Team")
+    acme.add_key(name="old", expires_at=datetime(2026, 1, 1, tzinfo=UTC))
+
+    async with sdk(fake, boss) as client:
+        keys = client.api_keys
+        made = await keys.create_async(
+            name="bot", workspace_id=team.id, external={"user": "customer 7"}, limit_reset=None
+        )
+        there = await keys.list_async(workspace_id=team.id)
+        moved = await keys.update_async(hash=made.data.hash, workspace_id=acme.workspace_id)
+        every = await keys.list_async(include_expired=True)
+
+    assert ["bot"] == [key.name for key in there.data]
+    assert (team.id, "customer 7") == (there.data[0].workspace_id, there.data[0].external_user)
+    assert acme.workspace_id == moved.data.workspace_id
+    assert [("bot", "user_1"), ("old", "user_1")] == [(key.name, key.creator_user_id) for key in every.data]
+
+
+async def test_the_sdk_reads_workspaces_and_their_budgets(fake: FakeOpenRouter) -> None:
+    """The SDK lists and reads workspaces, and the budgets that a workspace's keys share."""
+    acme = fake.add_account(user_id="user_1")
+    boss, team = acme.add_key(management=True), acme.add_workspace("Team")
+    budgets = [team.add_budget(60, "weekly"), team.add_budget(500)]
+    keys = [acme.add_key(workspace=team) for _ in range(2)]
+
+    async with sdk(fake, boss) as client:
+        listed = (await client.workspaces.list_async(limit=100)).result
+        read = (await client.workspaces.get_async(id="team")).data
+        found = (await client.workspaces.list_budgets_async(workspace_ref=team.id)).data
+        with pytest.raises(errors.NotFoundResponseError, match="Resource not found"):
+            await client.workspaces.list_budgets_async(workspace_ref="default")
+    shown = []
+    for key in keys:
+        async with sdk(fake, key) as client:
+            shown.append((await client.api_keys.get_current_key_metadata_async()).data.budgets)
+
+    assert (2, ["default", "team"]) == (listed.total_count, [workspace.slug for workspace in listed.data])
+    assert (team.id, "Team", "user_1") == (read.id, read.name, read.created_by)
+    assert [(60, "weekly"), (500, None)] == [(budget.limit_usd, budget.reset_interval) for budget in found]
+    assert [budget.id for budget in budgets] == [budget.budget_id for budget in shown[0]]
+    assert [budget.budget_id for budget in shown[0]] == [budget.budget_id for budget in shown[1]]
+
+
+async def test_the_sdk_reads_activity() -> None:
+    """The SDK reads `/activity`, by day and by workspace; today is refused."""
+    async with FakeOpenRouter(now=lambda: NOW) as fake:
+        acme = fake.add_account()
+        boss, key = acme.add_key(management=True), acme.add_key()
+        acme.add_activity("2026-10-19", key=key, model="a", usage="0.25", prompt_tokens=9)
+        acme.add_activity("2026-10-20", model="b", usage=1, requests=2)
+
+        async with sdk(fake, boss) as client:
+            read = client.analytics.get_user_activity_async
+            every = (await read()).data
+            (split,) = (await read(request={"date_": "2026-10-19", "group_by": "workspace"})).data
+            with pytest.raises(errors.BadRequestResponseError, match="last 30"):
+                await read(request={"date_": str(NOW.date())})
+
+    assert [("b", 1, 2), ("a", 0.25, 1)] == [(row.model, row.usage, row.requests) for row in every]
+    assert (acme.workspace_id, 9) == (split.workspace_id, split.prompt_tokens)
+
+
+async def test_the_sdk_chats_and_looks_up_the_cost(fake: FakeOpenRouter) -> None:
+    """The SDK reads a completion, whole and streamed, and the generation that it was."""
+    key = fake.add_account(credits=1).add_key()
+    question: dict[str, Any] = {
+        "model": "openai/gpt-4.1",
+        "messages": [{"role": "user", "content": "Hi"}],
+    }
+
+    async with sdk(fake, key) as client:
+        answer = await client.chat.send_async(**question)
+        generation = (await client.generations.get_generation_async(id=answer.id)).data
+        stream = await client.chat.send_async(**question, stream=True)
+        async with stream as events:
+            chunks = [chunk async for chunk in events]
+        streamed = (await client.generations.get_generation_async(id=chunks[0].id)).data
+
+    assert "This answer was made by FakeOpenRouter." == answer.choices[0].message.content
+    assert (0.01, 20) == (answer.usage.cost, answer.usage.total_tokens)
+    assert (answer.id, 0.01, "Fake", 12, 8) == (
+        generation.id,
+        generation.total_cost,
+        generation.provider_name,
+        generation.tokens_prompt,
+        generation.native_tokens_completion,
+    )
+    assert answer.choices[0].message.content == " ".join(
+        text for chunk in chunks if (text := chunk.choices[0].delta.content)
+    )
+    assert (0.01, True) == (chunks[-1].usage.cost, streamed.streamed)
+
+
+async def test_the_sdk_understands_why_a_key_may_not_chat(fake: FakeOpenRouter) -> None:
+    """The SDK raises its own error class for 402, 403 and 429 of `/chat/completions`."""
+    rich, poor = fake.add_account(credits=9), fake.add_account()
+    question: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+
+    async with sdk(fake, poor.add_key()) as client:
+        with pytest.raises(errors.PaymentRequiredResponseError, match="Insufficient credits"):
+            await client.chat.send_async(**question)
+        for _ in range(50):
+            await client.chat.send_async(**{**question, "model": "m:free"})
+        with pytest.raises(errors.TooManyRequestsResponseError, match="free-models-per-day"):
+            await client.chat.send_async(**{**question, "model": "m:free"})
+    async with sdk(fake, rich.add_key(limit=1, usage=1)) as client:
+        with pytest.raises(errors.ForbiddenResponseError, match="Key limit exceeded"):
+            await client.chat.send_async(**question)
+
+
+async def test_the_sdk_exchanges_a_code(fake: FakeOpenRouter) -> None:
+    """The SDK exchanges a code for a key, once."""
+    code = fake.add_account(user_id="user_1").add_code("a-verifier")
+    exchange: dict[str, Any] = {"code": code, "code_verifier": "a-verifier", "code_challenge_method": "S256"}
+
+    async with sdk(fake, "none") as client:
+        made = await client.o_auth.exchange_auth_code_for_api_key_async(**exchange)
+        with pytest.raises(errors.ForbiddenResponseError, match="Invalid code or code_verifier"):
+            await client.o_auth.exchange_auth_code_for_api_key_async(**exchange)
+    async with sdk(fake, made.key) as client:
+        assert (await client.api_keys.get_current_key_metadata_async()).data.creator_user_id == made.user_id
 
 
 async def test_the_sdk_understands_the_errors(fake: FakeOpenRouter) -> None:
