@@ -13,6 +13,9 @@ from openrouter_credits._public import public
 from openrouter_credits._secrets import ApiKey, mask, parse_key
 from openrouter_credits._words import SHORTEST_SECRET, mask_key
 
+_LEAST_RATE = 1 / (24 * 60 * 60)
+"""Requests a second. With a smaller rate, a batch would seem to hang."""
+
 
 def _key_or_fault(text: object) -> ApiKey | ConfigurationError:
     """Read a key; the fault of a text that cannot be one becomes that key's outcome."""
@@ -95,6 +98,8 @@ class Options:
         wanted = require_read(read)
         if rate is not None:
             require_seconds("rate", rate, unit="requests a second")
+            if rate < _LEAST_RATE:
+                raise ValueError(f"rate is at least one request a day (0.0000116 a second), not {rate}")
         if deadline is not None:
             require_seconds("deadline", deadline)
         return Options(concurrency, wanted, rate, deadline)

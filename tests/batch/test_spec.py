@@ -147,6 +147,8 @@ def test_a_rate_and_a_deadline_may_be_missing() -> None:
         ("read", ("credits", "models"), ValueError),
         ("read", 7, TypeError),
         ("rate", 0, ValueError),
+        ("rate", 1.1e-5, ValueError),
+        ("rate", 1e-320, ValueError),
         ("rate", "10", TypeError),
         ("deadline", float("nan"), ValueError),
         ("deadline", "60", TypeError),
