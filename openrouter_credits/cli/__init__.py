@@ -6,54 +6,77 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from openrouter_credits.cli._exits import INTERRUPTED, NO_VERDICT, allow_closed_pipe, fail, open_streams
+from openrouter_credits.cli._exits import (
+    INTERRUPTED,
+    NO_VERDICT,
+    allow_closed_pipe,
+    fail,
+    open_streams,
+    say,
+)
+from openrouter_credits.cli._interrupts import one_interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["main"]
 
+_EXTRA = ("cyclopts", "dotenv", "rich")
+_NO_EXTRA = 'The command line is an extra of the package: pip install "openrouter-credits[cli]"'
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; `argv` defaults to the arguments of the process."""
-    open_streams()
-    arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        if not _has_extra():
-            return fail(
-                'The command line is an extra of the package: pip install "openrouter-credits[cli]"',
-                NO_VERDICT,
-            )
-        if text := _quick_answer(arguments):
-            with allow_closed_pipe():
-                sys.stdout.write(text)
-            return 0
-        from openrouter_credits.cli._app import run  # noqa: PLC0415 - imports cyclopts, which is slow
-
-        return run(arguments)
+        with one_interrupt(is_last=argv is None):
+            open_streams()
+            return _run(list(sys.argv[1:] if argv is None else argv))
     except KeyboardInterrupt:
-        return fail("Interrupted.", INTERRUPTED)
+        say("Interrupted.")
+        return INTERRUPTED
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        text = f"Input or output failed: {reason}. Check what the command reads and writes."
+        return fail(text, NO_VERDICT)
+
+
+def _run(arguments: list[str]) -> int:
+    if not _has_extra():
+        return fail(_NO_EXTRA, NO_VERDICT)
+    if text := _quick_answer(arguments):
+        with allow_closed_pipe():
+            sys.stdout.write(text)
+        return 0
+    try:
+        from openrouter_credits.cli._app import run  # noqa: PLC0415 - imports cyclopts, which is slow
+    except ImportError:  # of a name that an older version does not have
+        return fail(_NO_EXTRA, NO_VERDICT)
+    return run(arguments)
 
 
 def _has_extra() -> bool:
     try:
-        return all(find_spec(name) is not None for name in ("cyclopts", "dotenv", "rich"))
+        return all(find_spec(name) is not None for name in _EXTRA)
     except ImportError:
         return False
 
 
 def _quick_answer(arguments: list[str]) -> str | None:
-    """Return the text for `--help` or `--version`, else `None`.
+    """Return the text for `--help`, `help`, `--version` or `version`, else `None`.
 
-    Do this without the parser: importing cyclopts, and the libraries it formats help with, takes 0.4 s.
+    Do this without the parser: importing cyclopts, and the libraries it formats help with, takes 0.1 s.
     """
-    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    if "--help" in options or "-h" in options:
-        from openrouter_credits.cli._help import HELP  # noqa: PLC0415 - only `--help` needs it
+    from openrouter_credits.cli._help import HELP  # noqa: PLC0415 - commands end without it
 
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    first, second, *_ = [*options, "", ""]
+    if "--help" in options or "-h" in options:
         return next((HELP[word] for word in options if word in HELP), HELP[""])
-    if "--version" in options:
+    if first == "version" or "--version" in options or "-V" in options:
         from openrouter_credits import __version__  # noqa: PLC0415 - only `--version` needs it
 
         return f"openrouter-credits {__version__}\n"
-    return None
+    if first != "help":
+        return None
+    is_command = not second.startswith("-") and second not in ("help", "version")
+    return HELP.get(second if is_command else "")

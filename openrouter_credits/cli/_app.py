@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+from cyclopts import App, CycloptsError, Parameter
 
-from openrouter_credits import MissingKeyError, OpenRouterError, format_usd
+from openrouter_credits import MissingKeyError, OpenRouterError
 from openrouter_credits.cli._exits import NO_VERDICT, CommandError, allow_closed_pipe, fail
+from openrouter_credits.cli._numbers import Count, Dollars, Rate, Seconds
 from openrouter_credits.cli._options import Form, Reading
+from openrouter_credits.cli._usage import explain, refuse_keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def _dollars(_: Any, tokens: Sequence[Any]) -> Decimal:
-    try:
-        amount = Decimal(tokens[0].value)
-        format_usd(amount)  # which must be possible
-    except (ArithmeticError, ValueError):
-        raise ValueError("not an amount of dollars") from None
-    return amount
+def _verbatim(_: object, tokens: Sequence[Any]) -> str:
+    return str(tokens[0].value)
 
 
-Dollars = Annotated[Decimal, Parameter(converter=_dollars)]
+# Shells complete file names for a `Path`, but the text stays: `Path` would make `-` of `./-`.
+File = Annotated[Path, Parameter(converter=_verbatim)]
 
 app = App(
     name="openrouter-credits",
@@ -40,37 +40,43 @@ app = App(
 @app.command
 def status(
     *,
+    key_only: bool = False,
     json: bool = False,
     oneline: bool = False,
     warn: Dollars = Decimal(10),
     critical: Dollars | None = None,
+    timeout: Seconds = 10,
+    deadline: Seconds | None = None,
 ) -> int:
     """Show one key."""
     from openrouter_credits.cli._status import show_status  # noqa: PLC0415 - usage errors need no rich
 
     form = _form(warn, critical, json=json, oneline=oneline)
-    return show_status(form, Reading())
+    return show_status(form, Reading(_read(key_only=key_only), timeout, deadline))
 
 
 @app.command
 def check(
-    file: str | None = None,
+    file: File | None = None,
     /,
     *,
+    key_only: bool = False,
     json: bool = False,
     jsonl: bool = False,
     warn: Dollars = Decimal(10),
     critical: Dollars | None = None,
-    concurrency: int = 32,
-    rate: float | None = None,
-    deadline: float | None = None,
+    timeout: Seconds = 10,
+    deadline: Seconds | None = None,
+    concurrency: Count = 32,
+    rate: Rate | None = None,
 ) -> int:
     """Check many keys."""
     from openrouter_credits.cli._check import show_check  # noqa: PLC0415 - usage errors need no rich
     from openrouter_credits.cli._keyfile import read_keys  # noqa: PLC0415 - only `check` needs it
 
     form = _form(warn, critical, json=json, jsonl=jsonl)
-    return show_check(read_keys(file), form, Reading(deadline=deadline, concurrency=concurrency, rate=rate))
+    specs = read_keys(None if file is None else str(file))
+    return show_check(specs, form, Reading(_read(key_only=key_only), timeout, deadline, concurrency, rate))
 
 
 @app.command
@@ -89,40 +95,85 @@ def fake(*, port: int = 0, latency: float = 0) -> int:
     return show_fake(port, latency)
 
 
+@app.command
+def completion(shell: Literal["bash", "zsh", "fish", "powershell"] | None = None, /) -> int:
+    """Print the script that lets a shell complete commands and options."""
+    from cyclopts.completion import ShellDetectionError  # noqa: PLC0415 - only `completion` needs it
+
+    try:
+        script = app.generate_completion(shell=shell)
+    except (ShellDetectionError, ValueError):  # `ValueError` names a shell that this version cannot serve
+        text = "No script is known for this shell. Name another: openrouter-credits completion bash."
+    else:
+        with allow_closed_pipe():
+            print(script)
+        return 0
+    raise CommandError(text)
+
+
+app.register_install_completion_command()
+
+
 def run(arguments: list[str]) -> int:
-    """Run a command and return its exit code; each error becomes one line on standard error."""
+    """Run a command and return its exit code; each error becomes one line on standard error.
+
+    Raises:
+        OSError: input or output failed.
+    """
+    if refusal := refuse_keys(arguments):
+        return fail(refusal, NO_VERDICT)
+    if arguments[:1] == ["help"]:  # of a command that does not exist
+        del arguments[0]
     if "-" in arguments and "--" not in arguments:  # the parser would read `-` as an option
         arguments = [*(word for word in arguments if word != "-"), "--", "-"]
     code: int = NO_VERDICT
     try:
         with allow_closed_pipe():
-            code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+            code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value") or 0
     except CycloptsError as error:
-        return fail(f"{_usage_error(error)} See openrouter-credits --help.", NO_VERDICT)
+        return fail(explain(error, _options()), NO_VERDICT)
     except CommandError as error:
         return fail(str(error), NO_VERDICT)
     except MissingKeyError:
-        names = "OPENROUTER_API_KEY (or OPENROUTER_KEY, or OPENROUTER_MANAGEMENT_KEY)"
-        text = f"There is no API key. Set {names}, or run openrouter-credits demo, which needs none."
-        return fail(text, NO_VERDICT)
+        return fail(_no_key(), NO_VERDICT)
     except OpenRouterError as error:
         from openrouter_credits.cli._judge import exit_code  # noqa: PLC0415 - only API errors need it
 
         return fail(str(error), exit_code(error))
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        text = f"Input or output failed: {reason}. Check what the command reads and writes."
-        return fail(text, NO_VERDICT)
+    except SystemExit:  # `--install-completion` could not tell the shell, and said so
+        return NO_VERDICT
+    except OSError:
+        raise
     except Exception as error:  # noqa: BLE001 - a bug becomes one line too
         return fail(f"{type(error).__name__}: {error}. {OpenRouterError.remedy}", NO_VERDICT)
     return code
 
 
-def _usage_error(error: CycloptsError) -> str:
-    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
-        # show only its beginning: the argument may be a key, which must not get into a log
-        return f"There is no command or option for the argument {error.unused_tokens[0][:12]!r}."
-    return f"{str(error).rstrip('.')}."
+def _options() -> dict[str, list[str]]:
+    """List the options of each command, without the negative ones, which `app` switches off."""
+    return {
+        name: [
+            option
+            for argument in app[name].assemble_argument_collection()
+            for option in argument.names
+            if not option.startswith("--no-")
+        ]
+        for name in app
+    }
+
+
+def _no_key() -> str:
+    if os.environ.get("OPENROUTER_API_KEYS", "").strip():
+        return "There is no single API key. For the keys of OPENROUTER_API_KEYS: openrouter-credits check."
+    return (
+        "There is no API key. "
+        "Set OPENROUTER_API_KEY (or OPENROUTER_KEY, or OPENROUTER_MANAGEMENT_KEY), "
+        "or run openrouter-credits demo, which needs none."
+    )
+
+
+def _read(*, key_only: bool) -> tuple[Literal["credits", "key"], ...]:
+    return ("key",) if key_only else ("credits", "key")
 
 
 def _form(warn: Decimal, critical: Decimal | None, **styles: bool) -> Form:
@@ -131,7 +182,7 @@ def _form(warn: Decimal, critical: Decimal | None, **styles: bool) -> Form:
         raise CommandError(f"--{wanted[0]} and --{wanted[1]} exclude each other.")
     style: Any = wanted[0] if wanted else "text"
     if critical is None:
-        return Form(warn, min(warn, warn / 2), style)
+        return Form(warn, warn / 2, style)
     if warn < critical:
         raise CommandError(f"--warn {warn} is below --critical {critical}: give both.")
     return Form(warn, critical, style)

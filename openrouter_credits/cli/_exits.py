@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import TextIO
 
     from openrouter_credits import Level
 
@@ -33,9 +34,17 @@ def fail(text: str, code: int) -> int:
     """Print one line on standard error, and return the exit code."""
     from openrouter_credits._words import one_line  # noqa: PLC0415 - most commands end without it
 
-    with suppress(OSError):  # standard error may be closed
-        print(f"openrouter-credits: {' '.join(one_line(text).split())}", file=sys.stderr, flush=True)
+    say(" ".join(one_line(text).split()))
     return code
+
+
+def say(text: str) -> None:
+    """Print a line of our own words on standard error."""
+    try:
+        print(f"openrouter-credits: {text}", file=sys.stderr, flush=True)
+    except OSError:  # standard error is closed, or its disk is full
+        with suppress(OSError):
+            _drop_the_rest(sys.stderr)
 
 
 def warn(text: str) -> None:
@@ -50,16 +59,16 @@ def allow_closed_pipe() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        _drop_the_rest()
+        _drop_the_rest(sys.stdout)
     except OSError:  # such as a full disk
-        _drop_the_rest()
+        _drop_the_rest(sys.stdout)
         raise
 
 
-def _drop_the_rest() -> None:
+def _drop_the_rest(stream: TextIO) -> None:
     """Drop unwritten output: the interpreter would try to write it again at its exit, and print an error."""
     null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
+    os.dup2(null, stream.fileno())
     os.close(null)
 
 
@@ -68,7 +77,8 @@ def open_streams() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
-            null = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - stays open until the exit
-            setattr(sys, name, null)
+            null = os.open(os.devnull, os.O_WRONLY)
+            # stays open until the exit, and is no file that somebody forgot to close
+            setattr(sys, name, open(null, "w", encoding="utf-8", closefd=False))  # noqa: SIM115 - as said
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

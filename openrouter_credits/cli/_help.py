@@ -11,10 +11,23 @@ Exit codes:
   3 no verdict: unreadable, no key, wrong usage
 """
 
+_KEY_ONLY = """\
+  --key-only           judge a key by its own limits; leave the wallet
+                       unread
+"""
+
+_TIMES = """\
+  --timeout SECONDS    for each try of a request [default: 10]
+"""
+
 _STATUS_OPTIONS = f"""\
-  --json               one JSON object; amounts are exact texts
+{_KEY_ONLY}\
+  --json               one JSON object; amounts are numbers
   --oneline            one short line, for status bars
-{_THRESHOLDS}"""
+{_THRESHOLDS}\
+{_TIMES}\
+  --deadline SECONDS   for the whole command [default: 30]
+"""
 
 _KEYS = """\
 Keys come from the environment, never from the command line:
@@ -33,12 +46,17 @@ Commands:
   check [FILE]         many keys at once
   demo                 both, against a server on this machine
   fake                 a server with made-up keys, for your own tests
+  completion [SHELL]   print the script for completion in a shell
+  help [COMMAND]       this text, or what a command takes
+  version              the version
 
 Options of status:
 {_STATUS_OPTIONS}
 Options:
-  -h, --help           this text; after a command, what it takes
-  --version            the version
+  -h, --help           this text; with a command, what it takes
+  -V, --version        the version
+  --install-completion
+                       let your shell complete commands and options
 
 {_KEYS}
 {_EXIT_CODES}""",
@@ -61,12 +79,14 @@ Check many keys at once. A wallet that several keys share counts once.
                        without it the comma list OPENROUTER_API_KEYS
 
 Options:
-  --json               one JSON object; amounts are exact texts
+{_KEY_ONLY}\
+  --json               one JSON object; amounts are numbers
   --jsonl              a JSON object a line for each key, as it is read
 {_THRESHOLDS}\
+{_TIMES}\
+  --deadline SECONDS   for all keys together
   --concurrency N      keys under way at once [default: 32]
   --rate N             requests a second at most
-  --deadline SECONDS   for all keys together
 
 A key file:
   [keys]                              # no account declared
@@ -97,5 +117,20 @@ keys as lines for a .env file, and serves until Ctrl-C or SIGTERM.
 Options:
   --port N             the port, up to 65535; without it a free one
   --latency SECONDS    wait before each answer
+""",
+    "completion": """\
+Usage: openrouter-credits completion [SHELL]
+       openrouter-credits --install-completion [--shell SHELL]
+                                               [--output FILE]
+
+Let a shell complete the commands and options of openrouter-credits:
+bash, zsh, fish or powershell; without SHELL, the one in use.
+
+completion prints the script. For the present session of bash:
+  eval "$(openrouter-credits completion bash)"
+
+--install-completion writes the script where the shell looks for such,
+or to FILE, and adds a line to ~/.bashrc, ~/.zshrc or the profile of
+PowerShell, if one is needed. Start a new shell afterwards.
 """,
 }

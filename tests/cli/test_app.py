@@ -27,46 +27,10 @@ if TYPE_CHECKING:
 SECRET = "sk-or-v1-" + "d" * 64
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--colour"], "Unknown option: --colour."),
-        (["stauts"], "There is no command or option for the argument 'stauts'."),
-        ([SECRET], "There is no command or option for the argument 'sk-or-v1-ddd'."),
-        ([f"--key={SECRET}"], "Unknown option: --key"),
-        (["--warn", "cheap"], "Invalid value for --warn"),
-        (["--warn", "nan"], "Invalid value for --warn"),
-        (["--warn", "1e97"], "Invalid value for --warn"),
-        (["--critical", "1e999999999"], "Invalid value for --critical"),
-        (["--warn", SECRET], "Invalid value for --warn"),
-        (["--critical"], "--critical requires an argument"),
-        (["check", "--rate", "fast"], "Invalid value for --rate"),
-        (["--warn", "3", "--critical", "5"], "--warn 3 is below --critical 5: give both."),
-        (["check", "--critical", "30"], "--warn 10 is below --critical 30: give both."),
-        (["--json", "--oneline"], "--json and --oneline exclude each other."),
-        (["check", "--json", "--jsonl"], "--json and --jsonl exclude each other."),
-        (["--no-json"], "Unknown option: --no-json"),
-    ],
-)
-def test_wrong_usage_is_one_line_and_3(run: Run, arguments: list[str], message: str) -> None:
-    """Wrong usage is one line on standard error and exit code 3; the line never repeats a key."""
-    outcome = run(*arguments)
-
-    assert (3, "", 1) == (outcome.code, outcome.out, outcome.err.count("\n"))
-    assert outcome.err.startswith("openrouter-credits: ")
-    assert message in outcome.err
-    assert SECRET not in outcome.err
-
-
-@pytest.mark.parametrize("arguments", [["--warn", "cheap"], ["--critical"], ["--colour"], ["stauts"]])
-def test_where_to_look_is_a_sentence_of_its_own(run: Run, arguments: list[str]) -> None:
-    """The line on wrong usage has one full stop before it says where to look."""
-    assert re.search(r"[^.]\. See openrouter-credits --help\.\n$", run(*arguments).err)
-
-
-def test_the_version(run: Run) -> None:
-    """--version prints the program's name and its version, and nothing else."""
-    assert (0, f"openrouter-credits {__version__}\n", "") == run("--version")
+@pytest.mark.parametrize("arguments", ["--version", "-V", "version", "check -V", "version --json"])
+def test_the_version(run: Run, arguments: str) -> None:
+    """--version prints the program's name and its version, and nothing else; so do -V and version."""
+    assert (0, f"openrouter-credits {__version__}\n", "") == run(*arguments.split())
 
 
 @pytest.mark.parametrize(
@@ -77,10 +41,19 @@ def test_the_version(run: Run) -> None:
         (["status", "--help"], "status"),
         (["--json", "check", "-h"], "check"),
         (["demo", "--help", "--version"], "demo"),
+        (["stauts", "--help"], ""),
+        (["check", SECRET, "--warn", "--help"], "check"),
+        (["help"], ""),
+        (["help", "check"], "check"),
+        (["help", "completion", "--json"], "completion"),
+        (["help", "--json"], ""),
+        (["help", "help"], ""),
+        (["help", "version"], ""),
+        (["help", "status", "--", "-h"], "status"),
     ],
 )
 def test_help_is_that_of_the_command(run: Run, arguments: list[str], command: str) -> None:
-    """--help and -h show the help of the command that is named, wherever the option stands."""
+    """--help, -h and help show the help of the command that is named, wherever the option stands."""
     assert (0, HELP[command], "") == run(*arguments)
 
 
@@ -95,7 +68,7 @@ def test_after_two_dashes_nothing_is_an_option(run: Run) -> None:
     assert (3, "", expected) == outcome
 
 
-@pytest.mark.parametrize("command", ["status", "check", "demo", "fake"])
+@pytest.mark.parametrize("command", [name for name in app if not name.startswith("-")])
 def test_help_names_what_the_parser_knows(command: str) -> None:
     """The help of a command names each option that the parser knows, with its default, and no other."""
     known = {
@@ -108,11 +81,20 @@ def test_help_names_what_the_parser_knows(command: str) -> None:
         for name, default in known.items()
         if name.startswith("--") and not name.startswith("--no-")
     }
-    documented = dict(re.findall(r"^  (--\w+)(.*(?:\n {20,}.*)*)", HELP[command], re.MULTILINE))
+    documented = dict(re.findall(r"^  (--[\w-]+)(.*(?:\n {20,}.*)*)", HELP[command], re.MULTILINE))
 
     assert set(known) == set(documented)
     for name, default in known.items():
         assert (f"[default: {default}]" in documented[name]) == (default not in (False, None))
+
+
+def test_help_lists_the_commands() -> None:
+    """The first help text names each command that the parser knows, and each has a text of its own."""
+    commands = re.findall(r"^  ([a-z]+) ", HELP[""].partition("Options")[0], re.MULTILINE)
+
+    assert {*app, "help", "version"} == {*commands, "--install-completion"}
+    assert set(HELP) == {"", *(name for name in app if not name.startswith("-"))}
+    assert "--install-completion" in HELP[""]
 
 
 def test_help_fits_a_narrow_terminal() -> None:
@@ -151,6 +133,31 @@ def test_without_the_extra_one_line_says_how_to_install_it(
         'pip install "openrouter-credits[cli]"\n'
     )
     assert (3, "", expected) == absent == hidden
+
+
+def test_an_extra_of_another_age_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If cyclopts does not have a name that is imported, the line says how to install the extra."""
+    monkeypatch.delattr("cyclopts.RepeatArgumentError")
+    monkeypatch.delitem(sys.modules, "openrouter_credits.cli._usage")
+    monkeypatch.delitem(sys.modules, "openrouter_credits.cli._app")
+
+    outcome = run("demo")
+
+    assert (3, "", 1) == (outcome.code, outcome.out, outcome.err.count("\n"))
+    assert 'pip install "openrouter-credits[cli]"' in outcome.err
+
+
+def test_many_keys_in_the_environment_are_told_their_command(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`status` without a key, beside a list of keys, names the command that reads the list."""
+    monkeypatch.setenv("OPENROUTER_API_KEYS", SECRET)
+
+    expected = (
+        "openrouter-credits: There is no single API key. "
+        "For the keys of OPENROUTER_API_KEYS: openrouter-credits check.\n"
+    )
+    assert (3, "", expected) == run()
 
 
 def test_a_fault_of_ours_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,6 +255,15 @@ def test_standard_error_may_be_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Gone())
 
     assert 7 == fail("a line", 7)
+
+
+def test_standard_error_on_a_full_disk_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be written to standard error is not tried again at the exit of the interpreter."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as err:
+        monkeypatch.setattr(sys, "stderr", err)
+        assert 7 == fail("a line", 7)
 
 
 def test_arguments_are_the_processs_own(

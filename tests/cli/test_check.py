@@ -26,6 +26,7 @@ from openrouter_credits import (
     InvalidKeyError,
     KeyCheck,
     KeyInfo,
+    KeySpec,
     KeyStatus,
     Level,
     OpenRouterError,
@@ -33,9 +34,9 @@ from openrouter_credits import (
 from openrouter_credits._status.look import assess
 from openrouter_credits._status.spendable import spendable
 from openrouter_credits.cli import _check, main
-from openrouter_credits.cli._check import draw_report
-from openrouter_credits.cli._exits import worst
-from openrouter_credits.cli._options import Form
+from openrouter_credits.cli._check import draw_report, show_check
+from openrouter_credits.cli._exits import CommandError, worst
+from openrouter_credits.cli._options import Form, Reading
 from openrouter_credits.cli._screen import make_console, make_table, show
 from openrouter_credits.testing import FakeAccount, FakeOpenRouter, Hang, Reply
 from tests.kit.values import FORBIDDEN, NOVEMBER, NOW, UNAUTHORIZED, key, wallet
@@ -212,23 +213,17 @@ def test_no_key_is_shown(fake: FakeOpenRouter, run: Run, keys: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "message"),
+    ("reading", "message"),
     [
-        ("--concurrency=0", "concurrency is at least 1, not 0"),
-        ("--rate=-1", "rate is a finite number of requests a second above 0, not -1.0"),
-        ("--deadline=0", "deadline is a finite number of seconds above 0, not 0.0"),
+        (Reading(concurrency=0), "concurrency is at least 1, not 0"),
+        (Reading(rate=-1), "rate is a finite number of requests a second above 0, not -1"),
+        (Reading(deadline=0), "deadline is a finite number of seconds above 0, not 0"),
     ],
 )
-def test_an_option_out_of_range_is_one_line(
-    run: Run, monkeypatch: pytest.MonkeyPatch, option: str, message: str
-) -> None:
-    """An option out of range is one line on standard error and exit code 3."""
-    monkeypatch.setenv("OPENROUTER_API_KEYS", "sk-or-v1-none")
-
-    outcome = run("check", option)
-
-    assert (3, "", 1) == (outcome.code, outcome.out, outcome.err.count("\n"))
-    assert outcome.err.startswith(f"openrouter-credits: {message}")
+def test_an_option_out_of_range_is_one_line(reading: Reading, message: str) -> None:
+    """What the options let through, and the client refuses, is one line."""
+    with pytest.raises(CommandError, match=message):
+        show_check([KeySpec("sk-or-v1-none")], Form(Decimal(10), Decimal(5)), reading)
 
 
 def test_options_reach_the_batch(

@@ -1,0 +1,72 @@
+"""Ctrl-C: the first one ends the command, and more within a second change nothing."""
+
+from __future__ import annotations
+
+import atexit
+import signal
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+_PATIENCE = 1.0
+"""Seconds in which the command may clean up after Ctrl-C; later ones interrupt whatever it is stuck in."""
+
+
+@contextmanager
+def one_interrupt(*, is_last: bool) -> Iterator[None]:
+    """Raise one `KeyboardInterrupt` for several Ctrl-C in a row.
+
+    A second one would end the clean-up or the message about the first with a traceback. A handler of the
+    caller's own stays in place, and so does the choice of a shell to ignore Ctrl-C.
+
+    Args:
+        is_last: the process ends after this block; Ctrl-C does not disturb its end.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    handler = _Handler()
+    signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        if is_last:
+            atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
+        if not is_last or handler.last is None:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class _Handler:
+    """The handler of the signal; asyncio leaves it in place, because it is not the interpreter's own."""
+
+    def __init__(self) -> None:
+        self.last: float | None = None
+
+    def __call__(self, _: int, __: FrameType | None) -> None:
+        now = time.monotonic()
+        is_first = self.last is None
+        if self.last is not None and now < self.last + _PATIENCE:
+            return
+        self.last = now
+        # a class that is imported right now may lack the function
+        get_running_loop = getattr(sys.modules.get("asyncio.events"), "get_running_loop", None)
+        if is_first and get_running_loop is not None:
+            try:
+                # raised by the loop itself, the exception cannot hit a task in the middle of a step
+                get_running_loop().call_soon_threadsafe(_interrupt)
+            except RuntimeError:  # there is no running loop
+                pass
+            else:
+                return
+        _interrupt()
+
+
+def _interrupt() -> NoReturn:
+    raise KeyboardInterrupt

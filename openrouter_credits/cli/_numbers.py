@@ -1,0 +1,81 @@
+"""The numbers of options, as people write them; a fault is one line that says what is accepted."""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from openrouter_credits._words import one_line
+from openrouter_credits.cli._exits import CommandError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_NUMBER = re.compile(
+    r"[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+(?:_[0-9]+)*|(?=\.[0-9]))(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?"
+)
+_MOST_DIGITS = 97
+"""Before the point of an amount; no more can be shown."""
+_MOST_AT_ONCE = 10_000
+_LEAST_RATE = 1 / (24 * 60 * 60)
+"""Requests a second: one a day. With a smaller rate, the command would seem to hang."""
+_LONGEST_SHOWN = 20
+
+
+def shown(text: str) -> str:
+    """Quote what was typed, if it is short; a long text may be a key in the wrong place."""
+    if len(text) > _LONGEST_SHOWN:
+        return f"a text of {len(text):,} characters"
+    return repr(one_line(text))
+
+
+def _number(text: str) -> Decimal | None:
+    """Read a number, with or without separators of thousands; return `None` for any other text."""
+    text = text.strip()
+    return Decimal(text.replace(",", "")) if _NUMBER.fullmatch(text) else None
+
+
+def _dollars(text: str) -> Decimal | None:
+    bare = text.strip().removeprefix("$")
+    number = _number(bare if bare != text.strip() else bare.removesuffix("$"))
+    return number if number is not None and number >= 0 and number.adjusted() < _MOST_DIGITS else None
+
+
+def _seconds(text: str) -> float | None:
+    seconds = float(_number(text) or 0)
+    return seconds if 0 < seconds < math.inf else None
+
+
+def _rate(text: str) -> float | None:
+    rate = float(_number(text) or 0)
+    return rate if _LEAST_RATE <= rate < math.inf else None
+
+
+def _count(text: str) -> int | None:
+    number = _number(text)
+    is_whole = number is not None and "." not in text and "e" not in text.lower()
+    return int(number) if number is not None and is_whole and 1 <= number <= _MOST_AT_ONCE else None
+
+
+def _reader(read: Callable[[str], Any], accepted: str) -> Parameter:
+    """Make the parser read the value of an option with `read`; `None` from it refuses the value."""
+
+    def convert(_: object, tokens: Sequence[Any]) -> object:
+        option, text = tokens[0].keyword, tokens[0].value
+        value = read(text)
+        if value is None:
+            comma = " A comma separates thousands; decimals follow a point." if "," in text else ""
+            raise CommandError(f"{option} takes {accepted}, not {shown(text)}.{comma}")
+        return value
+
+    return Parameter(converter=convert)
+
+
+Dollars = Annotated[Decimal, _reader(_dollars, "US dollars from 0, such as 30, $30 or 1,000.50")]
+Seconds = Annotated[float, _reader(_seconds, "a number of seconds above 0, such as 30 or 2.5")]
+Rate = Annotated[float, _reader(_rate, "requests a second, from 0.0000116 (one a day), such as 20 or 0.5")]
+Count = Annotated[int, _reader(_count, f"a whole number from 1 to {_MOST_AT_ONCE:,}")]

@@ -1,0 +1,132 @@
+"""Wrong usage, explained in one line that never repeats what may be a key."""
+
+from __future__ import annotations
+
+import re
+from difflib import SequenceMatcher, get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cyclopts import (
+    CoercionError,
+    CycloptsError,
+    MissingArgumentError,
+    RepeatArgumentError,
+    Token,
+    UnknownOptionError,
+    UnusedCliTokensError,
+)
+
+from openrouter_credits._words import SHORTEST_SECRET, scrub
+from openrouter_credits.cli._numbers import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_A_WORD = re.compile(r"-{0,2}[A-Za-z][A-Za-z_.-]{0,23}")
+"""What may be repeated: keys have digits, or are longer."""
+# `sk-...`, alone or after a name, an option, quotes or `Bearer`; and a key's variable with any value
+_A_KEY = re.compile(
+    r"""(?i:[\s'"-]*(?:[\w -]+=)?[\s'"]*(?:bearer\s+)?sk-)|(?:export\s+)?[A-Z_]*KEYS?(?:_FILE)?="""
+)
+_FOR_A_KEY = re.compile(r"-k$|.*(?:key|token|secret|bearer|auth|passw)", re.IGNORECASE)
+_ALMOST_THE_SAME = 0.8
+_NO_KEYS = "Keys are not taken from the command line"
+
+
+def refuse_keys(arguments: Iterable[str]) -> str | None:
+    """Return the refusal of a key, or of the setting of a key's variable, if one is among the arguments."""
+    for argument in arguments:
+        if _A_KEY.match(argument) or scrub(argument) != argument:
+            return _no_keys(argument)
+    return None
+
+
+def _no_keys(argument: str) -> str:
+    kind = "MANAGEMENT" if "manage" in argument.lower() else "API"
+    return (
+        f"{_NO_KEYS}: other users of the machine and the shell's history see it. "
+        f"Set the environment variable OPENROUTER_{kind}_KEY, "
+        "or name a file of keys: openrouter-credits check FILE."
+    )
+
+
+def explain(error: CycloptsError, options: Mapping[str, Sequence[str]]) -> str:
+    """Say what is wrong with the command line, and what was probably meant.
+
+    Args:
+        error: the parser's error; its own text may quote the arguments.
+        options: the options of each command.
+    """
+    command = next(iter(error.command_chain or ()), "")
+    text = _reason(error, command, options)
+    if text.startswith(_NO_KEYS):
+        return text
+    topic = f" {command.removeprefix('--install-')}" if command in options else ""
+    return f"{text} See openrouter-credits{topic} --help."
+
+
+def _reason(error: CycloptsError, command: str, options: Mapping[str, Sequence[str]]) -> str:
+    match error:
+        case UnknownOptionError():
+            word = error.token.keyword or error.token.value
+            return _unknown_option(word.partition("=")[0], command or "status", options)
+        case UnusedCliTokensError(unused_tokens=[word, *_]):
+            return _unknown_argument(word, command, options)
+        case MissingArgumentError(keyword=str(option)):
+            return f"{option} needs a value."
+        case RepeatArgumentError():
+            return f"{error.token.keyword} is given twice."
+        case CoercionError(token=Token(keyword=str(option))) if option != "--shell":
+            return f"{option} takes no value: it is there or not."
+        case CoercionError():
+            return "The shells are bash, zsh, fish and powershell."
+        case _:
+            return "The arguments cannot be understood."
+
+
+def _unknown_option(word: str, command: str, options: Mapping[str, Sequence[str]]) -> str:
+    if word == "-":
+        return "Only check reads standard input: openrouter-credits check -."
+    own = [*options[command], "--help", "--version", *_flags(options)]
+    near = _nearest(word, own)
+    is_near = near is not None and SequenceMatcher(None, word, near).ratio() >= _ALMOST_THE_SAME
+    if _FOR_A_KEY.match(word) and not is_near:
+        return _no_keys(word)
+    others = [other for other, known in options.items() if word in known]
+    if others:
+        return f"{word} is an option of {others[0]}, not of {command}."
+    subject = "There is" if command == "status" else f"{command} has"
+    text = f"{subject} no option {_named(word)}."
+    return f"{text} Did you mean {near}?" if near else text
+
+
+def _unknown_argument(word: str, command: str, options: Mapping[str, Sequence[str]]) -> str:
+    if command == "check":
+        return f"check takes one FILE: {_named(word)} is too many."
+    if not command and word in options:
+        return f"The command comes first: openrouter-credits {word} [OPTIONS]."
+    near = _nearest(word, [*(() if command else options), *options[command or "status"]])
+    if near:
+        kind = "argument" if command else "command"
+        return f"There is no {kind} {_named(word)}. Did you mean {near}?"
+    if command:
+        return f"{command} takes no argument: {_named(word)} is too many."
+    if Path(word).is_file():
+        return f"There is no command {_named(word)}. For a key file: openrouter-credits check FILE."
+    commands = [name for name in options if name not in _flags(options)]
+    return f"There is no command {_named(word)}. The commands are {', '.join(commands)}."
+
+
+def _flags(commands: Iterable[str]) -> list[str]:
+    """List the commands that are written as options, such as `--install-completion`."""
+    return [name for name in commands if name.startswith("-")]
+
+
+def _nearest(word: str, known: Iterable[str]) -> str | None:
+    return next(iter(get_close_matches(word.lower(), known, n=1)), None)
+
+
+def _named(word: str) -> str:
+    is_safe = len(word) < SHORTEST_SECRET or _A_WORD.fullmatch(word)
+    return shown(word) if is_safe else "of this name (not shown: it may be a key)"

@@ -1,0 +1,120 @@
+"""Shell completion: the scripts are valid, and know the commands and options."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from openrouter_credits.cli._app import app
+from tests.cli.conftest import Run
+
+CHECKERS = {"bash": ["bash", "-n"], "zsh": ["zsh", "-n"], "fish": ["fish", "--no-execute"]}
+COMPLETE = """
+source "$1"; shift
+COMP_WORDS=(openrouter-credits "$@"); COMP_CWORD=$#
+_openrouter_credits; printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
+def test_the_script_names_the_commands_and_options(run: Run, shell: str) -> None:
+    """The script for a shell has each command, and each option of `check`."""
+    outcome = run("completion", shell)
+
+    assert (0, "") == (outcome.code, outcome.err)
+    names = ["status", "check", "demo", "completion", "key-only", "jsonl", "concurrency"]
+    assert [name for name in names if name not in outcome.out] == []
+
+
+@pytest.mark.parametrize("shell", CHECKERS)
+def test_the_script_is_valid(run: Run, tmp_path: Path, shell: str) -> None:
+    """The shell itself finds no fault in the syntax of its script."""
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    script = tmp_path / "script"
+    script.write_text(run("completion", shell).out)
+
+    done = subprocess.run(
+        [*CHECKERS[shell], str(script)], capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["che"], ["check"]),
+        (["--key"], ["--key-only"]),
+        (["check", "--js"], ["--json", "--jsonl"]),
+        (["check", "--json", "keys.t"], ["keys.toml"]),
+        (["status", "--one"], ["--oneline"]),
+        (["completion", "zs"], ["zsh"]),
+    ],
+)
+def test_bash_completes(run: Run, tmp_path: Path, keys: Path, words: list[str], expected: list[str]) -> None:
+    """Bash completes commands, their options, and the names of key files."""
+    script = tmp_path / "script"
+    script.write_text(run("completion", "bash").out)
+
+    done = subprocess.run(
+        ["bash", "-c", COMPLETE, "bash", str(script), *words],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+
+    assert (expected, "") == (done.stdout.split(), done.stderr)
+
+
+def test_the_shell_in_use_is_found(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the name of a shell, the script is for the one in use."""
+    monkeypatch.setenv("ZSH_VERSION", "5.9")
+
+    assert run("completion").out.startswith("#compdef openrouter-credits\n")
+
+
+def test_a_shell_that_is_not_known_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a script for the shell, one line says to name another."""
+
+    def refuse(**_: object) -> str:
+        raise ValueError("Unsupported shell: powershell")
+
+    monkeypatch.setattr(type(app), "generate_completion", lambda _, **options: refuse(**options))
+
+    expected = (
+        "openrouter-credits: No script is known for this shell. "
+        "Name another: openrouter-credits completion bash.\n"
+    )
+    assert (3, "", expected) == run("completion", "powershell")
+
+
+def test_installing_writes_the_script(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--install-completion writes the script, and a line into the shell's start file."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    outcome = run("--install-completion", "--shell", "bash")
+
+    script = tmp_path / ".local/share/bash-completion/completions/openrouter-credits"
+    assert (0, "") == (outcome.code, outcome.err)
+    assert "complete -F _openrouter_credits openrouter-credits" in script.read_text()
+    assert str(script) in (tmp_path / ".bashrc").read_text()
+
+
+def test_installing_for_no_known_shell_has_no_verdict(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the shell cannot be told, --install-completion says so and ends with 3."""
+    from cyclopts.completion import ShellDetectionError, detect
+
+    def fail() -> str:
+        raise ShellDetectionError
+
+    monkeypatch.setattr(detect, "detect_shell", fail)
+
+    outcome = run("--install-completion")
+
+    assert (3, "", 1) == (outcome.code, outcome.out, outcome.err.count("\n"))
+    assert "--shell" in outcome.err
