@@ -75,7 +75,12 @@ def check(
     from openrouter_credits.cli._keyfile import read_keys  # noqa: PLC0415 - only `check` needs it
 
     form = _form(warn, critical, json=json, jsonl=jsonl)
-    specs = read_keys(None if file is None else str(file))
+    try:
+        specs = read_keys(None if file is None else str(file))
+    except CommandError as error:
+        if json:
+            _show_no_keys(str(error))
+        raise
     return show_check(specs, form, Reading(_read(key_only=key_only), timeout, deadline, concurrency, rate))
 
 
@@ -147,6 +152,14 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - a bug becomes one line too
         return fail(f"{type(error).__name__}: {error}. {OpenRouterError.remedy}", NO_VERDICT)
     return code
+
+
+def _show_no_keys(reason: str) -> None:
+    """Print the JSON document of a check without keys, with the reason."""
+    from openrouter_credits.cli._json import to_text  # noqa: PLC0415 - usage errors need no JSON
+
+    error = {"type": "CommandError", "status": None, "message": reason, "remedy": None}
+    print(to_text({"complete": False, "counts": {}, "checks": [], "wallets": [], "error": error}))
 
 
 def _options() -> dict[str, list[str]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import signal
 import sys
-import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
@@ -28,12 +27,16 @@ def one_interrupt(*, is_last: bool) -> Iterator[None]:
     Args:
         is_last: the process ends after this block; Ctrl-C does not disturb its end.
     """
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+    handler = _Handler()
+    try:
+        is_ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if is_ours:
+            signal.signal(signal.SIGINT, handler)
+    except ValueError:  # only the main thread may set one
+        is_ours = False
+    if not is_ours:
         yield
         return
-    handler = _Handler()
-    signal.signal(signal.SIGINT, handler)
     try:
         yield
     finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cyclopts import (
+    Argument,
     CoercionError,
     CycloptsError,
     MissingArgumentError,
@@ -73,7 +74,7 @@ def _reason(error: CycloptsError, command: str, options: Mapping[str, Sequence[s
             return _unknown_option(word.partition("=")[0], command or "status", options)
         case UnusedCliTokensError(unused_tokens=[word, *_]):
             return _unknown_argument(word, command, options)
-        case MissingArgumentError(keyword=str(option)):
+        case MissingArgumentError(argument=Argument(name=option)):
             return f"{option} needs a value."
         case RepeatArgumentError():
             return f"{error.token.keyword} is given twice."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import re
 import runpy
@@ -158,6 +159,16 @@ def test_many_keys_in_the_environment_are_told_their_command(
         "For the keys of OPENROUTER_API_KEYS: openrouter-credits check.\n"
     )
     assert (3, "", expected) == run()
+
+
+@pytest.mark.parametrize("arguments", ["check --json", "check --json missing.toml"])
+def test_json_says_why_there_are_no_keys(run: Run, arguments: str) -> None:
+    """With --json, the reason why no key can be checked is in the document and on standard error."""
+    outcome = run(*arguments.split())
+
+    document = json.loads(outcome.out)
+    assert (3, False, []) == (outcome.code, document["complete"], document["checks"])
+    assert f"openrouter-credits: {document['error']['message']}\n" == outcome.err
 
 
 def test_a_fault_of_ours_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,20 @@ _openrouter_credits; printf '%s\\n' "${COMPREPLY[@]}"
 """
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
+@pytest.mark.parametrize(
+    "shell",
+    [
+        "bash",
+        "zsh",
+        "fish",
+        pytest.param(
+            "powershell",
+            marks=pytest.mark.skipif(
+                find_spec("cyclopts.completion.powershell") is None, reason="an older cyclopts"
+            ),
+        ),
+    ],
+)
 def test_the_script_names_the_commands_and_options(run: Run, shell: str) -> None:
     """The script for a shell has each command, and each option of `check`."""
     outcome = run("completion", shell)

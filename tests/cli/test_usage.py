@@ -30,7 +30,6 @@ NO_KEYS = (
         ("-- demo2", "There is no command 'demo2'. Did you mean demo?"),
         ("-5", "There is no command '-5'. The commands are status, check, demo, completion."),
         ("--jsno", "There is no option '--jsno'. Did you mean --json?"),
-        ("-json", "There is no option '-json'. Did you mean --json?"),
         ("--JSON", "There is no option '--JSON'. Did you mean --json?"),
         ("--no-json", "There is no option '--no-json'. Did you mean --json?"),
         ("--keyonly", "There is no option '--keyonly'. Did you mean --key-only?"),
