@@ -1,4 +1,4 @@
-"""`openrouter-credits check`: many keys, the most urgent first, and each wallet once."""
+"""`openrouter-credits check`: many keys, the most urgent first, what to do, and each wallet once."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from contextlib import aclosing
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from openrouter_credits import CheckReport, CreditsClient
-from openrouter_credits._words import one_line, told_once
+from openrouter_credits._words import one_line
+from openrouter_credits.cli._advice import TO_FILE, advice, plain_problems
 from openrouter_credits.cli._exits import (
     ATTENTION,
     INTERRUPTED,
@@ -23,27 +23,24 @@ from openrouter_credits.cli._exits import (
     worst,
 )
 from openrouter_credits.cli._json import report_to_json
-from openrouter_credits.cli._judge import UNKNOWN, day, left, limit, usd
+from openrouter_credits.cli._judge import UNKNOWN, day, left, stopped_by
 from openrouter_credits.cli._screen import coloured, make_console, make_table, show
+from openrouter_credits.cli._waiting import make_bar, shown_if_slow
+from openrouter_credits.cli._wallets import wallet_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rich.console import Console, RenderableType
+    from rich.progress import Progress
 
-    from openrouter_credits import KeyCheck, KeySpec, KeyStatus, Level
+    from openrouter_credits import KeyCheck, KeySpec
     from openrouter_credits.cli._options import Form, Reading
 
 _NAMED = 3
 """Number of keys named beside each remedy."""
-_WAYS_OUT = {
-    "expired": "Make a new key at https://openrouter.ai/settings/keys.",
-    "no_region": "Permit a data region in the settings of the key's workspace: https://openrouter.ai/settings.",
-    "management_key": (
-        "Move it to OPENROUTER_MANAGEMENT_KEY, or, in a key file, to the management_key of its account."
-    ),
-}
-"""The advice for keys that cannot spend, by the reason."""
+_LONGEST_NAME = 24
+"""Characters of a name beside a remedy; the table of keys shows all of it."""
 
 
 def show_check(specs: Sequence[KeySpec], form: Form, reading: Reading) -> int:
@@ -56,11 +53,18 @@ def show_check(specs: Sequence[KeySpec], form: Form, reading: Reading) -> int:
     """
     checks: list[KeyCheck] = []
 
-    async def run(handle: Callable[[KeyCheck], None]) -> None:
+    progress = make_progress(len(specs), is_wanted=not (form.style == "jsonl" and sys.stdout.isatty()))
+
+    async def run() -> None:
         # The client's own key is not used. Without one, the client would read the key of the environment,
         # which may be invalid.
-        async with CreditsClient("unused") as client:
-            await collect(client, specs, handle, reading)
+        try:
+            client = CreditsClient("unused", timeout=reading.timeout)
+        except ValueError as error:
+            raise _out_of_range(error) from None
+        async with client:
+            with shown_if_slow(progress):
+                await collect(client, specs, counting(take, progress), reading)
 
     def take(check: KeyCheck) -> None:
         checks.append(check)
@@ -70,10 +74,7 @@ def show_check(specs: Sequence[KeySpec], form: Form, reading: Reading) -> int:
     is_interrupted = False
     with allow_closed_pipe():
         try:
-            with make_progress(
-                len(specs), is_wanted=not (form.style == "jsonl" and sys.stdout.isatty())
-            ) as progress:
-                asyncio.run(run(counting(take, progress)))
+            asyncio.run(run())
         except KeyboardInterrupt:
             is_interrupted = True
             fail(f"Interrupted: {len(checks)} of {len(specs)} keys were checked.", INTERRUPTED)
@@ -105,20 +106,19 @@ async def collect(
             deadline=reading.deadline,
         )
     except ValueError as error:
-        raise CommandError(f"{error}. See openrouter-credits check --help.") from None
+        raise _out_of_range(error) from None
     async with aclosing(checks):
         async for check in checks:
             take(check)
 
 
+def _out_of_range(error: ValueError) -> CommandError:
+    return CommandError(f"{error}. See openrouter-credits check --help.")
+
+
 def make_progress(total: int, *, is_wanted: bool = True) -> Progress:
     """Make a progress bar on standard error, if that is a terminal; the bar disappears at the end."""
-    console = make_console(stderr=True)
-    columns = (TextColumn("Checking"), BarColumn(None), MofNCompleteColumn(), TimeElapsedColumn())
-    is_shown = is_wanted and console.is_terminal
-    progress = Progress(*columns, console=console, transient=True, disable=not is_shown)
-    progress.add_task("", total=total)
-    return progress
+    return make_bar("Checking", total, is_wanted=is_wanted)
 
 
 def counting(take: Callable[[KeyCheck], None], progress: Progress) -> Callable[[KeyCheck], None]:
@@ -132,20 +132,18 @@ def counting(take: Callable[[KeyCheck], None], progress: Progress) -> Callable[[
 
 
 def draw_report(console: Console, report: CheckReport, form: Form) -> None:
-    """Draw the counts, the keys, the remedies for unread keys, and the wallets."""
-    show(console, _counts(report, form), "")
-    keys = make_table("Level", "Key", "Account", ">Left", "Why")
-    for check in sorted(report.checks, key=lambda check: _attention(check, form)):
+    """Draw the counts, the keys, what to do, and the wallets."""
+    checks = sorted(report.checks, key=lambda check: _attention(check, form))
+    keys = make_table("Level", "Key", "Account", ">Left", "Why", heads=2)
+    for check in checks:
         level = form.level(check)
-        amount = UNKNOWN if check.status is None else left(check.status.spendable, level)
-        keys.add_row(
-            coloured(level, level),
-            one_line(_name(check)),
-            one_line(check.account or UNKNOWN),
-            amount,
-            _why(check, level),
-        )
-    show(console, keys, "", *_remedies(report), *_wallets(report))
+        amount = UNKNOWN if check.status is None else left(check.status.spendable)
+        account = one_line(check.account or UNKNOWN)
+        keys.add_row(coloured(level, level), one_line(_name(check)), account, amount, _why(check))
+    show(console, _counts(report, form), "", keys)
+    for section in (_remedies(checks, form), wallet_parts(report)):
+        if parts := list(section):
+            show(console, "", *parts)
 
 
 def _counts(report: CheckReport, form: Form) -> Text:
@@ -169,70 +167,41 @@ def _name(check: KeyCheck) -> str:
     return check.name or check.label or f"key {check.index + 1}"
 
 
-def _why(check: KeyCheck, level: Level) -> str:
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."
+
+
+def _why(check: KeyCheck) -> str:
+    """Say what stops the key first, and what could not be read; or why the key cannot spend."""
     if check.status is None:
         return UNKNOWN if check.error is None else one_line(check.error.summary)
-    if level == "INVALID":
-        return one_line(check.status.explain())
-    reasons = told_once(one_line(problem.summary) for problem in check.status.problems)
-    if check.status.spendable.bound_by is not None:
-        reasons.insert(0, _bound(check.status))
-    return "; ".join(reasons) or UNKNOWN
+    spendable, problems = check.status.spendable, plain_problems(check.status.problems)
+    if check.status.is_invalid:
+        is_refused = spendable.bound_by == "refused"  # then the refusal is the first problem
+        return problems[0] if is_refused and problems else stopped_by(check.status)
+    if spendable.bound_by is not None:
+        is_ahead = spendable.resets_at is not None and spendable.resets_at > check.status.checked_at
+        until = f" until {day(spendable.resets_at)}" if is_ahead and spendable.resets_at else ""
+        problems.insert(0, f"{stopped_by(check.status)}{until}")
+    return "; ".join(problems) or UNKNOWN
 
 
-def _bound(status: KeyStatus) -> str:
-    resets_at = status.spendable.resets_at
-    is_ahead = resets_at is not None and resets_at > status.checked_at
-    return f"{limit(status.spendable.bound_by)}{f' until {day(resets_at)}' if is_ahead else ''}"
-
-
-def _remedies(report: CheckReport) -> Iterator[RenderableType]:
+def _remedies(checks: Sequence[KeyCheck], form: Form) -> Iterator[RenderableType]:
     """List each remedy once, with the keys that need it."""
     names: dict[str, list[str]] = {}
-    for check in report.checks:
-        for remedy in dict.fromkeys(_advice(check)):
-            names.setdefault(remedy, []).append(_name(check))
+    for check in checks:
+        for remedy in dict.fromkeys(_advice(check, form)):
+            names.setdefault(remedy, []).append(_short(_name(check)))
     if names:
-        table = make_table("What to do", "")
+        table = make_table("", "")
         for remedy, keys in names.items():
             more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
             table.add_row(one_line(", ".join(keys[:_NAMED]) + more), one_line(remedy))
+        yield Text("What to do", style="bold")
         yield table
-        yield ""
 
 
-def _advice(check: KeyCheck) -> Sequence[str]:
-    if check.error is not None:
-        return [check.error.remedy]
-    if check.status is None:
-        return ()
-    remedies = [problem.remedy for problem in check.status.problems]
-    if not check.status.is_invalid:
-        return remedies
-    reason = check.status.spendable.bound_by
-    # the wallet of a key that cannot spend does not matter; the first problem is the refusal
-    return [_WAYS_OUT[reason]] if reason in _WAYS_OUT else remedies[:1]
-
-
-def _wallets(report: CheckReport) -> Iterator[RenderableType]:
-    wallets = report.wallets()
-    shared = [wallet for wallet in wallets if wallet.account is not None]
-    if shared:
-        table = make_table("Wallet", ">Left", ">Keys")
-        for wallet in shared:
-            amount = None if wallet.credits is None else wallet.credits.remaining
-            table.add_row(one_line(wallet.account), usd(amount), str(len(wallet.checks)))
-        if len(shared) > 1:
-            total = report.total()
-            read = sum(wallet.credits is not None for wallet in shared)
-            title = "together" if read == len(shared) else f"{read} of {len(shared)} read"
-            keys = sum(len(wallet.checks) for wallet in shared)
-            table.add_row(title, usd(total.known) if read else UNKNOWN, str(keys))
-            if total.owed:
-                table.add_row("owed", usd(total.owed.copy_negate()), "")
-        yield table
-    others = len(wallets) - len(shared)
-    if others == 1:
-        yield "1 key: account unknown; not included in the total."
-    elif others > 1:
-        yield f"{others} keys: account unknown; not included in the total."
+def _advice(check: KeyCheck, form: Form) -> Iterable[str]:
+    if check.status is not None:
+        return advice(check.status, form, account=check.account, where=TO_FILE)
+    return () if check.error is None else [check.error.remedy]

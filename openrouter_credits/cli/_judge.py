@@ -1,10 +1,14 @@
-"""Short texts for values of the public API: amounts, limits and times; and the levels of errors."""
+"""Short texts for values of the public API: amounts, limits and times; and levels.
+
+`-` is a value that is not known, `none` is no limit, `never` is never, and an empty cell does not apply.
+"""
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from openrouter_credits import KeyCheck, format_usd
+from openrouter_credits import KeyCheck, KeyStatus, Spendable, format_usd
 from openrouter_credits._words import limit_in_table
 from openrouter_credits.cli._exits import EXIT_CODES
 
@@ -12,9 +16,20 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from openrouter_credits import Level, OpenRouterError, Spendable
+    from openrouter_credits import Bound, Level, OpenRouterError
+    from openrouter_credits.cli._options import Form
 
 UNKNOWN = "-"
+NONE = "none"
+NEVER = "never"
+_MOST_PERCENT = 999
+_REASONS = {
+    "refused": "key refused",
+    "expired": "key expired",
+    "disabled": "key disabled",
+    "no_region": "no data region",
+    "management_key": "management key",
+}
 
 
 def level_of(error: OpenRouterError) -> Level:
@@ -27,34 +42,47 @@ def exit_code(error: OpenRouterError) -> int:
     return EXIT_CODES[level_of(error)]
 
 
+def level_of_bound(bound: Bound, status: KeyStatus, form: Form) -> Level:
+    """Judge one limit as if the key had no other."""
+    alone = Spendable(bound.remaining, None, None, "complete")
+    return form.level(KeyStatus(None, None, alone, (), status.checked_at))
+
+
 def usd(amount: Decimal | None) -> str:
     """Format an amount in US dollars; an unknown amount is `-`, never a number."""
     return UNKNOWN if amount is None else format_usd(amount)
 
 
-def left(spendable: Spendable, level: Level) -> str:
-    """Format the amount left, with `<=` if the real amount may be smaller.
-
-    An invalid key has no amount, because it cannot spend from its wallet.
-    """
-    if spendable.amount is None or level == "INVALID":
+def left(spendable: Spendable) -> str:
+    """Format the amount left, with `<=` if the real amount may be smaller."""
+    if spendable.amount is None:
         return UNKNOWN
     at_most = spendable.certainty == "at_most" and spendable.amount > 0
     return f"{'<= ' if at_most else ''}{usd(spendable.amount)}"
 
 
-def limit(name: str | None) -> str:
-    """Name a limit: the wallet, the key's limit or a budget."""
-    return UNKNOWN if name is None else limit_in_table(name)
+def stopped_by(status: KeyStatus) -> str:
+    """Name what stops a key first: a limit, or the reason why it cannot spend; empty if none is known."""
+    name = status.spendable.bound_by or ""
+    # A budget may be named like a reason.
+    return _REASONS.get(name, name) if status.is_invalid else limit_in_table(name)
 
 
-def moment(when: datetime | None) -> str:
-    """Format a date and time in UTC."""
-    return UNKNOWN if when is None else f"{when:%Y-%m-%d %H:%M} UTC"
-
-
-def day(when: datetime | None) -> str:
-    """Format a date in UTC; add the time unless it is midnight, when most limits reset."""
-    if when is None:
+def percent(bound: Bound) -> str:
+    """Return the used part of a limit, rounded down; empty for a limit of 0."""
+    if bound.limit is None or bound.used is None:
         return UNKNOWN
+    if bound.limit <= 0:
+        return ""
+    used = max(0, int(Fraction(bound.used) * 100 // Fraction(bound.limit)))
+    return f"{used}%" if used <= _MOST_PERCENT else f">{_MOST_PERCENT}%"
+
+
+def moment(when: datetime) -> str:
+    """Format a date and time in UTC."""
+    return f"{when:%Y-%m-%d %H:%M} UTC"
+
+
+def day(when: datetime) -> str:
+    """Format a date in UTC; add the time unless it is midnight, when most limits reset."""
     return f"{when:%Y-%m-%d}" if (when.hour, when.minute) == (0, 0) else f"{when:%Y-%m-%d %H:%M}"

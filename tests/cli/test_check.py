@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from attrs import evolve
-from rich.console import Console
 from rich.progress import Progress
 
 from openrouter_credits import (
@@ -30,16 +29,17 @@ from openrouter_credits import (
     KeyStatus,
     Level,
     OpenRouterError,
+    Spendable,
 )
 from openrouter_credits._status.look import assess
 from openrouter_credits._status.spendable import spendable
-from openrouter_credits.cli import _check, main
+from openrouter_credits.cli import _check, _waiting, main
 from openrouter_credits.cli._check import draw_report, show_check
 from openrouter_credits.cli._exits import CommandError, worst
 from openrouter_credits.cli._options import Form, Reading
-from openrouter_credits.cli._screen import make_console, make_table, show
+from openrouter_credits.cli._screen import make_console
 from openrouter_credits.testing import FakeAccount, FakeOpenRouter, Hang, Reply
-from tests.kit.values import FORBIDDEN, NOVEMBER, NOW, UNAUTHORIZED, key, wallet
+from tests.kit.values import DOWN, FORBIDDEN, NOVEMBER, NOW, WALLET, key, wallet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +66,7 @@ def write(
 
 
 def test_what_needs_attention_comes_first(fake: FakeOpenRouter, run: Run, keys: Path) -> None:
-    """Keys are sorted by level, then by amount; each wallet and each remedy is shown once, debts apart."""
+    """Keys are sorted by level, then by amount; each remedy and each wallet is shown once, debts apart."""
     acme, globex = (
         fake.add_account(credits="100.50", usage="25.75"),
         fake.add_account(credits=10, usage="12.75"),
@@ -91,24 +91,29 @@ def test_what_needs_attention_comes_first(fake: FakeOpenRouter, run: Run, keys: 
 
 Level     Key    Account       Left  Why
 INVALID   [red]  -                -  401 User not found.
-INVALID   dead   globex           -  The key is not valid: 401 User not found (wallet: -$2.75).
+INVALID   dead   globex       $0.00  401 User not found
 DEPLETED  f      globex      -$2.75  wallet
 CRITICAL  e      acme         $3.00  key limit
-UNKNOWN   lone   -        <= $20.00  key limit; GET /credits answered 0 of 0, which nothing confirms
+UNKNOWN   lone   -        <= $20.00  key limit; wallet: the answer 0 of 0 is not believed
 LOW       d      acme         $7.00  key limit
 LOW       c      acme         $9.00  key limit
 OK        b      acme        $30.00  key limit
 OK        a      acme        $74.75  wallet
 
 What to do
-lone         Use a management key (https://openrouter.ai/settings/management-keys) to read the wallet.
 [red], dead  Check the key: quotes or blanks pasted with it, deleted, disabled or expired.
+f            Top up the wallet of globex at https://openrouter.ai/settings/credits.
+e, d, c      Raise the key limit at https://openrouter.ai/settings/keys.
+lone         Add a management key, which can read the wallet: make one at \
+https://openrouter.ai/settings/management-keys, and put it into OPENROUTER_MANAGEMENT_KEY or the key file.
+lone         To judge the key by its own limits alone, add --key-only.
 
-Wallet      Left  Keys
-acme      $74.75     5
-globex    -$2.75     2
-together  $74.75     7
-owed      -$2.75
+Wallets
+Account    Left  Keys
+acme     $74.75     5
+globex   -$2.75     2
+
+Total: $74.75 left; $2.75 is owed, and not subtracted.
 2 keys: account unknown; not included in the total.
 """
     assert (2, "") == (outcome.code, outcome.err)
@@ -252,6 +257,16 @@ def test_options_reach_the_batch(
     ] == passed
 
 
+def test_the_time_out_and_what_to_read_reach_the_batch(fake: FakeOpenRouter) -> None:
+    """The time-out of a try reaches the client, and what to read the batch; a time-out of 0 is told."""
+    spec = KeySpec(fake.add_account(credits=40).add_key(limit=20), "a")
+
+    assert 0 == show_check([spec], FORM, Reading(("key",)))
+    assert ["/key"] == [request.path for request in fake.requests]
+    with pytest.raises(CommandError, match=r"^timeout .* not 0\.0\. See openrouter-credits check --help\.$"):
+        show_check([spec], FORM, Reading(timeout=0.0))
+
+
 def test_a_key_that_hangs_is_unknown_at_the_deadline(fake: FakeOpenRouter, run: Run, keys: Path) -> None:
     """Keys without an answer at the deadline of the batch are UNKNOWN, and the exit code is 3."""
     acme = fake.add_account(credits=40)
@@ -294,7 +309,6 @@ def test_ctrl_c_shows_what_is_known(
     assert text.out.startswith(
         "1 key: 1 OK\n\nLevel  Key  Account    Left  Why\nOK     a    -        $40.00  wallet\n"
     )
-    assert text.out.endswith("\n1 key: account unknown; not included in the total.\n")
     shown = json.loads(document.out)
     assert (False, ["a"]) == (shown["complete"], [check["name"] for check in shown["checks"]])
 
@@ -342,7 +356,8 @@ def test_a_reader_who_leaves_ends_the_batch(
 def test_a_terminal_gets_a_bar(
     fake: FakeOpenRouter, run: Run, keys: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Standard error shows a bar while keys are checked, unless --jsonl prints to the same terminal."""
+    """Standard error shows a bar if keys take their time, unless --jsonl prints to the same terminal."""
+    monkeypatch.setattr(_waiting, "PATIENCE", 0)
     write(keys, {"a": fake.add_account(credits=40).add_key(credits_reply="real")})
     monkeypatch.setenv("FORCE_COLOR", "1")
 
@@ -374,63 +389,83 @@ def test_many_names_are_not_all_told(capsys: pytest.CaptureFixture[str]) -> None
     assert "\nkey 1, key 2, key 3 and 2 more  Copy the key again, without quotes" in capsys.readouterr().out
 
 
+def test_a_long_name_is_cut_beside_its_remedy(capsys: pytest.CaptureFixture[str]) -> None:
+    """A long name is whole in the table of keys, and cut beside the remedy."""
+    report = CheckReport((check(0, "n" * 25, error=DOWN), check(1, "m" * 24, error=DOWN)))
+
+    draw_report(make_console(), report, FORM)
+
+    keys, _, remedies = capsys.readouterr().out.partition("What to do")
+    assert "n" * 25 in keys
+    assert f"\n{'n' * 21}..., {'m' * 24}  {DOWN.remedy}\n" in remedies
+
+
 def test_a_check_without_reason_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
     """A key without status and error has a dash for the amount and for the reason."""
     draw_report(make_console(), CheckReport((check(0, "a"),)), FORM)
 
-    assert (
-        "UNKNOWN  a    -           -  -\n\n1 key: account unknown; not included in the total.\n"
-        in capsys.readouterr().out
-    )
+    assert capsys.readouterr().out.endswith("\nUNKNOWN  a    -           -  -\n")
+
+
+@pytest.mark.parametrize(
+    ("accounts", "line"),
+    [
+        ([None], ""),
+        ([None, None], "2 keys: account unknown; keys of one account share its wallet."),
+        (["acme", None], "1 key: account unknown; keys of one account share its wallet."),
+        (["acme", "globex", None], "1 key: account unknown; not included in the total."),
+        (["acme", "globex", None, None], "2 keys: account unknown; not included in the total."),
+    ],
+)
+def test_keys_of_unknown_accounts_are_counted(
+    capsys: pytest.CaptureFixture[str], accounts: list[str | None], line: str
+) -> None:
+    """The last line counts the keys whose account is not known; of a total it speaks only if there is one."""
+    checks = [
+        check(index, account=account, wallet_id=None if account is None else index, error=DOWN)
+        for index, account in enumerate(accounts)
+    ]
+
+    draw_report(make_console(), CheckReport(tuple(checks)), FORM)
+
+    assert (line or f"key 1  {DOWN.remedy}") == capsys.readouterr().out.splitlines()[-1]
 
 
 def test_a_wallet_that_was_not_read_is_in_no_sum(capsys: pytest.CaptureFixture[str]) -> None:
-    """A wallet that was not read has a dash, and the last line says how many were read."""
+    """A wallet that was not read has a dash, and if none was read, there is no total."""
     report = CheckReport(
         tuple(
-            check(index, account=account, wallet_id=index) for index, account in enumerate(("acme", "globex"))
+            check(index, account=account, wallet_id=index, error=DOWN)
+            for index, account in enumerate(("acme", "globex"))
         )
     )
 
     draw_report(make_console(), report, FORM)
 
-    assert re.search(r"\nacme +-     1\nglobex +-     1\n0 of 2 read +-     2\n$", capsys.readouterr().out)
+    expected = (
+        "\nacme        -     1\nglobex      -     1\n\nTotal: unknown; none of the 2 wallets was read.\n"
+    )
+    assert capsys.readouterr().out.endswith(expected)
+
+
+def test_wallets_that_nobody_asked_for_are_left_out(
+    fake: FakeOpenRouter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the keys alone there is no table of wallets, and no total."""
+    acme = fake.add_account(credits=40)
+    manager = acme.add_key(management=True)
+    specs = [KeySpec(acme.add_key(limit=limit), str(limit), "acme", manager) for limit in (20, 30)]
+
+    assert 0 == show_check(specs, FORM, Reading(("key",)))
+
+    assert ["2 keys: 2 OK", "", "Level Key Account Left Why"] + [
+        f"OK {limit} acme <= ${limit}.00 key limit" for limit in (20, 30)
+    ] == [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
 
 
 def found(info: KeyInfo | OpenRouterError, credits_: Credits | OpenRouterError, **options: bool) -> KeyCheck:
     """Make the outcome of a key and a wallet that come from no server."""
     return check(0, "a", status=assess(credits_, info, wallet_reader=None, now=NOW, **options))
-
-
-@pytest.mark.parametrize(
-    ("outcome", "advice"),
-    [
-        (
-            found(key(expires_at=NOW), FORBIDDEN),
-            "Make a new key at https://openrouter.ai/settings/keys.",
-        ),
-        (
-            found(key(allowed_data_regions=()), FORBIDDEN),
-            "Permit a data region in the settings of the key's workspace: https://openrouter.ai/settings.",
-        ),
-        (
-            found(key(is_management_key=True), wallet("5")),
-            "Move it to OPENROUTER_MANAGEMENT_KEY, or, in a key file, to the management_key of its account.",
-        ),
-        (found(UNAUTHORIZED, wallet("5"), has_manager=True), UNAUTHORIZED.remedy),
-        (found(key(), FORBIDDEN), FORBIDDEN.remedy),
-    ],
-    ids=["expired", "no region", "a management key", "refused", "a key that may be good"],
-)
-def test_the_advice_is_that_for_the_reason(
-    outcome: KeyCheck, advice: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A key that cannot spend has one line of advice, for that reason; its wallet does not matter."""
-    draw_report(make_console(), CheckReport((outcome,)), FORM)
-
-    out = capsys.readouterr().out
-    told = out.partition("What to do")[2].partition("\n\n")[0]
-    assert " ".join(told.split()) == f"a {advice}"
 
 
 @pytest.mark.parametrize(
@@ -456,7 +491,25 @@ def test_why_is_the_problem_if_no_limit_is_known(capsys: pytest.CaptureFixture[s
     draw_report(make_console(), CheckReport((found(unread, FORBIDDEN),)), FORM)
 
     out = capsys.readouterr().out
-    assert f"  GET /key: budgets[0] could not be read (and 1 more); {FORBIDDEN.summary}\n" in out
+    assert (
+        "  GET /key: budgets[0] could not be read (and 1 more); wallet: only a management key can read it\n"
+        in out
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "why"),
+    [("refused", "key refused"), ("disabled", "key disabled"), ("no_region", "no data region")],
+)
+def test_why_is_the_reason_if_a_key_cannot_spend(
+    reason: str, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A key that cannot spend has nothing left, and the reason in plain words."""
+    status = KeyStatus(None, WALLET, Spendable(Decimal(0), reason, None, "complete"), (), NOW)
+
+    draw_report(make_console(), CheckReport((check(0, "a", status=status),)), FORM)
+
+    assert f"\nINVALID  a    -        $0.00  {why}\n" in capsys.readouterr().out
 
 
 def read_check(index: int, remaining: str) -> KeyCheck:
@@ -468,28 +521,28 @@ def read_check(index: int, remaining: str) -> KeyCheck:
 
 def wallets_in(out: str) -> list[str]:
     """List the rows of the table of wallets, with one space between their cells."""
-    return [" ".join(line.split()) for line in out.partition("\nWallet ")[2].splitlines()[1:]]
+    return [" ".join(line.split()) for line in out.partition("\nWallets\n")[2].splitlines()[1:]]
 
 
 @pytest.mark.parametrize(
-    ("amounts", "rows"),
+    ("amounts", "total"),
     [
         (["5.259"], []),
-        (["5.259", "0.10"], ["together $5.35 2"]),
-        (["5.259", "0"], ["together $5.25 2"]),
-        (["5.25", "-0.109", "-2"], ["together $5.25 3", "owed -$2.11"]),
-        (["-1", "-2"], ["together $0.00 2", "owed -$3.00"]),
+        (["5.259", "0.10"], ["", "Total: $5.35 left."]),
+        (["5.259", "0"], ["", "Total: $5.25 left."]),
+        (["5.25", "-0.109", "-2"], ["", "Total: $5.25 left; $2.11 is owed, and not subtracted."]),
+        (["-1", "-2"], ["", "Total: $0.00 left; $3.00 is owed, and not subtracted."]),
     ],
 )
-def test_debts_are_a_row_of_their_own(
-    capsys: pytest.CaptureFixture[str], amounts: list[str], rows: list[str]
+def test_debts_are_told_apart(
+    capsys: pytest.CaptureFixture[str], amounts: list[str], total: list[str]
 ) -> None:
-    """Below two or more wallets stands the sum of those that hold something, and below it their debts."""
+    """Below two or more wallets stands the sum of those that hold something, and what the others owe."""
     report = CheckReport(tuple(read_check(index, amount) for index, amount in enumerate(amounts)))
 
     draw_report(make_console(), report, FORM)
 
-    assert rows == wallets_in(capsys.readouterr().out)[len(amounts) :]
+    assert total == wallets_in(capsys.readouterr().out)[len(amounts) :]
 
 
 def test_a_wallet_has_its_accounts_name(fake: FakeOpenRouter, run: Run, keys: Path) -> None:
@@ -524,7 +577,7 @@ def test_accounts_found_to_be_one_are_one_wallet(fake: FakeOpenRouter, run: Run,
 
 
 def test_the_sum_is_of_the_wallets_that_were_read(capsys: pytest.CaptureFixture[str]) -> None:
-    """If a wallet was not read, the row of the sum says how many were, and debts still have their row."""
+    """If a wallet was not read, the line of the sum says how many were, and still tells the debts."""
     unread = check(2, account="account 2", wallet_id=2)
     report = CheckReport((read_check(0, "5"), read_check(1, "-2.75"), unread))
 
@@ -534,8 +587,8 @@ def test_the_sum_is_of_the_wallets_that_were_read(capsys: pytest.CaptureFixture[
         "account 0 $5.00 1",
         "account 1 -$2.75 1",
         "account 2 - 1",
-        "2 of 3 read $5.00 3",
-        "owed -$2.75",
+        "",
+        "Total of 2 of 3 wallets: $5.00 left; $2.75 is owed, and not subtracted.",
     ] == (wallets_in(capsys.readouterr().out))
 
 
@@ -543,7 +596,7 @@ def test_the_sum_is_of_the_wallets_that_were_read(capsys: pytest.CaptureFixture[
 def test_it_fits_the_width(
     fake: FakeOpenRouter, run: Run, keys: Path, monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
-    """The table fits the terminal, and folds no level or amount; below 60 columns it has no accounts."""
+    """The table fits the terminal, and folds no level or amount; below 60 columns it becomes paragraphs."""
     acme = fake.add_account(credits="1234567.89")
     write(
         keys,
@@ -559,18 +612,5 @@ def test_it_fits_the_width(
     assert max(map(len, out.splitlines())) <= columns
     assert re.search(r"^INVALID  ", out, re.MULTILINE)
     assert "$1,234,567.89" in out
-    assert (columns >= 60) == ("Account" in out)
-
-
-def test_amounts_go_beyond_a_very_narrow_terminal(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """An amount is longer than a very narrow terminal rather than cut off."""
-    monkeypatch.setenv("COLUMNS", "10")
-    table = make_table("Key", ">Left")
-    table.add_row("a name", "$1234567.89")
-
-    show(make_console(), table)
-
-    assert "$1234567.89" in capsys.readouterr().out
-    assert isinstance(make_console(), Console)
+    paragraph = "\nINVALID  dead\n  Account: acme   Left: $0.00\n  Why: 401 User not found\n\nOK  a-name"
+    assert (columns < 60) == (paragraph in out)

@@ -94,6 +94,25 @@ def test_head_is_no_error(fake: FakeOpenRouter, tmp_path: Path, monkeypatch: pyt
     assert line.startswith('{"schema_version": 2')
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal")
+def test_a_terminal_without_a_size_shows_everything(
+    fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal that says it has 0 columns, as some containers' do, the whole status is shown."""
+    monkeypatch.setenv(
+        "OPENROUTER_API_KEY", fake.add_account(credits=400).add_key(credits_reply="real").reveal()
+    )
+    terminal, end = os.openpty()  # of 0 columns and 0 rows until somebody sets its size
+
+    done = subprocess.run(COMMAND, stdin=end, stdout=end, stderr=end, timeout=30, check=False)
+    shown = os.read(terminal, 100_000).decode()
+    os.close(end)
+    os.close(terminal)
+
+    assert 0 == done.returncode
+    assert all(words in shown for words in ("Wallet", "$400.00", "Key limit", "1000 of 1000"))
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has it")
 def test_a_full_disk_is_one_line(fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk is one line and exit code 3, not the interpreter's own 120."""

@@ -15,11 +15,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from openrouter_credits import ApiKey, Budget, Credits, KeyInfo, KeyStatus, Level
+from openrouter_credits import (
+    ApiKey,
+    Budget,
+    Credits,
+    CreditsClient,
+    FreeModelQuota,
+    KeyInfo,
+    KeyStatus,
+    Level,
+    RetryPolicy,
+)
 from openrouter_credits._status.spendable import spendable
-from openrouter_credits.cli._options import Form
+from openrouter_credits.cli import _waiting
+from openrouter_credits.cli._exits import CommandError
+from openrouter_credits.cli._options import Form, Reading
 from openrouter_credits.cli._screen import make_console
-from openrouter_credits.cli._status import draw_status
+from openrouter_credits.cli._status import draw_status, show_status
 from openrouter_credits.testing import FakeBudget, FakeOpenRouter, Hang, Reply
 from tests.kit.values import WALLET
 
@@ -50,7 +62,7 @@ def key_info(**fields: Any) -> KeyInfo:
 
 
 def test_the_sentence_comes_first_and_then_the_bounds(capsys: pytest.CaptureFixture[str]) -> None:
-    """Status shows a sentence, then the bounds: the binding one is marked, and unknown values are dashes."""
+    """Status shows a sentence, then the limits: `>` marks the one that stops the key first; then facts."""
     budget = Budget(
         "workspace",
         Decimal(50),
@@ -66,19 +78,24 @@ def test_the_sentence_comes_first_and_then_the_bounds(capsys: pytest.CaptureFixt
     draw(key)
 
     expected = """\
-$9.95 left until Monday 00:00 UTC, limited by the workspace budget (wallet: not asked for).
 
-                      Left   Limit    Used  Resets (UTC)
-  Wallet                 -       -       -  -
-  Key limit         $11.75  $20.00   $8.25  2026-12-01
-> Workspace budget   $9.95  $50.00  $40.05  2026-11-30
+                      Left   Limit    Used  Used %  Resets (UTC)
+  Wallet                 -       -       -       -  -
+  Key limit         $11.75  $20.00   $8.25     41%  2026-12-01
+> Workspace budget   $9.95  $50.00  $40.05     80%  2026-11-30
 
   Level             LOW (LOW below $10.00, CRITICAL below $5.00)
   Key               sk-or-v1-0e6...1c96
-  Expires           -
+  Expires           never
+  Spent             $9.00 in all
   Free models       -
+
+  What to do        Raise the workspace budget (ask who manages the workspace) \
+at https://openrouter.ai/settings, or wait until 2026-11-30 (UTC).
 """
-    assert expected == capsys.readouterr().out
+    sentence, _, rest = capsys.readouterr().out.partition("\n")
+    assert sentence.startswith("At most $9.95 left until Monday 00:00 UTC: ")
+    assert expected == rest
 
 
 def test_a_healthy_key(fake: FakeOpenRouter, run: Run, use: Use) -> None:
@@ -88,10 +105,10 @@ def test_a_healthy_key(fake: FakeOpenRouter, run: Run, use: Use) -> None:
     bare, named = run(), run("status")
 
     assert (0, "", bare.out) == (named.code, named.err, named.out)
-    assert "$74.75 left, limited by the wallet." == bare.out.splitlines()[0]
-    assert re.search(r"^> Wallet +\$74\.75 +\$100\.50 +\$25\.75  never$", bare.out, re.MULTILINE)
-    assert re.search(r"^  Key limit +- +none +-  -$", bare.out, re.MULTILINE)
-    assert "  Free models       1000 of 1000 requests left today\n" in bare.out
+    assert bare.out.startswith("$74.75 left, limited by the wallet.\n")
+    assert re.search(r"^> Wallet +\$74\.75 +\$100\.50 +\$25\.75 +25%  never$", bare.out, re.MULTILINE)
+    assert re.search(r"^  Key limit +none$", bare.out, re.MULTILINE)
+    assert bare.out.endswith("  Free models  1000 of 1000 requests left today\n")
 
 
 @pytest.mark.parametrize(
@@ -118,19 +135,46 @@ def test_the_thresholds_can_be_moved(fake: FakeOpenRouter, run: Run, use: Use) -
     assert "OK (LOW below $3.00, CRITICAL below $1.00)" in run("--warn", "3", "--critical", "1").out
 
 
-def test_a_wallet_that_may_not_be_read_is_a_dash(fake: FakeOpenRouter, run: Run, use: Use) -> None:
-    """A wallet that may not be read is a dash with a remedy; a high key limit alone is no verdict (3)."""
-    use(fake.add_account(credits=40).add_key(limit=100))
+def test_an_ordinary_key_learns_what_it_has_and_what_to_do(fake: FakeOpenRouter, run: Run, use: Use) -> None:
+    """The commonest key, which may not read its wallet, is shown what it has spent, and both ways out."""
+    use(fake.add_account(credits=40).add_key(limit=100, usage="3.17"))
 
     outcome = run()
 
+    expected = """\
+
+                 Left    Limit   Used  Used %  Resets (UTC)
+  Wallet            -        -      -       -  -
+> Key limit    $96.83  $100.00  $3.17      3%  never
+
+  Level        UNKNOWN (LOW below $10.00, CRITICAL below $5.00)
+  Key          sk-or-v1-MASK
+  Expires      never
+  Spent        $3.17 today, $3.17 this week, $3.17 this month, $3.17 in all
+  Free models  1000 of 1000 requests left today
+  Not read     wallet: only a management key can read it
+
+  What to do   Add a management key, which can read the wallet: make one at \
+https://openrouter.ai/settings/management-keys, and put it into OPENROUTER_MANAGEMENT_KEY.
+               To judge the key by its own limits alone, add --key-only.
+"""
+    sentence, _, rest = outcome.out.partition("\n")
     assert (3, "") == (outcome.code, outcome.err)
-    assert re.search(r"^  Wallet +-        -      -  -$", outcome.out, re.MULTILINE)
-    assert outcome.out.endswith(
-        "\nNot read: 403 Only management keys can perform this operation. "
-        "Create a management key at https://openrouter.ai/settings/management-keys; "
-        "the key's own limit (/key) can be read without one.\n"
-    )
+    assert sentence.startswith("At most $96.83 left")
+    assert expected == re.sub(r"sk-or-v1-\S+", "sk-or-v1-MASK", rest)
+
+
+def test_an_ordinary_key_without_a_limit_is_offered_one_way(fake: FakeOpenRouter, run: Run, use: Use) -> None:
+    """A key without a limit cannot be judged alone: only the management key is offered."""
+    use(fake.add_account(credits=40).add_key(credits_reply="zeros", usage="3.17"))
+
+    outcome = run()
+
+    assert 3 == outcome.code
+    assert re.search(r"^  Wallet +-  +-  +-  +-  -\n  Key limit +none\n", outcome.out, re.MULTILINE)
+    assert "  Not read     wallet: the answer 0 of 0 is not believed\n" in outcome.out
+    assert "make one at https://openrouter.ai/settings/management-keys" in outcome.out
+    assert "--key-only" not in outcome.out
 
 
 def test_an_upper_bound_can_be_too_low(fake: FakeOpenRouter, run: Run, use: Use) -> None:
@@ -149,7 +193,7 @@ def test_nothing_known_is_null_and_no_zero(fake: FakeOpenRouter, run: Run, use: 
     text, document, line = run(), json.loads(run("--json").out), run("--oneline")
 
     assert (3, 3) == (text.code, line.code)
-    assert "$0" not in text.out
+    assert "$0" not in re.sub("  Spent .*", "", text.out)
     assert text.out.startswith("Unknown: the key has no limit, and this key cannot see the wallet: add a")
     assert (None, None, "unknown", None) == (
         document["spendable"]["amount"],
@@ -268,14 +312,15 @@ def test_a_key_that_the_wallet_knows_but_not_key(fake: FakeOpenRouter, run: Run,
 
     assert 2 == outcome.code
     assert re.search(r"^> Wallet +\$3\.00", outcome.out, re.MULTILINE)
-    assert re.search(r"^  Key limit +-      -      -  -$", outcome.out, re.MULTILINE)
-    assert "  Key               -\n  Expires           -\n  Free models       -\n" in outcome.out
+    assert re.search(r"^  Key limit( +-){5}$", outcome.out, re.MULTILINE)
+    rows = re.findall(r"^  (Key|Expires|Spent|Free models)  +(.*)$", outcome.out, re.MULTILINE)
+    assert [("Key", "-"), ("Expires", "-"), ("Spent", "-"), ("Free models", "-")] == rows
 
 
 def test_an_invalid_key_has_nothing_to_spend(
     fake: FakeOpenRouter, run: Run, use: Use, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """--oneline shows no amount for a refused key, although a management key could read the wallet."""
+    """--oneline shows nothing to spend for a refused key, although a management key could read the wallet."""
     monkeypatch.setenv(
         "OPENROUTER_MANAGEMENT_KEY", fake.add_account(credits=50).add_key(management=True).reveal()
     )
@@ -283,15 +328,18 @@ def test_an_invalid_key_has_nothing_to_spend(
 
     outcome = run("--oneline")
 
-    assert (2, "INVALID -\n") == (outcome.code, outcome.out)
+    assert (2, "INVALID $0.00 (key refused)\n") == (outcome.code, outcome.out)
 
 
 def test_a_management_key_says_so(fake: FakeOpenRouter, run: Run, use: Use) -> None:
-    """The label of a management key is followed by `(management key)`."""
+    """A management key says so behind its label, and has no rows of what it cannot do: spend."""
     key = fake.add_account(credits=50).add_key(management=True)
     use(key)
 
-    assert f"  Key               {key} (management key)\n" in run().out
+    out = run().out
+
+    assert re.search(rf"^  Key +{re.escape(str(key))} \(management key\)$", out, re.MULTILINE)
+    assert not re.search("^  (Key limit|Spent|Free models)", out, re.MULTILINE)
 
 
 def test_names_and_the_servers_words_are_shown_as_they_are(fake: FakeOpenRouter, run: Run, use: Use) -> None:
@@ -313,9 +361,9 @@ def test_names_and_the_servers_words_are_shown_as_they_are(fake: FakeOpenRouter,
     fake.script("/key", Reply(200, body), Reply(200, body))
     text, document = run(), run("--json")
 
-    assert "  Key               [bold red]:smile:?[31m?1m??sk-or-***\n" in text.out
-    assert re.search(r"^> \[red\]odd\?\[2J scope budget +\$7\.00 +- +-  -$", text.out, re.MULTILINE)
-    assert "  Free models       3 requests left today\n" in text.out
+    assert re.search(r"^  Key +\[bold red\]:smile:\?\[31m\?1m\?\?sk-or-\*\*\*$", text.out, re.MULTILINE)
+    assert re.search(r"^> \[red\]odd\?\[2J scope budget +\$7\.00 +- +- +-  -$", text.out, re.MULTILINE)
+    assert re.search(r"^  Free models +3 requests left today$", text.out, re.MULTILINE)
     assert secret not in document.out
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", document.out)
     assert json.loads(document.out)["key"]["label"] == label.replace(secret, "sk-or-***")
@@ -353,30 +401,14 @@ def test_expiry_and_odd_hours_are_shown(capsys: pytest.CaptureFixture[str]) -> N
     draw(key)
 
     out = capsys.readouterr().out
-    assert re.search(r"^> Member budget +\$5\.00       -      -  2026-11-25 06:30$", out, re.MULTILINE)
-    assert "  Expires           2026-12-24 18:00 UTC\n" in out
-
-
-@pytest.mark.parametrize(
-    ("fields", "shown"),
-    [
-        ({"limit": None, "limit_remaining": None}, "-"),
-        ({}, "never"),
-        ({"limit_reset": "daily"}, "2026-11-25"),
-        ({"limit_reset": "fortnightly\x1b[2J"}, "fortnightly?[2J"),
-    ],
-)
-def test_a_limit_that_is_never_renewed_says_so(
-    capsys: pytest.CaptureFixture[str], fields: dict[str, Any], shown: str
-) -> None:
-    """The resets column shows a day, `never`, or an unknown interval's name; a dash without a limit."""
-    draw(key_info(**fields))
-
-    assert re.search(rf"^[> ] Key limit .* {re.escape(shown)}$", capsys.readouterr().out, re.MULTILINE)
+    assert re.search(
+        r"^> Member budget +\$5\.00       -      -       -  2026-11-25 06:30$", out, re.MULTILINE
+    )
+    assert re.search(r"^  Expires +2026-12-24 18:00 UTC$", out, re.MULTILINE)
 
 
 def test_a_budget_that_could_not_be_read_is_told(fake: FakeOpenRouter, run: Run, use: Use) -> None:
-    """A budget that could not be read is named below the tables, and a high amount is then no verdict (3)."""
+    """A budget that could not be read is named below the limits, and a high amount is then no verdict (3)."""
     use(fake.add_account(credits=40).add_key(credits_reply="real"))
     budgets = [{"scope": "workspace", "remaining_usd": 30}, None, {"scope": "member"}]
     body = {"label": "k", "usage": 1, "limit": None, "budgets": budgets}
@@ -385,14 +417,11 @@ def test_a_budget_that_could_not_be_read_is_told(fake: FakeOpenRouter, run: Run,
     outcome = run()
 
     assert 3 == outcome.code
-    assert outcome.out.startswith(
-        "At most $30.00 left, limited by the workspace budget "
-        "(wallet: $40.00, not all limits could be read).\n"
-    )
     assert re.search(r"^> Workspace budget +\$30\.00 ", outcome.out, re.MULTILINE)
-    assert [line[:52] for line in outcome.out.splitlines() if line.startswith("Not read")] == [
-        "Not read: GET /key: budgets[1] could not be read. Ch",
-        "Not read: GET /key: budgets[2].remaining_usd could n",
+    told = outcome.out.partition("  Not read ")[2].partition("\n\n")[0]
+    assert [line.strip() for line in told.splitlines()] == [
+        "GET /key: budgets[1] could not be read",
+        "GET /key: budgets[2].remaining_usd could not be read",
     ]
 
 
@@ -405,47 +434,133 @@ def test_equal_problems_are_told_once(fake: FakeOpenRouter, run: Run, use: Use) 
 
     outcome = run()
 
-    assert 1 == outcome.out.count("Not read: ")
-    assert "(and 299 more)" in " ".join(outcome.out.split())
+    assert re.search(r"^  Not read +GET .*\(and 299 more\)\n\n", outcome.out, re.MULTILINE)
+    assert 1 == outcome.out.count(" could not be read (")
 
 
-def test_the_wallet_of_a_misplaced_management_key_binds_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    """A management key in the place of an ordinary key has a wallet that binds nothing, and no own limits."""
-    draw(key_info(is_management_key=True), wallet=WALLET)
-
-    out = capsys.readouterr().out
-    assert out.startswith(
-        "This is a management key, which cannot run inference (wallet: $74.75): move it to "
-    )
-    assert re.search(r"^  Wallet +\$74\.75 ", out, re.MULTILINE)
-    assert re.search(r"^  Key limit +- +- +-  -$", out, re.MULTILINE)
-    assert "  Level             INVALID" in out
+RESET = datetime(2026, 12, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("limit", "wallet", "rows"),
+    ("fields", "cells"),
     [
-        (Decimal(20), None, ["Wallet - - - -", "> Key limit $11.75 $20.00 $8.25 never"]),
-        (None, None, ["Wallet - - - -", "Key limit - none - -"]),
-        (None, WALLET, ["> Wallet $74.75 $100.50 $25.75 never", "Key limit - none - -"]),
+        ({"limit": None, "limit_remaining": None}, "none"),
+        ({"limit": None, "limit_remaining": Decimal(7)}, "$7.00 - - - -"),
+        ({}, "$11.75 $20.00 $8.25 41% never"),
+        ({"limit_remaining": Decimal(20)}, "$20.00 $20.00 $0.00 0% never"),
+        ({"limit_remaining": Decimal(25)}, "$25.00 $20.00 -$5.00 0% never"),
+        ({"limit_remaining": Decimal(-1)}, "-$1.00 $20.00 $21.00 105% never"),
+        ({"limit": Decimal("0.001"), "limit_remaining": Decimal(-5)}, "-$5.00 $0.00 $5.00 >999% never"),
+        ({"limit": Decimal(0), "limit_remaining": Decimal(0)}, "$0.00 $0.00 $0.00 never"),
+        ({"limit_reset": "monthly"}, "$11.75 $20.00 $8.25 41% 2026-12-01"),
+        ({"limit_reset": "fortnightly\x1b[2J"}, "$11.75 $20.00 $8.25 41% fortnightly?[2J"),
+        ({"unread": ("limit_reset",)}, "$11.75 $20.00 $8.25 41% -"),
+        ({"limit_remaining": None}, "- $20.00 - - never"),
+        ({"limit_remaining": None, "limit_reset": "monthly"}, "- $20.00 - - 2026-12-01"),
+        ({"limit_remaining": None, "limit_reset": "yearly\x07"}, "- $20.00 - - yearly?"),
+        ({"limit_remaining": None, "unread": ("limit_reset",)}, "- $20.00 - - -"),
     ],
 )
-def test_wallet_and_key_limit_always_have_a_row(
-    capsys: pytest.CaptureFixture[str], limit: Decimal | None, wallet: Credits | None, rows: list[str]
+def test_a_key_limit_is_unknown_or_none_or_never(
+    capsys: pytest.CaptureFixture[str], fields: dict[str, Any], cells: str
 ) -> None:
-    """The first rows are the wallet and the key's limit: `-` is an unknown value, `none` is no limit."""
-    draw(key_info(limit=limit, limit_remaining=limit and Decimal("11.75")), wallet)
+    """`-` is unknown, `none` is no limit, `never` is no reset; a cell that does not apply is empty."""
+    draw(key_info(**fields))
 
-    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert [*rows, ""] == lines[3:6]
+    row = next(line for line in capsys.readouterr().out.splitlines() if line[2:].startswith("Key limit"))
+    assert f"Key limit {cells}" == " ".join(row[2:].split())
 
 
-def test_a_key_that_was_not_read_has_a_row_of_dashes(capsys: pytest.CaptureFixture[str]) -> None:
-    """If only the wallet was read, it binds, and the row of the key's limit has dashes only."""
-    draw(None, WALLET)
+@pytest.mark.parametrize(
+    ("key", "wallet", "shown"),
+    [
+        (key_info(), None, {"Wallet": "- - - - -", "Expires": "never", "Free models": "-"}),
+        (key_info(), WALLET, {"Wallet": "$74.75 $100.50 $25.75 25% never"}),
+        (None, WALLET, {"Key limit": "- - - - -", "Key": "-", "Expires": "-", "Spent": "-"}),
+        (key_info(expires_at=RESET), None, {"Expires": "2026-12-01 00:00 UTC"}),
+        (key_info(unread=("expires_at",)), None, {"Expires": "-"}),
+        (key_info(free_model_daily_requests=FreeModelQuota(50, 3)), None, {"Free models": "-"}),
+        (
+            key_info(usage_daily=Decimal(1), usage_weekly=Decimal(2), usage_monthly=Decimal(3)),
+            None,
+            {"Spent": "$1.00 today, $2.00 this week, $3.00 this month, $9.00 in all"},
+        ),
+        (
+            key_info(budgets=(Budget("member", Decimal(9), Decimal(2), Decimal(7), "lifetime"),)),
+            None,
+            {"Member budget": "$7.00 $9.00 $2.00 22% never"},
+        ),
+    ],
+)
+def test_each_fact_is_a_value_or_unknown_or_never(
+    capsys: pytest.CaptureFixture[str], key: KeyInfo | None, wallet: Credits | None, shown: dict[str, str]
+) -> None:
+    """What was not read is `-`, and what never happens is `never`."""
+    draw(key, wallet)
 
-    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert ["> Wallet $74.75 $100.50 $25.75 never", "Key limit - - - -", ""] == lines[3:6]
+    lines = [" ".join(line.strip("> ").split()) for line in capsys.readouterr().out.splitlines()]
+    assert [f"{name} {value}" for name, value in shown.items()] == [
+        line for line in lines if any(line == f"{name} {value}" for name, value in shown.items())
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"expires_at": NOW}, "Key expired"),
+        ({"allowed_data_regions": ()}, "No data region"),
+        ({"is_management_key": True}, "Management key"),
+    ],
+)
+def test_the_reason_stops_an_invalid_key_and_not_its_wallet(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], reason: str
+) -> None:
+    """A key that cannot spend has the reason in the marked row; its healthy wallet has no alarm colour."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+
+    draw(key_info(**fields), WALLET)
+
+    out = capsys.readouterr().out
+    plain = re.sub(r"\x1b\[[\d;]*m", "", out)
+    wallet = next(line for line in out.splitlines() if "  Wallet" in line)
+    assert [f"> {reason} $0.00"] == [
+        " ".join(line.split()) for line in plain.splitlines() if line.startswith(">")
+    ]
+    assert wallet.startswith("  Wallet ")
+    assert set(re.findall(r"38;5;(\d+)", wallet)) <= {"28", "243"}  # of the bar: green, and grey
+
+
+@pytest.mark.parametrize(
+    ("columns", "bar"), [("80", 13), ("120", 20), ("70", 0), ("40", 0), (None, 0)], ids=str
+)
+def test_limits_have_bars_where_there_is_room(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: str | None, bar: int
+) -> None:
+    """On a wide terminal a bar beside each limit shows the used part; elsewhere the percentage says it."""
+    if columns:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.setenv("COLUMNS", columns)
+
+    draw(key_info(budgets=(Budget("workspace", Decimal(50), Decimal(25), Decimal(25)),)), WALLET)
+
+    plain = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+    bars = [line.count("━") + line.count("╸") + line.count("╺") for line in plain.splitlines()]
+    assert [bar] * 3 * bool(bar) == [length for length in bars if length]
+    assert "50%" in plain
+
+
+def test_percentages_give_way_before_the_table_does(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 60 columns, a table too wide for the percentages is drawn without them."""
+    monkeypatch.setenv("COLUMNS", "60")
+
+    draw(key_info(budgets=(Budget("workspace", Decimal(50), Decimal(25), Decimal(25)),)), WALLET)
+
+    out = capsys.readouterr().out
+    assert re.search(r"^ +Left +Limit +Used  Resets", out, re.MULTILINE)
+    assert "%" not in out
 
 
 def test_one_line_is_one_line_on_a_narrow_terminal(
@@ -476,7 +591,7 @@ def test_the_bound_that_binds_is_marked_once(capsys: pytest.CaptureFixture[str])
 def test_it_fits_the_width(
     fake: FakeOpenRouter, run: Run, use: Use, monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
-    """The status fits the terminal: lines are folded; below 60 columns, the limits and usage are left out."""
+    """The status fits the terminal: lines are folded between words; below 60 columns there are no tables."""
     budget = FakeBudget("workspace", 50, "38.25", reset_interval="weekly")
     use(
         fake.add_account(credits="100.50", usage="25.75").add_key(
@@ -489,15 +604,14 @@ def test_it_fits_the_width(
 
     assert max(map(len, out.splitlines())) <= columns
     wanted = ("$74.75", "never", "Key limit", "$30.00", "Workspace budget", "$11.75", "1000 of 1000")
-    spared = ("$100.50", "$25.75", "$38.25")
     assert not [words for words in wanted if words not in out]
-    assert [columns >= 60] * 3 == [words in out for words in spared]
+    assert (columns < 60) == ("> Workspace budget\n  Left: $11.75   Limit: $50.00\n" in out)
 
 
 def test_a_terminal_is_coloured_by_level(
     fake: FakeOpenRouter, run: Run, use: Use, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a terminal, LOW is yellow; with NO_COLOR, nothing is coloured."""
+    """On a terminal, LOW is orange; with NO_COLOR, nothing is coloured."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     use(fake.add_account(credits=7).add_key(credits_reply="real"))
 
@@ -505,7 +619,7 @@ def test_a_terminal_is_coloured_by_level(
     monkeypatch.setenv("NO_COLOR", "1")
     plain = run().out
 
-    assert coloured.startswith("\x1b[33m$7.00 left, limited by the wallet.\x1b[0m\n")
+    assert coloured.startswith("\x1b[38;5;130m$7.00 left, limited by the wallet.")
     assert "\x1b[3" not in plain
 
 
@@ -570,6 +684,49 @@ def test_ctrl_c_is_one_line_and_130(fake: FakeOpenRouter, run: Run, use: Use) ->
     thread.join()
 
     assert (130, "", "openrouter-credits: Interrupted.\n") == (outcome.code, outcome.out, outcome.err)
+
+
+def test_options_reach_the_client(fake: FakeOpenRouter, use: Use, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time-out of a try, the deadline and what to read reach the client, or their defaults do."""
+    use(fake.add_account(credits=40).add_key(limit=20))
+    passed: list[tuple[float, float]] = []
+    make = CreditsClient.__init__
+
+    def note_and_make(client: CreditsClient, *, timeout: float, retry: RetryPolicy) -> None:
+        passed.append((timeout, retry.deadline))
+        make(client, timeout=timeout, retry=retry)
+
+    monkeypatch.setattr(CreditsClient, "__init__", note_and_make)
+    form = Form(Decimal(10), Decimal(5))
+
+    codes = [show_status(form, Reading()), show_status(form, Reading(("key",), 3.0, 7.0))]
+
+    assert ([3, 0], [(10.0, 30.0), (3.0, 7.0)]) == (codes, passed)
+    assert ["/credits", "/key", "/key"] == sorted(request.path for request in fake.requests)
+
+
+@pytest.mark.parametrize("reading", [Reading(timeout=0.0), Reading(deadline=0.0)])
+def test_a_time_out_of_range_is_told(use: Use, fake: FakeOpenRouter, reading: Reading) -> None:
+    """A time that is no positive number of seconds is named, with where to look."""
+    use(fake.add_account().add_key())
+
+    with pytest.raises(CommandError, match=r"not 0\.0\. See openrouter-credits status --help\.$"):
+        show_status(Form(Decimal(10), Decimal(5)), reading)
+
+
+def test_a_terminal_gets_a_spinner(
+    fake: FakeOpenRouter, run: Run, use: Use, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the answer is awaited, standard error shows what is awaited; at the end it is gone."""
+    monkeypatch.setattr(_waiting, "PATIENCE", 0)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    use(fake.add_account(credits=40).add_key(credits_reply="real"))
+
+    outcome = run()
+
+    assert re.search(r"Asking OpenRouter 0:00:0\d of 30 s", re.sub(r"\x1b\[[\d;?]*[a-z]", "", outcome.err))
+    assert outcome.err.endswith("\x1b[2K")
+    assert "Asking" not in outcome.out
 
 
 def test_level_order_is_complete() -> None:

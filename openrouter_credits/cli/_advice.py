@@ -1,0 +1,118 @@
+"""What a person can do about the level of a key: a line for each cause."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from openrouter_credits import AuthenticationError, ManagementKeyRequiredError, UnconfirmedCreditsError
+from openrouter_credits._words import limit_in_table, one_line, told_once
+from openrouter_credits.cli._judge import day, level_of_bound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from openrouter_credits import Bound, KeyStatus, OpenRouterError
+    from openrouter_credits.cli._options import Form
+
+_SETTINGS = "https://openrouter.ai/settings"
+_WAYS_OUT = {
+    "expired": f"Make a new key at {_SETTINGS}/keys.",
+    "disabled": f"Enable the key, or make a new one, at {_SETTINGS}/keys.",
+    "no_region": f"Permit a data region in the settings of the key's workspace: {_SETTINGS}.",
+    "management_key": (
+        "Move it to OPENROUTER_MANAGEMENT_KEY, or, in a key file, to the management_key of its account."
+    ),
+}
+"""The advice for keys that cannot spend, by the reason."""
+_KEY_ONLY = "To judge the key by its own limits alone, add --key-only."
+_ADD_MANAGEMENT_KEY = (
+    f"Add a management key, which can read the wallet: make one at {_SETTINGS}/management-keys, and"
+)
+TO_VARIABLE = "put it into OPENROUTER_MANAGEMENT_KEY."
+TO_FILE = "put it into OPENROUTER_MANAGEMENT_KEY or the key file."
+
+
+def advice(
+    status: KeyStatus, form: Form, *, account: str | None = None, where: str = TO_VARIABLE
+) -> Iterator[str]:
+    """List what can be done about the level of a key, the most important first; nothing for OK.
+
+    Args:
+        status: of the key.
+        form: the thresholds.
+        account: the name of the account, if there are several.
+        where: the place for a management key.
+    """
+    level = form.level(status)
+    if level == "INVALID":
+        yield from _for_invalid(status)
+        return
+    for bound in status.spendable.bounds:
+        if level != "OK" and level_of_bound(bound, status, form) == level:
+            yield _for_limit(bound, status, account)
+    if level == "DEPLETED":  # whatever else is unread, this is the reason
+        return
+    blind = [problem for problem in status.problems if _is_blind(problem)]
+    for problem in status.problems:
+        if problem not in blind:
+            yield from (each.remedy for each in (problem.problems or (problem,)))
+    if level == "UNKNOWN":
+        yield from _for_blindness(status, where, is_blind=bool(blind))
+
+
+def plain_problems(problems: Iterable[OpenRouterError]) -> list[str]:
+    """Say what could not be read, and why; problems that are alike are told once."""
+    return told_once(one_line(_plain(problem)).rstrip(".") for problem in problems)
+
+
+def _plain(problem: OpenRouterError) -> str:
+    if _is_blind(problem):
+        if isinstance(problem, UnconfirmedCreditsError):
+            return "wallet: the answer 0 of 0 is not believed"
+        return "wallet: only a management key can read it"
+    return problem.summary
+
+
+def _is_blind(problem: OpenRouterError) -> bool:
+    """Tell whether a wallet is unread because the key itself may not read it, as is usual."""
+    is_refused = isinstance(problem, ManagementKeyRequiredError | UnconfirmedCreditsError)
+    return is_refused and not problem.is_of_management_key and not problem.problems
+
+
+def _for_invalid(status: KeyStatus) -> Iterator[str]:
+    reason = status.spendable.bound_by
+    if reason in _WAYS_OUT:
+        yield _WAYS_OUT[reason]
+        return
+    # the wallet of a key that cannot spend does not matter
+    for problem in status.problems:
+        if isinstance(problem, AuthenticationError) and not problem.is_of_management_key:
+            yield problem.remedy
+            return
+
+
+def _for_limit(bound: Bound, status: KeyStatus, account: str | None) -> str:
+    if bound.name == "wallet":
+        return f"Top up the wallet{'' if account is None else f' of {account}'} at {_SETTINGS}/credits."
+    wait = ""
+    if bound.resets_at is not None:
+        if bound.resets_at > status.checked_at:
+            wait = f", or wait until {day(bound.resets_at)} (UTC)"
+    elif bound.reset not in (None, "unknown"):
+        wait = f", or wait for its reset ({one_line(bound.reset)})"
+    if bound.name == "key_limit":
+        return f"Raise the key limit at {_SETTINGS}/keys{wait}."
+    return f"Raise the {limit_in_table(bound.name)} (ask who manages the workspace) at {_SETTINGS}{wait}."
+
+
+def _for_blindness(status: KeyStatus, where: str, *, is_blind: bool) -> Iterator[str]:
+    has_limit = bool(status.spendable.bounds)
+    if is_blind:
+        yield f"{_ADD_MANAGEMENT_KEY} {where}"
+        if has_limit and status.key is not None and not status.key.unread:
+            yield _KEY_ONLY
+    elif not status.problems:  # the wallet was not asked for
+        if status.key is not None and not status.key.is_management_key:
+            yield f"Give the key a limit at {_SETTINGS}/keys, or leave out --key-only to read the wallet too."
+        else:
+            yield "Leave out --key-only, to read the wallet."
