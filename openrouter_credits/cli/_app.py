@@ -156,10 +156,9 @@ def run(arguments: list[str]) -> int:
 
 def _show_no_keys(reason: str) -> None:
     """Print the JSON document of a check without keys, with the reason."""
-    from openrouter_credits.cli._json import to_text  # noqa: PLC0415 - usage errors need no JSON
+    from openrouter_credits.cli._json import no_report_to_json  # noqa: PLC0415 - usage errors need no JSON
 
-    error = {"type": "CommandError", "status": None, "message": reason, "remedy": None}
-    print(to_text({"complete": False, "counts": {}, "checks": [], "wallets": [], "error": error}))
+    print(no_report_to_json(reason))
 
 
 def _options() -> dict[str, list[str]]:

@@ -22,3 +22,9 @@ def failure_to_json(error: OpenRouterError) -> str:
 def report_to_json(report: CheckReport, form: Form, *, is_complete: bool) -> str:
     """Write a report; `complete` is false after Ctrl-C."""
     return write({"complete": is_complete, **layout(report, warn=form.warn, critical=form.critical)}, 2)
+
+
+def no_report_to_json(reason: str) -> str:
+    """Write why there are no keys to check, beside the fields of a report of none."""
+    error = {"type": "CommandError", "status": None, "message": reason, "remedy": None}
+    return write({"complete": False, **layout(CheckReport(())), "error": error}, 2)
