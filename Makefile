@@ -13,7 +13,7 @@ PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
 help: # List the targets.
 	@awk -F ':.*# ' '/^[a-z]+:.*# / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(VENV)/demo # Show what the command does, against a server on this machine.
+demo: $(VENV)/demo # Show the package at work, against a server on this machine.
 	@$(BIN)/openrouter-credits demo
 
 test: $(VENV)/tests # Run every test, and demand that all branches are covered.

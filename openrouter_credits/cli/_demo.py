@@ -1,117 +1,117 @@
-"""`openrouter-credits demo`: both commands against a server on this machine, over real HTTP."""
+"""`openrouter-credits demo`: a story in one screen, told by a server on this machine over real HTTP."""
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import os
 import shutil
 import sys
-import time
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from openrouter_credits import CheckReport, CreditsClient, KeyStatus, OpenRouterError
+from openrouter_credits import CreditsClient, KeySpec
 from openrouter_credits._words import one_line
-from openrouter_credits.cli._check import collect, counting, draw_report, make_progress
-from openrouter_credits.cli._demo_keys import make_cases, make_dozen
+from openrouter_credits.cli._check import draw_report
 from openrouter_credits.cli._exits import allow_closed_pipe
-from openrouter_credits.cli._judge import level_of
-from openrouter_credits.cli._options import Form, Reading
-from openrouter_credits.cli._screen import coloured, make_console, make_table, show
+from openrouter_credits.cli._options import Form
+from openrouter_credits.cli._screen import make_console, show
 from openrouter_credits.cli._status import draw_status
-from openrouter_credits.testing import FakeOpenRouter
+from openrouter_credits.testing import FakeOpenRouter, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import Console
 
-    from openrouter_credits import KeyCheck
-    from openrouter_credits.cli._demo_keys import Case
-
 FORM = Form(Decimal(10), Decimal(5))
+
+FIRST_PROGRAM = """\
+async with CreditsClient() as client:
+    status = await client.status()
+    print(f"{status} Enough for $20: {status.spendable.covers(20)}")
+"""
+LAST_PROGRAM = """\
+fake.script("/credits", Reply(503), Reply(503))
+async with CreditsClient() as client:
+    print((await client.credits()).remaining, "dollars in the wallet")
+"""
+"""Both run exactly as shown; their `CreditsClient` has the keys of the demo, not those of the environment."""
 
 
 def show_demo() -> int:
-    """Show the output of both commands for keys in every state, and return the exit code."""
+    """Tell the story of a few made-up keys, and return the exit code."""
     with allow_closed_pipe():
         asyncio.run(_run(make_console()))
     return 0
 
 
 async def _run(console: Console) -> None:
-    began = time.monotonic()
-    show(
-        console,
-        "A server on this machine stands in for OpenRouter: "
-        "the keys are made up; the HTTP, the waits and the retries are real.",
-        "",
-        _prompt("", "seven keys in turn"),
-        "",
-    )
+    show(console, "A server on this machine stands in for OpenRouter; the keys are made up.")
     now = datetime.now(UTC)
     async with FakeOpenRouter(now=lambda: now) as fake:  # a fixed time: no day ends during the demo
-        statuses = await _ask_all(console, fake)
-        capped = next(status for status in statuses if status.spendable.bound_by == "workspace")
-        show(console, "", _prompt("", "all it says of the key 'capped'"), "")
-        draw_status(console, capped, FORM)
+        acme = fake.add_account(credits="100.50", usage="25.75")
+        manager = acme.add_key(management=True)
+        bot = acme.add_key(name="bot", usage="3.17", limit=30, limit_reset="monthly")
+        names = {
+            "CreditsClient": partial(CreditsClient, bot, management_key=manager, base_url=fake.url),
+            "Reply": Reply,
+            "fake": fake,
+        }
+
+        _title(console, "Python asks what a key can spend, and what would stop it first")
+        await _show_program(console, FIRST_PROGRAM, names)
+
+        _title(console, "The commonest case: one ordinary key, which cannot see the wallet")
+        _show_command(console, "openrouter-credits")
+        async with CreditsClient(bot, base_url=fake.url) as client:
+            draw_status(console, await client.status(), FORM)
+
+        _title(console, "One account: its keys share a wallet, and one of them is in trouble")
+        _show_command(console, "openrouter-credits check keys.toml")
+        keys = {
+            "bot": bot,
+            "search": acme.add_key(usage="12.43"),
+            "nightly": acme.add_key(usage="10.15", limit=10, limit_reset="daily"),
+        }
+        specs = [KeySpec(key, name, "acme", manager) for name, key in keys.items()]
+        async with CreditsClient("unused", base_url=fake.url) as client:
+            draw_report(console, await client.check_all(specs), FORM)
+
+        _title(console, "The server fails twice, and the answer comes all the same")
         before = len(fake.requests)
-        report = await check_dozen(fake)
-        show(console, "", _prompt(" check keys.toml", f"{len(fake.requests) - before} requests"), "")
-        draw_report(console, report, FORM)
-    show(console, "", *_farewell(len(fake.requests), time.monotonic() - began))
+        await _show_program(console, LAST_PROGRAM, names)
+        show(console, Text(f"# after {len(fake.requests) - before} requests", "dim"))
+    show(console, "", *_farewell())
 
 
-async def _ask_all(console: Console, fake: FakeOpenRouter) -> list[KeyStatus]:
-    statuses: list[KeyStatus] = []
-    table = make_table("Key", "Level", ">Requests", "What it says")
-    for case in make_cases(fake):
-        before = len(fake.requests)
-        with console.status(f"Asking for the key {case.name!r}", spinner="line"):
-            outcome = await _ask(fake, case)
-        if isinstance(outcome, KeyStatus):
-            statuses.append(outcome)
-            level = FORM.level(outcome)
-            sentence = " ".join([outcome.explain(), *(f"{problem.summary}." for problem in outcome.problems)])
-        else:
-            level, sentence = level_of(outcome), str(outcome)
-        table.add_row(case.name, coloured(level, level), str(len(fake.requests) - before), one_line(sentence))
-    show(console, table)
-    return statuses
+def _title(console: Console, text: str) -> None:
+    show(console, "", Text(f"# {text}", "dim"))
 
 
-async def _ask(fake: FakeOpenRouter, case: Case) -> KeyStatus | OpenRouterError:
-    fake.script("/credits", *case.faults)
-    async with CreditsClient(case.api_key, base_url=fake.url) as client:
-        try:
-            return await client.status()
-        except OpenRouterError as error:
-            return error
+def _show_command(console: Console, command: str) -> None:
+    show(console, Text(f"$ {command}", "bold"))
 
 
-async def check_dozen(fake: FakeOpenRouter) -> CheckReport:
-    """Check a dozen keys, as the command `check` does."""
-    specs = make_dozen(fake)
-    checks: list[KeyCheck] = []
-    async with CreditsClient("unused", base_url=fake.url) as client:
-        with make_progress(len(specs)) as progress:
-            await collect(client, specs, counting(checks.append, progress), Reading())
-    return CheckReport(tuple(sorted(checks, key=lambda check: check.index)))
+async def _show_program(console: Console, source: str, names: dict[str, Any]) -> None:
+    """Show a program as one types it into `python -m asyncio`, run it, and show what it prints."""
+    starts = {statement.lineno for statement in ast.parse(source).body}
+    for number, line in enumerate(source.splitlines(), start=1):
+        show(console, Text(f"{'>>>' if number in starts else '...'} {line}", "bold"))
+    printed: list[str] = []
+    names = {**names, "print": lambda *words: printed.append(" ".join(map(str, words)))}
+    code = compile(source, "the demo", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    with console.status("Asking", spinner="line"):
+        await eval(code, names)  # noqa: S307 - the text is a constant of this module
+    show(console, *printed)
 
 
-def _prompt(arguments: str, note: str) -> Text:
-    return Text.assemble((f"$ openrouter-credits{arguments}", "bold"), (f"   # {note}", "dim"))
-
-
-def _farewell(requests: int, seconds: float) -> Iterator[str]:
-    yield (
-        f"The server saw {requests} requests in {seconds:.1f} s. "
-        "No key was needed, and nothing left this machine."
-    )
+def _farewell() -> Iterator[str]:
     if os.environ.get("OPENROUTER_API_KEY", "").strip():
         yield "OPENROUTER_API_KEY is set, so this asks the real service:"
     else:

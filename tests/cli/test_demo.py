@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import re
 import runpy
 import sys
@@ -11,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from openrouter_credits import CreditsClient
 from openrouter_credits.cli import _demo
+from openrouter_credits.testing import FakeOpenRouter, Reply
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Run
@@ -23,33 +27,71 @@ PATHS = re.compile(
 """Paths of this machine, which no output shows."""
 
 
-def test_the_demo_shows_a_key_in_every_state(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The demo shows keys in every state, and uses no key and no base URL of the environment."""
+def test_the_demo_tells_a_story_in_one_screen(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo has five parts on at most 60 lines of 80 columns; no key or URL of the environment is used."""
     monkeypatch.setenv("OPENROUTER_API_KEY", "not a key")
     monkeypatch.setenv("OPENROUTER_BASE_URL", "http://example.org")
+    monkeypatch.setenv("COLUMNS", "80")
 
     outcome = run("demo")
 
     assert (0, "") == (outcome.code, outcome.err)
-    rows = dict(
-        re.findall(r"^(\w+(?: \w+)?) +((?:OK|LOW|DEPLETED|INVALID|UNKNOWN) .*)$", outcome.out, re.MULTILINE)
-    )
-    shown = [re.split(r" {2,}", row, maxsplit=2)[:2] for row in rows.values()]
-    assert ["healthy", "low", "capped", "depleted", "invalid", "false zero", "failing twice"] == list(rows)
+    lines = outcome.out.splitlines()
+    assert len(lines) <= 60
+    assert max(map(len, lines)) <= 80
+    typed = [line for line in lines if line.startswith(("$ ", ">>> "))]
     assert [
-        ["OK", "2"],
-        ["LOW", "2"],
-        ["OK", "2"],
-        ["DEPLETED", "2"],
-        ["INVALID", "2"],
-        ["UNKNOWN", "2"],
-        ["OK", "4"],
-    ] == shown
-    assert "\n12 keys: 2 INVALID, 2 DEPLETED, 2 CRITICAL, 1 UNKNOWN, 2 LOW, 3 OK\n" in outcome.out
-    assert "\n$ openrouter-credits check keys.toml   # 15 requests\n" in outcome.out
-    assert re.search(r"^The server saw 31 requests in \d+\.\d s\.", outcome.out, re.MULTILINE)
+        ">>> async with CreditsClient() as client:",
+        "$ openrouter-credits",
+        "$ openrouter-credits check keys.toml",
+        '>>> fake.script("/credits", Reply(503), Reply(503))',
+        ">>> async with CreditsClient() as client:",
+    ] == typed
+    assert len([line for line in lines if line.startswith("# ")]) == 5
     assert "OPENROUTER_API_KEY is set, so this asks the real service:\n" in outcome.out
     assert not PATHS.search(outcome.out)
+
+
+def test_the_demo_shows_what_the_programs_and_the_commands_print(run: Run) -> None:
+    """The demo shows an amount, an upper bound, one key in trouble, and the answer after two failures."""
+    out = run("demo").out
+
+    _, python, ordinary, many, failing = re.split(r"^# (?!after).*\n", out, flags=re.MULTILINE)
+
+    assert re.search(r"^\$26\.83 left.*\(wallet: \$74\.75\)\. Enough for \$20: True$", python, re.MULTILINE)
+    assert "\nAt most $26.83 left " in ordinary
+    assert "UNKNOWN" in ordinary
+    assert "\n3 keys: 1 DEPLETED, 2 OK\n" in many
+    assert re.search(r"^DEPLETED +nightly ", many, re.MULTILINE)
+    assert "\n74.75 dollars in the wallet\n# after 3 requests\n" in failing
+
+
+@pytest.mark.parametrize(
+    ("source", "printed"),
+    [
+        (_demo.FIRST_PROGRAM, r"\$26\.83 left.*\(wallet: \$74\.75\)\. Enough for \$20: True\n"),
+        (_demo.LAST_PROGRAM, r"74\.75 dollars in the wallet\n"),
+    ],
+    ids=["first", "last"],
+)
+def test_the_programs_of_the_demo_run_with_keys_of_the_environment(
+    fake: FakeOpenRouter,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    source: str,
+    printed: str,
+) -> None:
+    """The demo's programs print the same if the environment names the keys: readers may copy them."""
+    acme = fake.add_account(credits="100.50", usage="25.75")
+    bot, manager = acme.add_key(usage="3.17", limit=30), acme.add_key(management=True)
+    monkeypatch.setenv("OPENROUTER_API_KEY", bot.reveal())
+    monkeypatch.setenv("OPENROUTER_MANAGEMENT_KEY", manager.reveal())
+    names = {"CreditsClient": CreditsClient, "Reply": Reply, "fake": fake}
+
+    code = compile(source, "the demo", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    asyncio.run(eval(code, names))  # running the text is the point
+
+    assert re.fullmatch(printed, capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(
@@ -72,28 +114,29 @@ def test_the_demo_says_how_to_go_on(
     monkeypatch.setattr(sys, "argv", [program])
     monkeypatch.setattr("shutil.which", lambda _: found)
 
-    shown = list(_demo._farewell(31, 1.5))
+    shown = list(_demo._farewell())
 
     assert [
         "With a key of your own, this asks the real service:",
         "  export OPENROUTER_API_KEY=sk-or-v1-...",
         f"  {command}",
-    ] == shown[1:]
+    ] == shown
 
 
 @pytest.mark.parametrize("columns", ["40", "60"])
 def test_the_demo_fits_the_width(run: Run, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
-    """The demo's lines fit the terminal, but for whole addresses; no amount or text is cut off."""
+    """The demo's lines fit the terminal, in colour too, but for whole addresses; no text is cut off."""
     monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setenv("FORCE_COLOR", "1")
 
     out = run("demo").out
 
-    assert "\x1b[1;38;5;196mDEPLETED\x1b[0m" in out
-    lines = re.sub(r"\x1b\[[?\d;]*[A-Za-z]", "", out).split("\n")
-    too_long = [line for line in lines if len(line.rpartition("\r")[2]) > int(columns)]
-    assert all(line.strip().startswith("https://") and " " not in line.strip() for line in too_long)
-    assert "<= $16.83" in out
+    assert re.search(r"\x1b\[[\d;]+mDEPLETED\x1b\[0m", out)
+    lines = [
+        line.rpartition("\r")[2].strip() for line in re.sub(r"\x1b\[[?\d;]*[A-Za-z]", "", out).split("\n")
+    ]
+    too_long = [line for line in lines if len(line) > int(columns)]
+    assert [line for line in too_long if not re.fullmatch(r"https://\S+", line)] == []
     assert "\N{HORIZONTAL ELLIPSIS}" not in out
 
 
