@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 import zipfile
 from email.parser import Parser
 from pathlib import Path
@@ -49,7 +50,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) ->
 
 
 def test_the_core_needs_three_packages(wheel: zipfile.ZipFile) -> None:
-    """The wheel requires aiohttp, attrs and cattrs, and two for the extra `cli`, without upper bounds."""
+    """The wheel requires aiohttp, attrs and cattrs, and three for the extra `cli`, without upper bounds."""
     (name,) = (name for name in wheel.namelist() if name.endswith("METADATA"))
     metadata = Parser().parsestr(wheel.read(name).decode())
     needed = metadata.get_all("Requires-Dist") or []
@@ -62,6 +63,16 @@ def test_the_core_needs_three_packages(wheel: zipfile.ZipFile) -> None:
     }
     assert not any("<" in text or "~=" in text for text in needed)
     assert metadata["Requires-Python"] == ">=3.11"
+
+
+def test_the_gates_run_the_lowest_versions() -> None:
+    """`make lowest` installs exactly the lowest versions that pyproject.toml allows."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    floors = [*project["dependencies"], *project["optional-dependencies"]["cli"]]
+    lines = (ROOT / "constraints-lowest.txt").read_text(encoding="utf-8").splitlines()
+    installed = [line for line in lines if not line.startswith("#")]
+
+    assert sorted(floors) == sorted(line.replace("==", ">=").removesuffix(".0") for line in installed)
 
 
 def test_the_wheel_works_by_itself(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
