@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_a_tiny_benchmark_runs_to_its_end(tmp_path: Path) -> None:
-    """The benchmark prints its tables and writes them as Markdown; --tiny leaves other clients out."""
+    """The benchmark prints its tables and our goals, and writes the tables alone; --tiny leaves peers out."""
     page = tmp_path / "benchmarks.md"
 
     ran = subprocess.run(
@@ -33,4 +33,6 @@ def test_a_tiny_benchmark_runs_to_its_end(tmp_path: Path) -> None:
         if line.startswith("## ")
     ]
     assert titles
+    assert "wanted" in ran.stdout
+    assert "wanted" not in page.read_text(encoding="utf-8")
     assert [title for title in titles if title not in ran.stdout] == []

@@ -14,7 +14,7 @@ def middle(ratios: list[float]) -> str:
 
 @frozen
 class Target:
-    """A speed to reach."""
+    """A goal of ours: told on the terminal, not in the docs, whose readers want figures."""
 
     what: str
     figure: float
@@ -52,21 +52,10 @@ def as_text(table: Table) -> str:
 
 
 def as_markdown(table: Table) -> str:
-    """Write a table as Markdown."""
+    """Write a table as Markdown, without the goals."""
     lines = [table.columns, (":--", *("--:" for _ in table.columns[1:])), *table.rows]
     body = [f"| {' | '.join(line)} |" for line in lines]
-    return "\n".join(
-        [
-            f"## {table.title}",
-            "",
-            table.note,
-            "",
-            *body,
-            "",
-            *(f"- {sentence}" for sentence in _sentences(table.targets)),
-            "",
-        ]
-    )
+    return "\n".join([f"## {table.title}", "", table.note, "", *body, ""])
 
 
 def _sentences(targets: list[Target]) -> list[str]:
