@@ -34,6 +34,7 @@ PAGES = [ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING",
 )
 
 _LEXER = RawFencedCodeBlockLexer(re.compile(r"(?P<language>[^\n]*)\n"))
+_EXPORT = re.compile(r"^\$ export (\w+)=", re.MULTILINE)
 _OPTION = re.compile(r"--[a-z]+")
 
 
@@ -81,12 +82,20 @@ class Runner:
     folder: Path
     namespace: dict[str, Any] = field(init=False)
     tests: str = field(init=False, default="")
+    hidden: dict[str, str] = field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
         self.namespace = {"__name__": "page", "client": self.client}
 
     async def run(self, blocks: list[Block]) -> None:
-        """Run all blocks; assert that each prints the `text` block that follows it."""
+        """Run all blocks; assert that each prints the `text` block that follows it.
+
+        A variable that the page exports is not in the environment before.
+        """
+        for block in blocks:
+            if block.language == "console":
+                exported = set(_EXPORT.findall(block.source)) & set(self.environ)
+                self.hidden |= {name: self.environ.pop(name) for name in exported}
         for block, following in zip_longest(blocks, blocks[1:]):
             expected = following.source if following is not None and following.language == "text" else None
             if block.caption is not None:
@@ -156,13 +165,14 @@ class Runner:
                 printed = await self.run_command(
                     [sys.executable, "-m", "openrouter_credits", *words[1:]], codes={0, 1, 2, 3}
                 )
+            elif words[0] == "export":
+                name = words[1].partition("=")[0]
+                self.environ |= {name: self.hidden[name]} if name in self.hidden else {}
             elif words[0] == "python" and (self.folder / words[1]).is_file():
                 codes = {0, 1, 2, 3} if expected.strip() else {0}
                 printed = await self.run_command([sys.executable, "-W", "error", *words[1:]], codes=codes)
             else:
-                assert words[0] in {"make", "pip", "python", "export", ".", "openrouter-credits", "chmod"}, (
-                    command
-                )
+                assert words[0] in {"make", "pip", "python", ".", "openrouter-credits", "chmod"}, command
                 continue
             if expected.strip():
                 assert tidy(expected) == tidy(printed)
