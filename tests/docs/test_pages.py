@@ -149,6 +149,19 @@ async def test_a_command_that_prints_something_else_fails(runner: Runner) -> Non
         await runner.run([Block("console", "$ openrouter-credits --version\nopenrouter-credits 0\n", 1)])
 
 
+async def test_a_variable_that_the_page_exports_is_not_there_before(runner: Runner) -> None:
+    """A command above an `export` runs without that variable, and a command below it runs with it."""
+    export = "$ export OPENROUTER_MANAGEMENT_KEY=sk-or-v1-...\n"
+    command = "$ openrouter-credits --oneline\n"
+
+    await runner.run(
+        [
+            Block("console", f"{command}UNKNOWN <= $26.83 (key limit)\n", 1),
+            Block("console", f"{export}{command}OK $26.83 (key limit)\n", 5),
+        ]
+    )
+
+
 async def test_a_block_of_an_unknown_language_fails(runner: Runner) -> None:
     """A block whose language the runner does not know fails, since it would not be run."""
     with pytest.raises(AssertionError, match="line 7: nothing runs cobol"):

@@ -16,7 +16,7 @@ from ._pages import DOCS, PAGES, ROOT, Block, blocks_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]  # mypy starts without a cache
 
 
 def modules_of(page: Path) -> dict[str, str]:
@@ -62,9 +62,7 @@ def run_mypy(folder: Path, modules: dict[str, str]) -> str:
     options = ["--strict", "--config-file=", "--cache-dir=cache", "--no-error-summary"]
     words = [sys.executable, "-m", "mypy", *options, *(f"{name}.py" for name in modules)]
     environ = {**os.environ, "MYPYPATH": str(DOCS / "examples")}
-    done = subprocess.run(
-        words, cwd=folder, env=environ, capture_output=True, text=True, timeout=50, check=False
-    )
+    done = subprocess.run(words, cwd=folder, env=environ, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
 
 
