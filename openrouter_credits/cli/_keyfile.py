@@ -143,7 +143,7 @@ def _decode(content: bytes, where: str) -> str:
         line, reason = text.count("\n", 0, text.index("\0")) + 1, "a NUL character, so this is no text"
     if reason:
         raise CommandError(f"{where}, line {line}: {reason}. {_FORMS}")
-    return text
+    return text.removeprefix("\ufeff")  # a second mark, which python-dotenv reads only from 1.2.3 on
 
 
 def _read(content: bytes, where: str, account: str, folder: Path, refusal: Refusal | None) -> list[KeySpec]:

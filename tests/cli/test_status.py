@@ -94,7 +94,7 @@ def test_the_sentence_comes_first_and_then_the_bounds(capsys: pytest.CaptureFixt
 at https://openrouter.ai/settings, or wait until 2026-11-30 (UTC).
 """
     sentence, _, rest = capsys.readouterr().out.partition("\n")
-    assert sentence.startswith("At most $9.95 left until Monday 00:00 UTC: ")
+    assert sentence.startswith("$9.95 left until Monday 00:00 UTC, limited by the workspace budget")
     assert expected == rest
 
 
