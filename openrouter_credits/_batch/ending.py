@@ -1,7 +1,8 @@
-"""Why a batch ended before all its keys were checked."""
+"""Why a batch ended before all its keys were checked, and what it tells of a gate that has shut."""
 
 from __future__ import annotations
 
+import logging
 from copy import copy
 
 from attrs import frozen
@@ -9,6 +10,8 @@ from attrs import frozen
 from openrouter_credits._batch.breaker import Breaker
 from openrouter_credits._batch.throttle import Throttle
 from openrouter_credits._errors import APITimeoutError, OpenRouterError
+
+logger = logging.getLogger("openrouter_credits")
 
 
 @frozen
@@ -33,6 +36,15 @@ class Ending:
         error.remedy = last.remedy
         error.problems = (last,)
         return error
+
+
+def warn(error: OpenRouterError, breaker: Breaker, throttle: Throttle, now: float) -> None:
+    """Log that all requests are held back because of an error, and for how long."""
+    if breaker.is_open:
+        logger.warning("requests of this batch are held back until the host answers: %s", error.summary)
+    else:
+        pause = throttle.delay(now)
+        logger.warning("requests of this batch are held back for %.3g s: %s", pause, error.summary)
 
 
 def verdict(breaker: Breaker, throttle: Throttle, patience: float, now: float) -> str | None:

@@ -7,7 +7,6 @@ seconds.
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import random
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from collections.abc import Callable
 from attrs import Factory, define, field
 
 from openrouter_credits._batch.breaker import Breaker, RetryBudget
-from openrouter_credits._batch.ending import Ending, verdict
+from openrouter_credits._batch.ending import Ending, verdict, warn
 from openrouter_credits._batch.outcome import Outcome, outcome_of
 from openrouter_credits._batch.pace import NO_SLOW_START, Pace, SlowStart
 from openrouter_credits._batch.queues import Queues, Waiter
@@ -24,8 +23,6 @@ from openrouter_credits._batch.throttle import Throttle
 from openrouter_credits._batch.turn import Seat, Seats, Turn
 from openrouter_credits._call.retry import RetryPolicy
 from openrouter_credits._errors import APITimeoutError, OpenRouterError, detached
-
-logger = logging.getLogger("openrouter_credits")
 
 
 @define(eq=False)
@@ -165,7 +162,7 @@ class Gates:
             self.answered(turn)
         elif isinstance(error, OpenRouterError):
             if self.failed(turn, error):
-                logger.warning("requests of this batch are held back: %s", error.summary)
+                warn(error, self.breaker, self.throttle, self.clock())
             if turn.is_shared or error.is_retryable:
                 self.give_back(turn)
         else:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from attrs import define, field
 
 from openrouter_credits._batch.turn import Turn
-from openrouter_credits._call.retry import RetryPolicy
+from openrouter_credits._call.retry import RetryPolicy, log_retry
 from openrouter_credits._errors import Attempt, OpenRouterError, detached
 
 _MOST_AT_A_LIMIT = 5
@@ -56,3 +56,5 @@ class Strikes:
         attempt = max(1, min(len(turn.strikes), self.policy.attempts))
         turn.waited = self.policy.wait(error, attempt, self.draw)
         turn.not_before = now + turn.waited
+        if self.policy.attempts > 1:
+            log_retry(turn.refusals, turn.waited, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -18,6 +19,7 @@ from openrouter_credits._errors import (
     APIStatusError,
     Attempt,
     InvalidResponseError,
+    NotFoundError,
     OpenRouterError,
     RateLimitError,
     ServerError,
@@ -25,7 +27,11 @@ from openrouter_credits._errors import (
 )
 from openrouter_credits._public import public
 
+logger = logging.getLogger("openrouter_credits")
+
 _T = TypeVar("_T")
+_SHORTEST_WAIT = 0.1
+"""In seconds, between requests for what is not there yet, even if the policy waits less."""
 
 
 @frozen
@@ -69,6 +75,7 @@ async def retry(
     deadline_at: float | None = None,
     gate: Gate | None = None,
     clock: Callable[[], float] | None = None,
+    absent_until: float | None = None,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     draw: Callable[[], float] = random.random,
 ) -> _T:
@@ -85,6 +92,8 @@ async def retry(
             the try, the gate is asked again at once: it knows how long to wait, and neither the try nor its
             time counts.
         clock: a monotonic clock, in seconds; by default the running event loop's.
+        absent_until: until then, by `clock`, a 404 is tried again, and does not count as one of the policy's
+            attempts: what is asked for may not be there yet.
         sleep: the one place that waits between tries.
         draw: numbers from 0 to 1 for the jitter.
     """
@@ -92,6 +101,7 @@ async def retry(
     now = clock()
     deadline_at = now + policy.deadline if deadline_at is None else deadline_at
     failed: list[Attempt] = []
+    absences = 0
     waited = 0.0
     is_retry = False
     while True:
@@ -117,12 +127,18 @@ async def retry(
             error = after_write(error)
         error.attempts = tuple(failed)
         waited = policy.wait(error, len(failed), draw)
-        goes_on = (
-            _may_succeed(error, is_gated=gate is not None)
-            and len(failed) < policy.attempts
-            and deadline_at - clock() - waited >= MIN_ATTEMPT_TIME
-        )
+        if absent_until is not None and isinstance(error, NotFoundError):
+            absences += 1
+            rest = absent_until - clock()
+            goes_on = rest >= max(MIN_ATTEMPT_TIME, error.retry_after or 0)
+            waited = min(rest, max(waited, _SHORTEST_WAIT))
+        else:
+            goes_on = (
+                _may_succeed(error, is_gated=gate is not None) and len(failed) - absences < policy.attempts
+            )
+        goes_on = goes_on and deadline_at - clock() - waited >= MIN_ATTEMPT_TIME
         if goes_on:
+            log_retry(len(failed), waited, error)
             await sleep(waited)
             now = clock()
             goes_on = deadline_at - now >= MIN_ATTEMPT_TIME  # a busy event loop wakes late
@@ -132,6 +148,12 @@ async def retry(
             finally:
                 del error
         del error
+
+
+def log_retry(number: int, wait: float, error: OpenRouterError) -> None:
+    """Log that try `number` failed, and that another one follows after `wait` seconds."""
+    line = "try %d failed, the next one is in %.3g s: %s: %s"
+    logger.info(line, number, wait, type(error).__name__, error.summary)
 
 
 def _may_succeed(error: OpenRouterError, *, is_gated: bool) -> bool:

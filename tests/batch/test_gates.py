@@ -37,7 +37,7 @@ from tests.kit.clock import VirtualLoop, lap, now, timers, virtual
 from tests.kit.values import busy, down, limited
 
 PATH = "/key"
-HELD_BACK = "requests of this batch are held back: "
+HELD_BACK = "requests of this batch are held back "
 TO_OPEN = 20
 """Keys whose first tries fail, which open the breaker of a batch of 32 at once."""
 POLICY = RetryPolicy(attempts=3, deadline=30.0)
@@ -199,8 +199,13 @@ def test_the_error_of_a_try_counts_and_passes(caplog: pytest.LogCaptureFixture) 
 
 @pytest.mark.parametrize(
     ("errors", "summary"),
-    [([down()] * TO_OPEN, "Could not connect"), ([limited(code=None)] * 4, "429 Rate limit exceeded")],
-    ids=["outage", "limit"],
+    [
+        ([down()] * TO_OPEN, "until the host answers: Could not connect"),
+        ([limited(code=None)] * 4, "for 1 s: 429 Rate limit exceeded"),
+        ([limited(7.0)] * 4, "for 7 s: 429 Rate limit exceeded"),
+        ([busy(2.5)] * 4, "for 2.5 s: 503 Busy"),
+    ],
+    ids=["outage", "limit", "limit with a hint", "503 with a hint"],
 )
 def test_an_error_that_holds_others_back_is_a_warning(
     errors: list[OpenRouterError], summary: str, caplog: pytest.LogCaptureFixture
@@ -1519,7 +1524,7 @@ async def test_a_pause_is_a_warning_once(caplog: pytest.LogCaptureFixture) -> No
     calls = [retry(attempt, gates.policy, gate=gate(gates, gates.turn(Seat(), PATH))) for _ in range(8)]
     await asyncio.gather(*calls, return_exceptions=True)
 
-    message = f"{HELD_BACK}429 Rate limit exceeded"
+    message = f"{HELD_BACK}for 1 s: 429 Rate limit exceeded"
     assert [("openrouter_credits", logging.WARNING, message)] == caplog.record_tuples
 
 

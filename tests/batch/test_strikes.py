@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 
@@ -245,3 +246,28 @@ def test_a_call_is_given_up_exactly_when_its_strikes_are_used_up(
         if is_over:
             break
         assert docket.turn.not_before >= NOW + 1.0
+
+
+@pytest.mark.parametrize(
+    ("policy", "has_limit", "told"),
+    [
+        (
+            RetryPolicy(),
+            False,
+            ["try 1 failed, the next one is in 1.12 s: RateLimitError: 429 Rate limit exceeded"],
+        ),
+        (RetryPolicy(attempts=1), True, []),  # there is no next try, whatever the host's limit is
+        (RetryPolicy(attempts=1), False, []),
+    ],
+)
+def test_a_retry_after_a_refusal_is_logged(
+    policy: RetryPolicy, has_limit: bool, told: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A call that waits alone after a refusal is one INFO line, if it is tried again."""
+    with caplog.at_level(logging.INFO):
+        docket = Docket(policy, has_limit=has_limit)
+        docket.turn.refusals = 1
+        docket.refuse()
+
+    assert told == caplog.messages
+    assert {logging.INFO} >= {record.levelno for record in caplog.records}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
+import logging
 import pickle
 import weakref
 from decimal import Decimal
@@ -24,6 +25,7 @@ from openrouter_credits import (
     BadRequestError,
     ClientClosedError,
     InvalidResponseError,
+    NotFoundError,
     OpenRouterError,
     RateLimitError,
     RetryPolicy,
@@ -412,3 +414,116 @@ def test_a_policy_is_frozen_and_compares() -> None:
         policy.attempts = 4  # type: ignore[misc]  # read-only: the test proves that it is
     assert hash(policy) == hash(RetryPolicy())
     assert pickle.loads(pickle.dumps(policy)) == policy
+
+
+# What is not there yet
+
+
+def absent(hint: float | None = None) -> NotFoundError:
+    """Make the error of something that the server does not know, or not yet."""
+    return NotFoundError("Generation not found", status=404, retry_after=hint)
+
+
+@pytest.mark.parametrize(
+    ("policy", "wait", "slept"),
+    [
+        (RetryPolicy(), 10.0, [0.5, 1.0, 2.0, 4.0, 2.5]),  # the last try is made when the time is over
+        (RetryPolicy(attempts=1), 2.0, [0.5, 1.0, 0.5]),  # the policy's attempts are for faults
+        (RetryPolicy(wait_initial=0.0), 0.35, [0.1, 0.1, 0.1, 0.05]),
+        (RetryPolicy(), 0.0, []),
+        (RetryPolicy(deadline=4.0), 10.0, [0.5, 1.0, 2.0]),  # 4 s more would be beyond the deadline
+    ],
+)
+async def test_what_is_not_there_yet_is_asked_for_again(
+    policy: RetryPolicy, wait: float, slept: list[float]
+) -> None:
+    """A 404 is tried again until `absent_until`, with the policy's back-off, but at least 0.1 s apart."""
+    time = FakeTime(draw=1.0)
+    script = Script(time, *(absent() for _ in range(20)))
+
+    error = await failure(script, time, policy, absent_until=time.clock() + wait)
+
+    assert type(error) is NotFoundError
+    assert time.slept == pytest.approx(slept)
+    assert len(error.attempts) == len(slept) + 1
+
+
+async def test_a_fault_while_waiting_has_the_tries_of_the_policy() -> None:
+    """Faults between 404s are counted by themselves, and the answer that comes at last is the value."""
+    time = FakeTime(draw=0.0)
+    script = Script(time, absent(), absent(), absent(), busy(), absent(), busy(), "value")
+
+    value = await retry(script, RetryPolicy(), absent_until=time.clock() + 10, **time.injected())
+
+    assert value == "value"
+    assert len(script.left) == 7
+
+
+async def test_too_many_faults_while_waiting_end_the_call() -> None:
+    """The third fault ends a call of three attempts, however many 404s there were."""
+    time = FakeTime(draw=0.0)
+    script = Script(time, busy(), absent(), busy(), absent(), busy(), "value")
+
+    error = await failure(script, time, RetryPolicy(), absent_until=time.clock() + 10)
+
+    assert type(error) is ServerError
+    assert [attempt.status for attempt in error.attempts] == [503, 404, 503, 404, 503]
+
+
+@pytest.mark.parametrize(("hint", "tries"), [(3.0, 2), (6.0, 1)])
+async def test_a_hint_longer_than_the_wait_ends_it(hint: float, tries: int) -> None:
+    """A 404 that asks for more time than is left is raised at once, and one that asks for less is obeyed."""
+    time = FakeTime(draw=0.0)
+    script = Script(time, absent(hint), absent(hint))
+
+    error = await failure(script, time, RetryPolicy(), absent_until=time.clock() + 5)
+
+    assert len(error.attempts) == tries
+
+
+async def test_a_404_of_any_other_call_is_final() -> None:
+    """Without `absent_until` a 404 is raised at once."""
+    time = FakeTime()
+
+    error = await failure(Script(time, absent()), time, RetryPolicy())
+
+    assert (len(error.attempts), time.slept) == (1, [])
+
+
+# The log
+
+
+async def test_each_retry_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Each retry is one INFO line: the number of the try, the wait, class and text of the error."""
+    time = FakeTime(draw=1.0)
+    script = Script(time, busy(), APIConnectionError("Lost"), "value")
+
+    with caplog.at_level(logging.INFO):
+        await retry(script, RetryPolicy(), **time.injected())
+
+    assert caplog.record_tuples == [
+        (
+            "openrouter_credits",
+            logging.INFO,
+            "try 1 failed, the next one is in 0.5 s: ServerError: 503 Busy",
+        ),
+        (
+            "openrouter_credits",
+            logging.INFO,
+            "try 2 failed, the next one is in 1 s: APIConnectionError: Lost",
+        ),
+    ]
+    assert [record.exc_info for record in caplog.records] == [None, None]
+
+
+@pytest.mark.parametrize("errors", [[], [AuthenticationError(status=401)], [busy(), busy(), busy()]], ids=len)
+async def test_only_retries_are_logged(
+    errors: list[OpenRouterError], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither an answer nor the error that ends a call is logged: the caller has them."""
+    time = FakeTime()
+
+    with caplog.at_level(logging.INFO):
+        await outcome(retry(Script(time, *errors, "value"), RetryPolicy(), **time.injected()))
+
+    assert len(caplog.records) == max(0, len(errors) - 1)

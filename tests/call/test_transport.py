@@ -695,7 +695,11 @@ async def test_each_attempt_is_one_line_in_the_log(serve: Serve, caplog: pytest.
         async with CreditsClient(KEY, base_url=server.url, retry=RetryPolicy(wait_initial=0)) as client:
             await client.request("GET", "/keys", into=dict[str, Any], params={"query": "q"})
 
-    lines = [record.getMessage() for record in caplog.records if record.name == "openrouter_credits"]
+    lines = [
+        record.getMessage()
+        for record in caplog.records
+        if record.name == "openrouter_credits" and record.levelno == logging.DEBUG
+    ]
     facts = [line.rsplit(" in ", 1)[0] for line in lines]
     assert facts == [f"GET /api/v1/keys key={MASK}: {result}" for result in (503, "APIConnectionError", 200)]
     assert all(line.endswith(" ms") and float(line.split()[-2]) >= 0 for line in lines)
@@ -704,9 +708,11 @@ async def test_each_attempt_is_one_line_in_the_log(serve: Serve, caplog: pytest.
     assert "secret" not in shown
 
 
-async def test_nothing_is_logged_above_debug(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    """A retry logs nothing above DEBUG."""
-    server = await serve(reply(503), FUNDED)
+async def test_a_call_that_succeeds_at_once_logs_nothing_above_debug(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A call that is answered at the first try logs nothing above DEBUG."""
+    server = await serve(FUNDED)
     with caplog.at_level(logging.INFO):
         async with CreditsClient(KEY, base_url=server.url, retry=RetryPolicy(wait_initial=0)) as client:
             await client.credits()

@@ -177,5 +177,6 @@ async def test_the_log_speaks_while_it_is_watched(serve: Serve) -> None:
         await shared.value(client.credits())
         logged = shared.logged("openrouter_credits")
 
-    assert len(logged) == 2
+    assert len(logged) == 3
     assert f"key={KEY[:12]}...{KEY[-4:]}: 503 in " in logged[0]
+    assert "try 1 failed" in logged[1]
