@@ -38,7 +38,7 @@ import copy
 import copyreg
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from http import HTTPStatus
@@ -55,7 +55,11 @@ RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 520, 521, 522, 523
 
 _LONGEST_SHARED_WAIT = 60.0
 """In seconds: a longer wait is about one key's day, not about how fast the host is asked."""
+_RAISE_KEY_LIMIT = "Raise the key's limit at https://openrouter.ai/settings/keys"
+_TIMED_OUT = 408
+_OF_A_MODEL = re.compile(r"\b(endpoints? found|model|providers?)\b", re.IGNORECASE)
 _KEY_LIMIT = re.compile(r"\b(key|daily|per-day|free)\b|openrouter_key_limit", re.IGNORECASE)
+_CUT = "Try again; if it stays so, check base_url, and what stands between this machine and it (a proxy)."
 # A number that goes on, such as 1.5 or 1,23, is none that can be trusted.
 _AFFORDABLE = re.compile(r"can only afford ([0-9]{1,3}(?:,[0-9]{3}){1,4}|[0-9]{1,15})(?!\w|[.,][0-9])")
 
@@ -126,6 +130,15 @@ class OpenRouterError(Value, Exception):
         return make, (type(self), *self.args), {**self.__dict__, "args": self.args}
 
 
+def masked(error: OpenRouterError, mask: Callable[[Any], Any]) -> OpenRouterError:
+    """Copy an error with every text in it masked; `mask` takes a text, a list or a dictionary."""
+    bare = detached(error)
+    bare.args = tuple(mask(list(error.args)))
+    vars(bare).update(mask(vars(error)), attempts=())
+    bare.problems = tuple([masked(problem, mask) for problem in error.problems])
+    return bare
+
+
 def detached(error: OpenRouterError) -> OpenRouterError:
     """Copy an error without traceback and attempts: both pin memory, and attempts would make a cycle."""
     bare = copy.copy(error)
@@ -143,8 +156,9 @@ class MissingKeyError(ConfigurationError):
     """The call needs an API key and the client has none; nothing was sent."""
 
     remedy = (
-        "Pass api_key=..., or set OPENROUTER_API_KEY (or OPENROUTER_KEY, or OPENROUTER_MANAGEMENT_KEY) "
-        "before the client is made: load_dotenv() called later is too late."
+        "Pass api_key=..., or set OPENROUTER_API_KEY (or OPENROUTER_KEY, or OPENROUTER_MANAGEMENT_KEY; or "
+        "OPENROUTER_API_KEY_FILE to the path of a file that has the key) before the client is made: "
+        "load_dotenv() called later is too late."
     )
 
 
@@ -152,6 +166,35 @@ class InvalidKeyError(ConfigurationError):
     """A text that cannot be an API key; the error names position and reason, never the text."""
 
     remedy = "Copy the key again, without quotes, blanks or line breaks inside it."
+
+
+_SHAPES = (
+    (re.compile(r"\A\Z"), "Fill it in, or leave it out; with no key at all, OPENROUTER_API_KEY is read."),
+    (
+        re.compile(r"\A\s*(\$|%\w+%|<[^>]*>|\{\{)"),
+        "This is a variable or placeholder that nothing has replaced: put the key in its place.",
+    ),
+    (re.compile(r"\A(?:export\s+)?\w+\s*=(?!=*\Z)"), "Paste only the part after the =."),
+    (re.compile(r"\AAuthorization\s*:", re.IGNORECASE), "Paste only the part after Bearer."),
+    (
+        re.compile(r"://"),
+        "Paste a key, not an address; keys are made at https://openrouter.ai/settings/keys.",
+    ),
+    (
+        re.compile(r"[,;\[{]|sk-or-.*\ssk-or-", re.DOTALL),
+        "Paste one key alone, without brackets; check_keys() and check_all() take several, each on its own.",
+    ),
+    (
+        re.compile(r"\u2026|\*{3}"),
+        "Copy the whole key: this one is shortened, as pages show it. It is shown once, when it is made.",
+    ),
+)
+"""What people paste instead of a key, and what to do; the first that is found counts."""
+
+
+def what_to_paste(text: str) -> str | None:
+    """Advise on a text that is no key; `None` if it is not recognised as something else."""
+    return next((remedy for shape, remedy in _SHAPES if shape.search(text)), None)
 
 
 class ClientClosedError(OpenRouterError):
@@ -168,8 +211,8 @@ class APIConnectionError(OpenRouterError):
     sent: bool = True
     """False if it is certain that the server got nothing of the request."""
 
-    def __init__(self, summary: str = "", *, sent: bool = True) -> None:
-        super().__init__(summary)
+    def __init__(self, summary: str = "", *, sent: bool = True, remedy: str | None = None) -> None:
+        super().__init__(summary, remedy=remedy)
         self.sent = sent
 
 
@@ -216,7 +259,7 @@ class InvalidResponseError(OpenRouterError):
     remedy = "Check base_url; if it is right, the API has changed: update openrouter-credits."
 
     def __init__(self, summary: str = "", *, is_retryable: bool = False) -> None:
-        super().__init__(summary)
+        super().__init__(summary, remedy=_CUT if is_retryable else None)
         self.is_retryable = is_retryable
 
 
@@ -286,6 +329,8 @@ class APIStatusError(OpenRouterError):
 
     def _remedy_of_its_cause(self) -> str | None:
         """Return advice that is better than that of the class; `None` if the cause is not known."""
+        if _TIMED_OUT in (self.status, self.code):
+            return "Try again: the server gave up before it had an answer."
         return None
 
 
@@ -293,6 +338,7 @@ class _LimitFacts:
     """The facts that `metadata` gives about a limit that is spent."""
 
     metadata: Mapping[str, Any]
+    resets_at: datetime | None
 
     @property
     def limit_source(self) -> str | None:
@@ -313,6 +359,12 @@ class _LimitFacts:
     def spend_usd(self) -> Decimal | None:
         """`metadata.spend_usd`: how much of it is spent, in US dollars."""
         return self._dollars("spend_usd")
+
+    def _or_wait(self, other: str) -> str | None:
+        """Advise to do something else, or to wait; `None` if it is not known until when."""
+        if self.resets_at is None:
+            return None
+        return f"{other}, or wait until {self.resets_at:%Y-%m-%d %H:%M} UTC."
 
     def _text(self, name: str) -> str | None:
         value = self.metadata.get(name)
@@ -345,6 +397,8 @@ class AuthenticationError(APIStatusError):
         words = self.message.lower()
         if "expired" in words:
             return "Make a new key at https://openrouter.ai/settings/keys; this one has expired."
+        if "disabled" in words:
+            return "Enable the key at https://openrouter.ai/settings/keys, or use another one."
         if "no auth" in words or "missing auth" in words:
             return (
                 "Look for what removes the Authorization header: a proxy, a gateway, or the session you lend."
@@ -358,7 +412,7 @@ class PaymentRequiredError(_LimitFacts, APIStatusError):
     remedy = "Add credits, or raise the key's limit, at https://openrouter.ai/settings."
     _REMEDIES: ClassVar[Mapping[str | None, str]] = {
         "openrouter_credits": "Add credits at https://openrouter.ai/settings/credits.",
-        "openrouter_key_limit": "Raise the key's limit at https://openrouter.ai/settings/keys.",
+        "openrouter_key_limit": f"{_RAISE_KEY_LIMIT}, or wait for its reset.",
         "openrouter_in_flight_budget": "Wait until requests that are under way have been paid for.",
         "in_flight_budget_exhausted": "Wait until requests that are under way have been paid for.",
         "weight_exceeds_budget": "Lower max_tokens, or add credits; waiting does not help.",
@@ -380,13 +434,21 @@ class PaymentRequiredError(_LimitFacts, APIStatusError):
             return self._REMEDIES[self.reason]
         if self.affordable_tokens:  # no max_tokens is as low as 0
             return f"Lower max_tokens to at most {self.affordable_tokens}, or add credits."
-        return self._REMEDIES.get(self.limit_source)
+        if self.limit_source is None and "insufficient credits" in self.message.lower():
+            return self._REMEDIES["openrouter_credits"]
+        by_time = self._or_wait(_RAISE_KEY_LIMIT) if self.limit_source == "openrouter_key_limit" else None
+        return by_time or self._REMEDIES.get(self.limit_source)
 
 
 class PermissionDeniedError(APIStatusError):
     """403: the key may not do this."""
 
     remedy = "Use a key that may do this, or ask the account's owner."
+
+    def _remedy_of_its_cause(self) -> str | None:
+        if "flagged_input" in self.metadata or "input was flagged" in self.message.lower():
+            return "Change the input, which moderation has flagged, or use another model; the key is fine."
+        return None
 
 
 class ManagementKeyRequiredError(PermissionDeniedError):
@@ -401,13 +463,21 @@ class ManagementKeyRequiredError(PermissionDeniedError):
 class KeyLimitExceededError(_LimitFacts, PermissionDeniedError):
     """403: the key's own cap is spent; the wallet may be full."""
 
-    remedy = "Raise the key's limit at https://openrouter.ai/settings/keys, or wait for its reset."
+    remedy = f"{_RAISE_KEY_LIMIT}, or wait for its reset."
+
+    def _remedy_of_its_cause(self) -> str | None:
+        if "total limit" in self.message.lower():
+            return f"{_RAISE_KEY_LIMIT}; it is never reset."
+        return self._or_wait(_RAISE_KEY_LIMIT)
 
 
 class BudgetExceededError(_LimitFacts, PermissionDeniedError):
     """403: a budget of a workspace, member or guardrail is spent; the wallet may be full."""
 
     remedy = "Raise that budget (ask who manages the workspace), or wait for its reset."
+
+    def _remedy_of_its_cause(self) -> str | None:
+        return self._or_wait("Raise that budget (ask who manages the workspace)")
 
 
 class AddressNotAllowedError(PermissionDeniedError):
@@ -432,6 +502,11 @@ class NotFoundError(APIStatusError):
 
     remedy = "Check the address (base_url) and the path."
 
+    def _remedy_of_its_cause(self) -> str | None:
+        if _OF_A_MODEL.search(self.message):
+            return "Check the model's name, and which providers the account's settings and the request allow."
+        return None
+
 
 class RedirectError(APIStatusError):
     """3xx: the server points elsewhere; a key is never carried along."""
@@ -446,6 +521,14 @@ class RateLimitError(APIStatusError):
         "Wait until the time the server named, then ask less often: "
         "its figures are cached for about a minute."
     )
+
+    def _remedy_of_its_cause(self) -> str | None:
+        words = self.message.lower()
+        if "per-day" in words:
+            return "Wait for the next day (00:00 UTC), or do as the server says to raise this limit."
+        if "upstream" in f"{self.metadata.get('limit_source')}":
+            return "Wait as long as the server named, or use another provider: this one is busy."
+        return None
 
     @property
     def is_key_limit(self) -> bool:

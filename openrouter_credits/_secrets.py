@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple, NoReturn, TypeVar
 
-from openrouter_credits._errors import ConfigurationError, InvalidKeyError
+from openrouter_credits._errors import ConfigurationError, InvalidKeyError, what_to_paste
 from openrouter_credits._public import public
 
 API_KEY_VARIABLES = ("OPENROUTER_API_KEY", "OPENROUTER_KEY")
@@ -36,22 +36,23 @@ _KINDS = {
 class BearerHeader(str):
     """The value of an `Authorization` header: sent as it is, shown masked.
 
-    `__str__` stays as it is: aiohttp's writer calls it, and would send the mask.
+    rich takes a slice of a long text before it asks for its `repr`. `__str__` stays as it is: aiohttp's
+    writer calls it, and would send the mask.
     """
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return "'Bearer ***'"
+        return repr(self[:])
+
+    def __getitem__(self, _: object) -> str:
+        return f"{self.partition(' ')[0]} ***"
 
 
-class BasicHeader(str):
-    """The value of a `Proxy-Authorization` header: sent as it is, shown masked."""
+class BasicHeader(BearerHeader):
+    """The value of a `Proxy-Authorization` header, which is shown masked as well."""
 
     __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'Basic ***'"
 
 
 class HiddenUrl(str):
@@ -142,7 +143,7 @@ def parse_key(text: object) -> ApiKey | InvalidKeyError | TypeError:
     if stripped[:6].lower() == "bearer" and not stripped[6:7].strip():  # the whole word
         stripped = stripped[6:].strip()
     if _TOKEN.fullmatch(stripped) is None:
-        return InvalidKeyError(_why_not_a_key(stripped))
+        return InvalidKeyError(_why_not_a_key(stripped), remedy=what_to_paste(stripped))
     key = object.__new__(ApiKey)
     key._text = stripped
     key._header = BearerHeader(f"Bearer {stripped}")
@@ -236,7 +237,9 @@ def _unread(name: str, path: str, reason: str) -> ConfigurationError:
 
 def _named(place: str, key: ApiKey | InvalidKeyError | TypeError) -> ApiKey | ConfigurationError:
     """Begin the text of an error with its place."""
-    return key if isinstance(key, ApiKey) else InvalidKeyError(f"{place}: {key.args[0]}")
+    if isinstance(key, ApiKey):
+        return key
+    return InvalidKeyError(f"{place}: {key.args[0]}", remedy=getattr(key, "remedy", None))
 
 
 public(ApiKey)

@@ -286,6 +286,7 @@ def test_the_header_is_sent_whole_and_shown_masked() -> None:
     assert isinstance(header, BearerHeader)
     assert str(header) == f"Bearer {KEY}"
     assert repr(header) == repr({"Authorization": header})[18:-1] == "'Bearer ***'"
+    assert KEY[:8] not in repr(header[:20])  # rich cuts a long text before it asks for its `repr`
 
 
 def test_a_url_with_a_password_is_used_whole_and_shown_masked() -> None:

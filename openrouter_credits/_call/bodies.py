@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import Any, Final, NoReturn
 
@@ -115,3 +115,20 @@ def is_large(value: Any) -> bool:
             count += len(item)
             rest.extend(item.values() if isinstance(item, dict) else item)
     return count > MOST_ELEMENTS
+
+
+def hide(value: Any, secrets: Collection[str], depth: int = MOST_DEPTH) -> Any:
+    """Replace secrets by `***` in every text and name of a JSON value, and cut what is nested too deeply."""
+    if not secrets or value is CUT:
+        return value
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, "***")
+        return value
+    if not isinstance(value, dict | list):
+        return value
+    if depth == 0:
+        return None
+    if isinstance(value, list):
+        return [hide(item, secrets, depth - 1) for item in value]
+    return {hide(name, secrets): hide(item, secrets, depth - 1) for name, item in value.items()}

@@ -58,6 +58,7 @@ class Caller:
         gate: Gate | None = None,
         clock: Callable[[], float] | None = None,
         whole: bool = False,
+        absent_until: float | None = None,
     ) -> Coroutine[Any, Any, T]:
         """Send a request until it is answered, or until the policy gives up.
 
@@ -69,6 +70,7 @@ class Caller:
             gate: asked before each try; see `retry`.
             clock: what the deadline is measured by; by default the event loop's.
             whole: structure the whole body instead of its `data`.
+            absent_until: until then a 404 is tried again, by the event loop's clock.
 
         Raises:
             OpenRouterError: the last error.
@@ -76,15 +78,22 @@ class Caller:
         transport = self._transport
 
         async def attempt(left: float) -> T:
-            return decode(await transport.send(request, left), into, key=request.key, whole=whole)
+            return decode(
+                await transport.send(request, left),
+                into,
+                key=request.key,
+                secrets=request.secrets,
+                whole=whole,
+            )
 
         return retry(
             attempt,
             self.policy,
-            is_write=request.method != "GET",
+            is_write=request.is_write,
             deadline_at=deadline_at,
             gate=gate,
             clock=clock,
+            absent_until=absent_until,
             sleep=transport.sleep,
         )
 

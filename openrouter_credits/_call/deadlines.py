@@ -14,9 +14,12 @@ import math
 from types import TracebackType
 from typing import Self
 
+from openrouter_credits._errors import APITimeoutError
+
 MIN_ATTEMPT_TIME = 0.01
 """Seconds that an attempt needs at least. With less left nothing is sent: no answer could arrive in time."""
 
+_NO_SLOT = "Raise max_connections, make fewer calls at once, or allow more time (deadline)."
 _FEW = 64
 """Outdated entries that the heap may keep in any case."""
 
@@ -160,3 +163,12 @@ def is_for_others(
             return asyncio.current_task(loop) is not task
         case _:
             return not isinstance(problem, Exception)
+
+
+def unsent(left: float, *, was_queued: bool) -> APITimeoutError:
+    """Make the error of a call whose deadline came before anything was sent."""
+    seconds = f"{max(0.0, left):.3g} s"
+    if was_queued:
+        text = f"Timed out: no connection was free in time ({seconds})"
+        return APITimeoutError(text, sent=False, remedy=_NO_SLOT)
+    return APITimeoutError(f"Timed out: {seconds} are too little to send a request", sent=False)

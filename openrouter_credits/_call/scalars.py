@@ -17,6 +17,7 @@ from openrouter_credits._models.amounts import (
     plain,
     without_residue,
 )
+from openrouter_credits._secrets import ApiKey, parse_key
 
 Structure = Callable[[Any, Any], Any]
 """Makes a value of JSON; the second argument is the type that is wanted."""
@@ -116,6 +117,14 @@ def to_datetime(value: object, _: object) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def to_key(value: object, _: object) -> ApiKey:
+    """Read an API key, such as the one that `POST /keys` answers with; an error does not quote it."""
+    key = parse_key(value)
+    if isinstance(key, ApiKey):
+        return key
+    raise TypeError(f"an API key is needed, not {kind_of(value)}")
+
+
 SCALARS: dict[Any, Structure] = {
     Decimal: to_decimal,
     bool: to_bool,
@@ -123,6 +132,7 @@ SCALARS: dict[Any, Structure] = {
     int: to_int,
     float: to_float,
     datetime: to_datetime,
+    ApiKey: to_key,
 }
 
 

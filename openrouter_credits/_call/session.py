@@ -6,7 +6,8 @@ import asyncio
 import errno
 import os
 import ssl
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -15,7 +16,9 @@ from aiohttp.http_exceptions import HttpProcessingError, PayloadEncodingError
 from attrs import frozen
 from yarl import URL
 
+from openrouter_credits._call.bodies import hide
 from openrouter_credits._call.deadlines import Deadlines
+from openrouter_credits._call.request import Request
 from openrouter_credits._call.resolver import Resolver
 from openrouter_credits._errors import (
     RETRYABLE_STATUSES,
@@ -29,11 +32,15 @@ from openrouter_credits._errors import (
     OpenRouterError,
     ProxyError,
     TLSError,
-    detached,
+    masked,
 )
 from openrouter_credits._secrets import ApiKey
 from openrouter_credits._words import mask_all, quote
 
+_CLOSED = "Keep the session that you lend open as long as calls need it."
+_NO_NAME = "Check the network and its name server, and the host in base_url and proxy, then try again."
+_NO_PROXY = "Check the address of the proxy (proxy=..., HTTPS_PROXY), and that it runs."
+NO_URL = "Correct base_url (or OPENROUTER_BASE_URL) and proxy (or HTTPS_PROXY)."
 _LARGER_THAN_A_READ = 1 << 19
 _TOO_MANY_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 
@@ -121,6 +128,11 @@ def is_accepted(url: str) -> bool:
         return False
 
 
+def body_of(request: Request) -> bytes | aiohttp.BytesPayload | None:
+    """Wrap a body with secrets: rich cuts bytes before it asks for their `repr`, so that no mask helps."""
+    return aiohttp.BytesPayload(request.body) if request.secrets and request.body else request.body
+
+
 def plain_head(response: Any) -> tuple[int, Mapping[str, str]]:
     """Return status and headers of what only looks like a response of aiohttp, as plain data.
 
@@ -158,7 +170,7 @@ def _translate(
         return LocalResourceError("This process has too many open files", sent=False)
     match problem:
         case OpenRouterError() if type(problem).__module__ == OpenRouterError.__module__:
-            return _scrubbed(problem, key)  # from a middleware that knows us
+            return masked(problem, partial(mask_all, key=key))  # from a middleware that knows us
         case TimeoutError():
             return APITimeoutError(f"Timed out: there was no whole answer within {seconds:.3g} s")
         case aiohttp.ClientSSLError() | aiohttp.ServerFingerprintMismatch() | ssl.SSLError():
@@ -168,13 +180,14 @@ def _translate(
             )
         case aiohttp.ClientConnectorDNSError():
             return APIConnectionError(
-                f"The name {_words(problem.host, key)} could not be looked up", sent=False
+                f"The name {_words(problem.host, key)} could not be looked up", sent=False, remedy=_NO_NAME
             )
         case aiohttp.ClientConnectorError():
-            who = "the proxy " if isinstance(problem, aiohttp.ClientProxyConnectionError) else ""
+            is_of_proxy = isinstance(problem, aiohttp.ClientProxyConnectionError)
+            who = "the proxy " if is_of_proxy else ""
             address = f"{who}{_words(problem.host, key)}:{_words(problem.port, key)}"
-            reason = _reason(problem, key)
-            return APIConnectionError(f"Could not connect to {address}: {reason}".rstrip(": "), sent=False)
+            text = f"Could not connect to {address}: {_reason(problem, key)}".rstrip(": ")
+            return APIConnectionError(text, sent=False, remedy=_NO_PROXY if is_of_proxy else None)
         case aiohttp.ClientHttpProxyError():
             is_retryable = problem.status in RETRYABLE_STATUSES
             return ProxyError(f"The proxy answered {_words(problem.status, key)}", is_retryable=is_retryable)
@@ -189,11 +202,11 @@ def _translate(
         case aiohttp.ClientPayloadError():
             return APIConnectionError("The connection was lost in the middle of the answer")
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
-            return ConfigurationError("aiohttp does not accept the URL of base_url or proxy")
+            return ConfigurationError("aiohttp does not accept the URL of base_url or proxy", remedy=NO_URL)
         case aiohttp.ClientError() | OSError():
             return APIConnectionError("The connection was lost before the answer")
         case _ if http.closed is True:
-            return ClientClosedError("The session is closed")
+            return ClientClosedError("The session is closed", remedy=_CLOSED)
         case _:
             return _of_session(problem, key)
 
@@ -205,17 +218,10 @@ def _of_session(problem: BaseException, key: ApiKey | None) -> ConfigurationErro
     )
 
 
-def _scrubbed(error: OpenRouterError, key: ApiKey | None) -> OpenRouterError:
-    """Copy an error of ours that somebody else made: without the key, wherever its texts have it."""
-    bare = detached(error)
-    bare.args = tuple(mask_all(list(error.args), key))
-    vars(bare).update(mask_all(vars(error), key), attempts=())
-    bare.problems = tuple([_scrubbed(problem, key) for problem in error.problems])
-    return bare
-
-
-def of_a_write(error: OpenRouterError) -> OpenRouterError:
-    """Return an `AmbiguousWriteError` if a session raised anything: perhaps after the request was sent."""
+def of_a_write(error: OpenRouterError, secrets: Collection[str] = ()) -> OpenRouterError:
+    """Return an `AmbiguousWriteError`, without the body's secrets, if a session raised: it may be sent."""
+    if secrets:
+        error = masked(error, partial(hide, secrets=secrets))
     if not isinstance(error, ConfigurationError):
         return error
     return AmbiguousWriteError(

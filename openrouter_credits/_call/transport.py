@@ -17,12 +17,14 @@ import aiohttp
 from yarl import URL
 
 from openrouter_credits._call.addresses import Proxy
-from openrouter_credits._call.deadlines import MIN_ATTEMPT_TIME, is_for_others
+from openrouter_credits._call.deadlines import MIN_ATTEMPT_TIME, is_for_others, unsent
 from openrouter_credits._call.protocol import Reply
-from openrouter_credits._call.request import Request
+from openrouter_credits._call.request import HiddenBuffer, Request
 from openrouter_credits._call.session import (
+    NO_URL,
     ClientSession,
     Session,
+    body_of,
     borrow_session,
     is_accepted,
     of_a_write,
@@ -31,7 +33,6 @@ from openrouter_credits._call.session import (
     translate,
 )
 from openrouter_credits._errors import (
-    APITimeoutError,
     ClientClosedError,
     ConfigurationError,
     OpenRouterError,
@@ -66,7 +67,7 @@ class Transport:
         if session is not None and not isinstance(session, ClientSession):
             raise TypeError(f"session is an aiohttp.ClientSession, not {type(session).__name__}")
         if not (is_accepted(base_url) and (proxy is None or is_accepted(proxy.url))):
-            raise ConfigurationError("aiohttp does not accept the host of base_url or proxy")
+            raise ConfigurationError("aiohttp does not accept the host of base_url or proxy", remedy=NO_URL)
         self.base_url = base_url
         self._timeout = timeout
         self._max_connections = max_connections
@@ -173,7 +174,7 @@ class Transport:
         deadline_at = now() + left
         was_queued = session.slots.locked()
         may_be_sent = False
-        task, status, body = None, 0, bytearray()
+        task, status, body = None, 0, HiddenBuffer()
         headers: Mapping[str, str] = {}
         largest = _LARGEST_BODY
         # The attempt's time-out begins when it has a slot.
@@ -192,7 +193,7 @@ class Transport:
                     async with session.http.request(
                         request.method,
                         url,
-                        data=request.body,
+                        data=body_of(request),
                         headers=request.headers,
                         allow_redirects=False,
                         raise_for_status=False,
@@ -220,9 +221,9 @@ class Transport:
                 return ClientClosedError("The client was closed during the call")
             if status == 0 or 200 <= status < 300:
                 if isinstance(problem, TimeoutError) and not may_be_sent:
-                    return _unsent(left, was_queued=was_queued)
+                    return unsent(left, was_queued=was_queued)
                 error = translate(problem, min(left, self._timeout), session.http, request.key)
-                return of_a_write(error) if request.method != "GET" else error
+                return of_a_write(error, request.secrets) if request.is_write else error
         # A refusal counts even if its body is cut or lost: the status says enough.
         if 200 <= status < 300 and len(body) > largest:
             return ResponseTooLargeError(f"{status}, but the body is over {largest} bytes")
@@ -240,11 +241,3 @@ def _join(base_url: str, target: str) -> URL:
     if url.origin() != base.origin() or not url.raw_path.startswith(base.raw_path.rstrip("/") + "/"):
         raise ValueError("the path leads away from base_url")
     return url
-
-
-def _unsent(left: float, *, was_queued: bool) -> APITimeoutError:
-    """Make the error of a call whose deadline came before anything was sent."""
-    seconds = f"{max(0.0, left):.3g} s"
-    if was_queued:
-        return APITimeoutError(f"Timed out: no connection was free in time ({seconds})", sent=False)
-    return APITimeoutError(f"Timed out: {seconds} are too little to send a request", sent=False)

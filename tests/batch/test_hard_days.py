@@ -46,6 +46,7 @@ from tests.kit.hosts import (
     healthy,
     lazily,
     refusal,
+    sent_key,
     token_bucket,
     too_many,
 )
@@ -112,7 +113,7 @@ def quota(count: int, seconds: float, status: int = 429) -> Host:
 
 def hanging(keys: set[str]) -> Host:
     """Never answer some keys."""
-    return lambda request, at: NO_ANSWER if request.key.reveal() in keys else healthy(request, at)
+    return lambda request, at: NO_ANSWER if sent_key(request) in keys else healthy(request, at)
 
 
 @define(eq=False)
@@ -127,11 +128,11 @@ class Unlucky:
     def __call__(self, request: Request, at: float) -> Answer:
         """Answer, and count."""
         answer = self.host(request, at)
-        asked = request.key.reveal(), request.target
+        asked = sent_key(request), request.target
         is_good = isinstance(answer, Reply) and answer.status == 200
         self._failed[asked] = 0 if is_good else self._failed[asked] + 1
         if self._failed[asked] == 3:
-            self.thrice.add(request.key.reveal())
+            self.thrice.add(sent_key(request))
         return answer
 
 

@@ -67,6 +67,7 @@ from tests.kit.hosts import (
     others,
     refusal,
     reply,
+    sent_key,
     sliding_window,
     token_bucket,
 )
@@ -204,7 +205,7 @@ async def test_a_key_waits_for_its_429_and_is_read() -> None:
     refusals = deque([refusal(429, "Rate limit exceeded", Retry_After="1")])
 
     def serve(request: Request, at: float) -> Answer:
-        return refusals.popleft() if refusals and request.key.reveal() == keys[9] else healthy(request, at)
+        return refusals.popleft() if refusals and sent_key(request) == keys[9] else healthy(request, at)
 
     async with client_of(serve) as (client, wire):
         report = await client.check_all(keys, read=CREDITS)
@@ -300,7 +301,7 @@ async def test_results_come_as_they_finish() -> None:
     """`check_keys` yields the quickest outcome first; `check_all` restores the order of the source."""
     keys = made_up_keys(3)
     latency = dict(zip(keys, (3.0, 1.0, 2.0), strict=True))
-    async with client_of(latency=lambda request: latency[request.key.reveal()]) as (client, _):
+    async with client_of(latency=lambda request: latency[sent_key(request)]) as (client, _):
         began = now()
         arrived = [(check.index, now() - began) async for check in client.check_keys(keys)]
         report = await client.check_all(keys)
@@ -644,7 +645,7 @@ async def test_a_pause_longer_than_the_patience_does_not_end_the_batch() -> None
     slow = {made_up(number) for number in range(0, 10, 2)}
 
     def latency(request: Request) -> float:
-        return 0.4 if request.key.reveal() in slow else 0.1
+        return 0.4 if sent_key(request) in slow else 0.1
 
     async with client_of(lambda request, at: edge if 0 < at < 0.1 else healthy(request, at), latency) as (
         client,
@@ -740,7 +741,7 @@ HELD_BACK = [
     pytest.param(lambda *_: reply(429, "slow down", Retry_After="60"), {}, 2.0, id="pause"),
     pytest.param(healthy, {"rate": 0.7}, 2.0, id="waiting for the pace"),
     pytest.param(
-        lambda request, _: NO_ANSWER if request.key.reveal() == MANAGEMENT_KEY else INFO,
+        lambda request, _: NO_ANSWER if sent_key(request) == MANAGEMENT_KEY else INFO,
         {},
         2.0,
         id="sharing a wallet's request",
@@ -1125,7 +1126,7 @@ async def test_a_worker_that_fails_is_not_passed_over() -> None:
     keys = made_up_keys(20)
 
     def serve(request: Request, at: float) -> Answer:
-        if request.key.reveal() == keys[5]:
+        if sent_key(request) == keys[5]:
             raise ZeroDivisionError("a bug")
         return FUNDED
 
@@ -1146,7 +1147,7 @@ async def test_a_worker_that_somebody_cancels_is_not_passed_over() -> None:
 
     def serve(request: Request, at: float) -> Answer:
         task = asyncio.current_task()
-        if request.key.reveal() == keys[5] and task is not None:
+        if sent_key(request) == keys[5] and task is not None:
             task.cancel()
         return FUNDED
 

@@ -43,7 +43,7 @@ from openrouter_credits import (
     ServerError,
     error_from_response,
 )
-from openrouter_credits._call.bodies import parse_json
+from openrouter_credits._call.bodies import MOST_DEPTH, hide, parse_json
 from openrouter_credits._call.protocol import Reply, decode, require_structurable
 from tests.kit.values import KEY, MASK, sample
 
@@ -949,3 +949,112 @@ def test_any_answer_is_an_error_or_a_value_error(status: int, document: Any) -> 
         else:
             assert KEY not in f"{error} {vars(error)}"
             pickle.dumps(error)
+
+
+# Secrets that are no keys
+
+CODE = "auth_code_7f3a/9"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (json.dumps({"error": {"code": 400, "message": f"Invalid code {CODE}"}}), BadRequestError),
+        (
+            json.dumps({"error": {"code": 403, "message": CODE, "metadata": {CODE: [CODE]}}}),
+            PermissionDeniedError,
+        ),
+        ('{"error": {"code": 400, "message": "auth\\u005fcode_7f3a\\/9"}}', BadRequestError),
+        (json.dumps({"error": {"code": 400, "message": "x" * 190 + CODE}}), BadRequestError),
+    ],
+)
+def test_other_secrets_are_scrubbed_too(body: str, kind: type[APIStatusError]) -> None:
+    """A secret of the request is in no part of the error, however the server writes it."""
+    reply = Reply(kind("", status=400).status, {"X-Request-Id": CODE}, body.encode())
+    if kind is PermissionDeniedError:
+        reply = attrs.evolve(reply, status=403)
+
+    with pytest.raises(kind) as caught:
+        decode(reply, Credits, secrets=(CODE,))
+
+    error = caught.value
+    assert "***" in error.message
+    assert error.request_id == "***"
+    assert CODE[:6] not in f"{error} {vars(error)!r}"
+
+
+def test_a_secret_in_the_error_of_a_200_is_scrubbed() -> None:
+    """An error inside a 200 is scrubbed like any other."""
+    body = json.dumps({"error": {"code": 400, "message": f"Bad {CODE}"}}).encode()
+
+    with pytest.raises(BadRequestError, match=r"^400 Bad \*\*\*\."):
+        decode(Reply(200, {}, body), Credits, secrets=(CODE,))
+
+
+def test_a_cut_refusal_stays_one_with_secrets() -> None:
+    """A 403 whose JSON was cut is still OpenRouter's own, and not that of a firewall."""
+    with pytest.raises(PermissionDeniedError) as caught:
+        decode(Reply(403, {}, b'{"error": {"co'), Credits, secrets=(CODE,))
+
+    assert type(caught.value) is PermissionDeniedError
+
+
+def test_hiding_ends_at_a_depth() -> None:
+    """What is nested too deeply is cut, so that a hostile body cannot exhaust the stack."""
+    deep: Any = CODE
+    for _ in range(MOST_DEPTH + 5):
+        deep = [deep]
+
+    assert CODE not in str(hide(deep, (CODE,)))
+    assert hide([deep, 7, None], (CODE,))[1:] == [7, None]
+    assert hide(deep, ()) is deep
+
+
+# The body that other SDKs keep: only what is inside of `error`
+
+
+@pytest.mark.parametrize("form", [dict, MappingProxyType, lambda body: json.dumps(body).encode()])
+def test_the_inside_of_an_error_is_enough(form: Callable[[dict[str, Any]], Any]) -> None:
+    """error_from_response() takes the object inside `error` alone, as the OpenAI SDK keeps it."""
+    metadata = {"limit_source": "openrouter_guardrail_budget", "limit_usd": 5}
+    inside = {"code": 403, "message": "Budget limit exceeded (daily limit)", "metadata": metadata}
+
+    error = error_from_response(403, {}, form(inside))
+    whole = error_from_response(403, {}, form({"error": inside}))
+
+    assert type(error) is type(whole) is BudgetExceededError
+    assert vars(error) == vars(whole)
+    assert isinstance(error, BudgetExceededError)
+    assert (error.message, error.limit_usd) == ("Budget limit exceeded (daily limit)", Decimal(5))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "message"),
+    [
+        (402, {"code": 402, "message": "Insufficient credits"}, PaymentRequiredError, "Insufficient credits"),
+        (429, {"code": None, "message": "Slow down"}, RateLimitError, "Slow down"),
+        (400, {"name": "ZodError", "message": "Required"}, BadRequestError, "Required"),
+        (200, {"code": 402, "message": "Insufficient credits"}, PaymentRequiredError, "Insufficient credits"),
+        (403, {"message": "Forbidden"}, EdgeRefusedError, "Forbidden"),  # of a gateway: there is no code
+        (403, {"code": 403, "message": "No"}, PermissionDeniedError, "No"),
+        (500, {"message": "top", "error": {"code": 500, "message": "inside"}}, ServerError, "inside"),
+        (500, {"message": ["no", "text"]}, ServerError, ""),
+        (500, ["no", "object"], ServerError, ""),
+    ],
+)
+def test_the_inside_of_an_error_is_told_by_its_message(
+    status: int, body: Any, kind: type[APIStatusError], message: str
+) -> None:
+    """An object without `error` is the inside of one if its `message` is a text; in a 2xx it needs a code."""
+    error = error_from_response(status, {}, body)
+
+    assert type(error) is kind
+    assert isinstance(error, APIStatusError)
+    assert error.message == message
+
+
+@pytest.mark.parametrize("body", [{"message": "Hello"}, {"code": 7, "message": "Hello"}, {"code": 402}])
+def test_a_message_alone_makes_no_error_of_a_success(body: dict[str, Any]) -> None:
+    """A 2xx whose body merely has a message, or a code, is no error."""
+    with pytest.raises(ValueError, match="is no error"):
+        error_from_response(200, {}, body)

@@ -8,8 +8,18 @@ from typing import Any
 import pytest
 
 from openrouter_credits import ApiKey, __version__
-from openrouter_credits._call.request import make_request
-from tests.kit.values import KEY, MASK
+from openrouter_credits._call.request import (
+    HiddenBody,
+    HiddenBuffer,
+    HiddenText,
+    Request,
+    exchange_request,
+    generation_request,
+    make_request,
+)
+from tests.kit.values import KEY, MASK, made_up
+
+CODE, VERIFIER = "auth_code_" + made_up("code")[9:], made_up("verifier")[9:]
 
 
 def test_a_request_says_who_asks_and_what_for() -> None:
@@ -126,3 +136,129 @@ def test_a_body_is_json(body: Any, kind: type[Exception]) -> None:
     """A body that JSON cannot hold raises ValueError (NaN, infinity) or TypeError (other types)."""
     with pytest.raises(kind):
         make_request("POST", "/keys", ApiKey(KEY), None, body)
+
+
+@pytest.mark.parametrize(
+    ("method", "safe", "is_write"),
+    [
+        ("GET", None, False),
+        ("POST", None, True),
+        ("HEAD", None, True),
+        ("POST", True, False),
+        ("GET", False, True),
+    ],
+)
+def test_a_get_is_safe_and_nothing_else_unless_the_caller_says_so(
+    method: str, safe: bool | None, is_write: bool
+) -> None:
+    """A request is a write unless it is a GET; `safe` decides where it is given."""
+    assert make_request(method, "/x", ApiKey(KEY), safe=safe).is_write is is_write
+
+
+@pytest.mark.parametrize("safe", [1, "yes", 0])
+def test_safe_is_true_false_or_none(safe: Any) -> None:
+    """Any other `safe` raises TypeError: a mistake must not send a change twice."""
+    with pytest.raises(TypeError, match="safe is True, False or None, not"):
+        make_request("POST", "/x", ApiKey(KEY), safe=safe)
+
+
+def test_a_body_is_sent_as_it_is_and_shown_masked() -> None:
+    """The body of every request shows nothing of itself; libraries keep it in their own variables."""
+    body = make_request("POST", "/keys", ApiKey(KEY), None, {"secret": "x"}).body
+
+    assert isinstance(body, HiddenBody)
+    assert bytes(body) == b'{"secret": "x"}'
+    assert repr(body) == repr({"body": body})[9:-1] == "b'***'"
+
+
+@pytest.mark.parametrize("name", ["gen-1761051845-AbCd", "gen_1", "a.b~c:d", "0", "x" * 200])
+def test_the_request_for_a_generation_has_its_id_in_the_query(name: str) -> None:
+    """The id of a generation goes out as it is."""
+    request = generation_request(name, ApiKey(KEY))
+
+    assert isinstance(request, Request)
+    assert (request.method, request.target, request.is_write) == ("GET", f"/generation?id={name}", False)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", " ", "gen 1", "gen-1\n", "gen/1", "gen-1?x=1", "gen-1&x=1", "gen-1#", "gen%2f", "../credits"),
+        *(KEY, "x" * 201, "g\u00fcn-1", "\ud800"),
+    ],
+)
+def test_a_wrong_id_is_an_error_that_does_not_quote_it(name: str) -> None:
+    """An id that is blank, has characters that lead elsewhere, or is a key is a ValueError, returned."""
+    error = generation_request(name, ApiKey(KEY))
+
+    assert isinstance(error, ValueError)
+    assert "the id of an answer" in str(error)
+    assert not name.strip() or name not in str(error)
+
+
+@pytest.mark.parametrize("name", [None, 7, b"gen-1"])
+def test_an_id_is_a_text(name: object) -> None:
+    """An id that is no text is a TypeError, returned."""
+    error = generation_request(name, ApiKey(KEY))
+
+    assert isinstance(error, TypeError)
+    assert str(error) == f"the id of a generation is a str, not {type(name).__name__}"
+
+
+@pytest.mark.parametrize(
+    ("verifier", "method", "more"),
+    [
+        (None, None, {}),
+        (VERIFIER, None, {"code_verifier": VERIFIER}),
+        (VERIFIER, "S256", {"code_verifier": VERIFIER, "code_challenge_method": "S256"}),
+        (VERIFIER, "plain", {"code_verifier": VERIFIER, "code_challenge_method": "plain"}),
+    ],
+)
+def test_the_exchange_of_a_code_needs_no_key(
+    verifier: str | None, method: str | None, more: dict[str, str]
+) -> None:
+    """The request has no Authorization header, only the fields that are given, and shows none of them."""
+    request = exchange_request(CODE, verifier, method)
+
+    assert isinstance(request, Request)
+    assert (request.method, request.target, request.is_write) == ("POST", "/auth/keys", True)
+    assert "Authorization" not in request.headers
+    assert json.loads(request.body or b"") == {"code": CODE, **more}
+    assert set(request.secrets) == {CODE, *filter(None, [verifier])}
+    for secret in (CODE, VERIFIER):
+        assert secret[10:] not in f"{request!r} {request.secrets!r} {vars(request)!r}"
+
+
+@pytest.mark.parametrize(
+    ("code", "verifier", "method", "kind", "words"),
+    [
+        (None, None, None, TypeError, "code is a str, not NoneType"),
+        (CODE.encode(), None, None, TypeError, "code is a str, not bytes"),
+        (CODE, 7, None, TypeError, "code_verifier is a str, not int"),
+        ("", None, None, ValueError, "code is blank"),
+        (f"{CODE}\n", None, None, ValueError, "code is blank, or has characters that no code has"),
+        (CODE, " ", None, ValueError, "code_verifier is blank"),
+        (f"https://app.example/?code={CODE}", None, None, ValueError, "after code="),
+        (f"?code={CODE}", None, None, ValueError, "after code="),
+        (CODE, VERIFIER, "s256", ValueError, '"S256" or "plain"'),
+        (CODE, VERIFIER, ["S256"], ValueError, '"S256" or "plain"'),
+    ],
+)
+def test_a_wrong_code_is_an_error_that_quotes_nothing(
+    code: object, verifier: object, method: object, kind: type[Exception], words: str
+) -> None:
+    """What cannot be a code, a verifier or a method is an error without them, returned and not raised."""
+    error = exchange_request(code, verifier, method)
+
+    assert type(error) is kind
+    assert words in str(error)
+    assert CODE[10:] not in str(error)
+
+
+def test_a_hidden_text_is_used_as_it_is_and_shown_masked() -> None:
+    """A secret text equals itself, and its `repr` is a mask; so it is with an answer that comes in parts."""
+    body = HiddenBuffer()
+    body += b"abc"
+
+    assert (HiddenText("abc"), repr(HiddenText("abc"))) == ("abc", "'***'")
+    assert (body, repr(body)) == (b"abc", "bytearray(b'***')")

@@ -12,10 +12,10 @@ from attrs import frozen
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from openrouter_credits import Credits, InvalidResponseError
+from openrouter_credits import ApiKey, Credits, InvalidResponseError
 from openrouter_credits._call.protocol import Reply, decode
 from openrouter_credits._call.scalars import to_amount
-from tests.kit.values import HARSH, LENIENT
+from tests.kit.values import HARSH, KEY, LENIENT
 
 UNTRAPPED = Context(prec=4, traps=[])
 """A decimal context that rounds early and raises nothing."""
@@ -327,3 +327,29 @@ def test_a_scalar_that_is_only_like_it_is_an_error(into: Any, text: str) -> None
     """A value of another JSON type is an error; cattrs alone would read "false" as True and 10.5 as 10."""
     with pytest.raises(InvalidResponseError):
         read(into, text)
+
+
+@frozen
+class NewKey:
+    """A caller's own class for the answer to `POST /keys`."""
+
+    key: ApiKey
+
+
+def test_a_new_key_may_be_read_as_one() -> None:
+    """A caller's class that wants an `ApiKey` gets one, which never prints."""
+    made = read(NewKey, json.dumps({"key": KEY, "data": {}}))
+
+    assert made == NewKey(ApiKey(KEY))
+    assert KEY not in repr(made)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"), [(f"{KEY} x", "a text"), ("", "a text"), (None, "null"), (7, "such")]
+)
+def test_what_is_no_key_is_an_error_that_does_not_quote_it(value: object, kind: str) -> None:
+    """What cannot be a key is an error that names its path, and does not quote it."""
+    with pytest.raises(InvalidResponseError, match=rf"\$\.key: an API key is needed, not {kind}") as caught:
+        read(NewKey, json.dumps({"key": value}))
+
+    assert KEY[12:] not in str(caught.value)

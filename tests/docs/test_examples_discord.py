@@ -201,6 +201,6 @@ async def test_a_fault_is_told_without_the_key(
 
     assert answer["content"].startswith("401 sk-or-v1-")
     assert answer["content"].endswith(
-        "Check the key: quotes or blanks pasted with it, deleted, disabled or expired."
+        "Enable the key at https://openrouter.ai/settings/keys, or use another one."
     )
     assert key not in answer["content"]

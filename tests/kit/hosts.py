@@ -97,6 +97,13 @@ UNAUTHORIZED = refusal(401, "User not found.")
 DAILY_CAP = refusal(429, "Rate limit exceeded: free-models-per-day", Retry_After="3")
 
 
+def sent_key(request: Request) -> str:
+    """Return the key that a request carries."""
+    key: Any = request.key  # each request of a batch has one
+    text: str = key.reveal()
+    return text
+
+
 def healthy(request: Request, _: float) -> Answer:
     """Answer both endpoints well."""
     return FUNDED if request.target == "/credits" else INFO
@@ -154,7 +161,7 @@ def by_key(answers: dict[str, Any], otherwise: Host = healthy) -> Host:
     """Answer the requests of some keys differently: one answer for all paths, or one for each path."""
 
     def serve(request: Request, at: float) -> Answer:
-        answer = answers.get(request.key.reveal())
+        answer = answers.get(sent_key(request))
         if isinstance(answer, dict):
             answer = answer.get(request.target)
         return otherwise(request, at) if answer is None else answer
@@ -228,7 +235,7 @@ class StandIn(Transport):
         latency = self._latency(request)
         await asyncio.sleep(latency / 2)
         self._first_at = now() if self._first_at is None else self._first_at
-        self.hits.append(Hit(now() - self._first_at, request.target, request.key.reveal()))
+        self.hits.append(Hit(now() - self._first_at, request.target, sent_key(request)))
         answer = self._server(request, now() - self._first_at)
         if answer is NO_ANSWER:
             await asyncio.Event().wait()
