@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # `__all__` says which of these names are public
     from openrouter_credits._batch.spec import *
     from openrouter_credits._call.protocol import error_from_response
     from openrouter_credits._call.retry import *
+    from openrouter_credits._call.settings import *
     from openrouter_credits._client import *
     from openrouter_credits._errors import *
     from openrouter_credits._models import *
@@ -40,6 +41,7 @@ __all__ = [
     "CreditsClient",
     "EdgeRefusedError",
     "FreeModelQuota",
+    "Generation",
     "InvalidKeyError",
     "InvalidResponseError",
     "KeyCheck",
@@ -61,6 +63,7 @@ __all__ = [
     "ResponseTooLargeError",
     "RetryPolicy",
     "ServerError",
+    "Setting",
     "Spendable",
     "TLSError",
     "Total",
@@ -84,6 +87,7 @@ _HOMES = (
     "_status.spendable",
     "_status.status",
     "_call.retry",
+    "_call.settings",
     "_call.protocol",
     "_batch.spec",
     "_batch.check",

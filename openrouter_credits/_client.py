@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from types import TracebackType
 from typing import Any, Literal, NoReturn, Self, TypeVar
+
+from attrs import frozen
 
 from openrouter_credits._arguments import require_count, require_read, require_seconds
 from openrouter_credits._batch.check import KeyCheck
@@ -14,36 +17,59 @@ from openrouter_credits._batch.report import CheckReport
 from openrouter_credits._batch.run import run, run_all
 from openrouter_credits._batch.source import Source
 from openrouter_credits._batch.spec import KeySource, Options
-from openrouter_credits._call.addresses import (
-    choose_base_url,
-    parse_proxy,
-    proxy_from_environment,
-)
 from openrouter_credits._call.caller import Caller
 from openrouter_credits._call.protocol import require_structurable
-from openrouter_credits._call.request import make_request
+from openrouter_credits._call.request import (
+    Request,
+    exchange_request,
+    generation_request,
+    make_request,
+)
 from openrouter_credits._call.retry import RetryPolicy
 from openrouter_credits._call.session import ClientSession
-from openrouter_credits._call.transport import Transport
-from openrouter_credits._errors import ConfigurationError, MissingKeyError
-from openrouter_credits._models import Credits, KeyInfo
-from openrouter_credits._public import public
-from openrouter_credits._secrets import (
-    API_KEY_VARIABLES,
-    MANAGEMENT_KEY_VARIABLES,
-    ApiKey,
-    HiddenUrl,
-    as_management_key,
-    key_from_environment,
-    parse_key,
+from openrouter_credits._call.settings import (
+    DEFAULT_CONNECTIONS,
+    DEFAULT_RETRY,
+    DEFAULT_TIMEOUT,
+    HAS_ITS_OWN,
+    Setting,
+    Setup,
+    choose_address,
+    choose_keys,
+    choose_proxy,
+    key_variables,
 )
+from openrouter_credits._call.transport import Transport
+from openrouter_credits._errors import (
+    AmbiguousWriteError,
+    BadRequestError,
+    MissingKeyError,
+    NotFoundError,
+    OpenRouterError,
+    PermissionDeniedError,
+)
+from openrouter_credits._models import Credits, Generation, KeyInfo
+from openrouter_credits._public import public
+from openrouter_credits._secrets import ApiKey, HiddenUrl, as_management_key, parse_key
 from openrouter_credits._status.look import Read, confirm, look
 from openrouter_credits._status.status import KeyStatus
 
 _T = TypeVar("_T")
 
-_DEFAULT_RETRY = RetryPolicy()
-_DEFAULT_CONNECTIONS = 100
+_NO_GENERATION = (
+    "Right after its request, ask again in some seconds, or wait longer (wait=...); later, check the id, and "
+    "that the request was made with a key of this account."
+)
+_CODE_IS_USED_UP = {BadRequestError, PermissionDeniedError, AmbiguousWriteError}
+_NEW_SIGN_IN = (
+    "Begin the sign-in again: a code can be exchanged once, within minutes, and only with the code_verifier "
+    "and the code_challenge_method that belong to it."
+)
+
+
+@frozen
+class _NewKey:
+    key: ApiKey
 
 
 class CreditsClient:
@@ -82,51 +108,48 @@ class CreditsClient:
         management_key: str | ApiKey | None = None,
         base_url: str | None = None,
         session: ClientSession | None = None,
-        retry: RetryPolicy = _DEFAULT_RETRY,
-        timeout: float = 10.0,
-        max_connections: int = _DEFAULT_CONNECTIONS,
+        retry: RetryPolicy = DEFAULT_RETRY,
+        timeout: float = DEFAULT_TIMEOUT,
+        max_connections: int = DEFAULT_CONNECTIONS,
         proxy: str | None = None,
     ) -> None:
         # Each secret is replaced before anything is raised: locals are shown by many error reporters.
         if isinstance(proxy, str):
             proxy = HiddenUrl(proxy)
-        own: ApiKey | Exception | None
-        management: ApiKey | Exception | None
-        if api_key is None and management_key is None:
-            own = key_from_environment(API_KEY_VARIABLES, os.environ)
-            management = as_management_key(key_from_environment(MANAGEMENT_KEY_VARIABLES, os.environ))
-        else:
-            own = None if api_key is None else parse_key(api_key)
-            management = None if management_key is None else as_management_key(parse_key(management_key))
-        url = choose_base_url(base_url, os.environ)
-        via = None if proxy is None else parse_proxy(proxy)
+        own, management = choose_keys(api_key, management_key, os.environ)
+        address = choose_address(base_url, os.environ)
+        via = choose_proxy(proxy, address.value, is_lent=session is not None)
         del api_key, management_key, base_url, proxy
-        if isinstance(own, Exception):
-            raise own
-        if isinstance(management, Exception):
-            raise management
-        if isinstance(url, Exception):
-            raise url
+        self._api_key = own.take()
+        self._management_key = management.take()
+        url = address.take()
         if session is None:
             require_count("max_connections", max_connections)
-            if via is None:
-                via = proxy_from_environment(url)
-            elif not url.lower().startswith("https:"):
-                raise ConfigurationError("a proxy is used for https alone: with http it would see the key")
-        elif via is not None or max_connections != _DEFAULT_CONNECTIONS:
-            raise TypeError("a borrowed session has its own proxy and max_connections: set them there")
-        if isinstance(via, Exception):
-            raise via
+        elif max_connections != DEFAULT_CONNECTIONS:
+            raise TypeError(HAS_ITS_OWN)
+        proxied = via.take()
         require_seconds("timeout", timeout)
         if not isinstance(retry, RetryPolicy):
             raise TypeError(f"retry is a RetryPolicy, not {type(retry).__name__}")
         transport = Transport(
-            url, timeout=timeout, max_connections=max_connections, session=session, proxy=via
+            url, timeout=timeout, max_connections=max_connections, session=session, proxy=proxied
         )
-        self._api_key = own
-        self._management_key = management
+        connections = max_connections if session is None else None
+        variables = key_variables(os.environ)
+        self._setup = Setup(own, management, address, via, timeout, connections, retry, variables)
         self._caller = Caller(transport, retry)
         self._owns_caller = True
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """Every value in use, where it came from, and which environment variables do not count because of it.
+
+        Keys and passwords are masked. It tells what was so when the client was made.
+        """
+        setup = self._setup
+        if not self._owns_caller:
+            setup = setup.with_keys(self._api_key, self._management_key)
+        return setup.settings()
 
     async def credits(self) -> Credits:
         """Read the wallet (`GET /credits`), with the management key if there is one.
@@ -166,6 +189,74 @@ class CreditsClient:
         wanted = require_read(read)
         reader = self._reader(self._caller.deadline_at())
         return await look(reader, self._own_key(), self._management_key, wanted)
+
+    async def generation(self, id: str, *, wait: float = 10.0) -> Generation:  # noqa: A002 - the API's own name
+        """Read what one request to a model cost (`GET /generation`), with the key that made it.
+
+        OpenRouter knows a generation some seconds after its answer; until then it says 404.
+
+        Args:
+            id: the `id` of the answer, such as `gen-1758...`.
+            wait: seconds for which a 404 is tried again, within the policy's deadline; 0 for not at all.
+
+        Raises:
+            NotFoundError: it was not there in time.
+            ValueError: `id` is blank, or has characters that no id has; or `wait` is out of range.
+            TypeError: `id` is no text, or `wait` no number.
+            OpenRouterError: any other fault.
+        """
+        deadline_at = self._caller.deadline_at()
+        request = generation_request(id, self._own_key())
+        del id  # perhaps it is a key
+        if isinstance(request, Exception):
+            raise request
+        require_seconds("wait", wait, zero=True)
+        absent_until = asyncio.get_running_loop().time() + wait
+        try:
+            return await self._caller.call(
+                request, Generation, deadline_at=deadline_at, absent_until=absent_until
+            )
+        except NotFoundError as error:
+            error.remedy = _NO_GENERATION
+            raise
+
+    # A plain function, as `check_all` is: so no frame holds the code.
+    def exchange_code(
+        self,
+        code: str,
+        code_verifier: str | None = None,
+        *,
+        code_challenge_method: Literal["S256", "plain"] | None = None,
+    ) -> Coroutine[Any, Any, ApiKey]:
+        """Exchange the code of a sign-in with OpenRouter (OAuth, PKCE) for a key (`POST /auth/keys`).
+
+        It needs no key, and sends none. The code is sent once, unless the connection was refused or the
+        answer was 429. Errors are raised when it is awaited; they quote neither code nor verifier nor key.
+
+        Args:
+            code: the text after `code=` in the address that the sign-in led to.
+            code_verifier: the text whose challenge the sign-in was begun with, if there was one.
+            code_challenge_method: how the challenge was made, as the sign-in said.
+
+        Raises:
+            BadRequestError: 400: the code is used up or expired, or does not belong to this verifier.
+            PermissionDeniedError: 403: the same.
+            AmbiguousWriteError: there was no answer that can be used; the code may be used up.
+            ValueError: a text that is blank, or that cannot be a code, a verifier or a method.
+            TypeError: no text.
+            OpenRouterError: any other fault.
+        """
+        return self._exchange(exchange_request(code, code_verifier, code_challenge_method))
+
+    async def _exchange(self, request: Request | Exception) -> ApiKey:
+        if isinstance(request, Exception):
+            raise request
+        try:
+            return (await self._caller.call(request, _NewKey, whole=True)).key
+        except OpenRouterError as error:
+            if type(error) in _CODE_IS_USED_UP:
+                error.remedy = _NEW_SIGN_IN
+            raise
 
     def check_keys(
         self,
@@ -230,11 +321,12 @@ class CreditsClient:
         into: type[_T],
         params: Mapping[str, str | int] | None = None,
         json: object = None,
+        safe: bool | None = None,
     ) -> _T:
         """Call any other endpoint under the base URL, with the same retries and errors.
 
-        The management key is used, if there is one. A request other than GET is sent at most once, unless the
-        connection was refused or the answer was 429.
+        The management key is used, if there is one. A request that may change something is sent at most once,
+        unless the connection was refused or the answer was 429.
 
         Args:
             method: such as `GET`.
@@ -244,16 +336,19 @@ class CreditsClient:
                 otherwise.
             params: the query.
             json: the body.
+            safe: whether the request changes nothing, such as `POST /analytics/query`, so that it may be
+                sent again after any fault that passes. By default a GET is safe, and nothing else.
 
         Raises:
             ValueError: a path that could lead elsewhere, or a body with NaN.
             TypeError: `into` cannot be structured, or the body is not JSON.
-            AmbiguousWriteError: a request other than GET failed, and may have been carried out.
+            AmbiguousWriteError: a request that is not safe failed, and may have been carried out.
             OpenRouterError: any other fault.
         """
         deadline_at = self._caller.deadline_at()
         require_structurable(into)
-        request = make_request(method, path, self._management_key or self._own_key(), params, json)
+        key = self._management_key or self._own_key()
+        request = make_request(method, path, key, params, json, safe=safe)
         return await self._caller.call(request, into, deadline_at=deadline_at, whole=True)
 
     def with_key(self, api_key: str | ApiKey, *, management_key: str | ApiKey | None = None) -> CreditsClient:
@@ -273,7 +368,7 @@ class CreditsClient:
             raise management
         client = object.__new__(CreditsClient)
         client._api_key, client._management_key = own, management
-        client._caller, client._owns_caller = self._caller, False
+        client._caller, client._owns_caller, client._setup = self._caller, False, self._setup
         return client
 
     async def close(self) -> None:

@@ -18,21 +18,27 @@ from openrouter_credits import (
     AmbiguousWriteError,
     ApiKey,
     AuthenticationError,
+    BadRequestError,
     ClientClosedError,
     ConfigurationError,
     CreditsClient,
+    EdgeRefusedError,
+    Generation,
     InvalidKeyError,
     InvalidResponseError,
     KeyInfo,
     MissingKeyError,
+    NotFoundError,
     OpenRouterError,
+    PermissionDeniedError,
+    RateLimitError,
     RetryPolicy,
     ServerError,
     UnconfirmedCreditsError,
 )
 from tests.kit.clock import FakeTime, lap
 from tests.kit.values import KEY, MASK, OTHER_KEY, OTHER_MASK, THIRD_KEY, WALLET, ZERO, outcome, sample
-from tests.kit.wire import FUNDED, HANG, KEY_INFO, NOTHING, reply
+from tests.kit.wire import CLOSE, FUNDED, HANG, KEY_INFO, NOTHING, Step, refusal, reply
 
 if TYPE_CHECKING:
     from tests.kit.wire import Connect, Serve
@@ -395,6 +401,196 @@ async def test_a_type_that_cannot_be_structured_inside_is_told_too(serve: Serve,
 
 
 # Clients of clients
+
+
+# What a request cost
+
+COST = reply(200, sample("generation-2026-10"))
+ABSENT = refusal(404, "Generation gen-1 not found")
+SLOWLY = RetryPolicy(wait_initial=1.0, wait_max=1.0)
+
+
+async def test_generation_is_one_request_with_the_own_key(serve: Serve, connect: Connect) -> None:
+    """generation() reads what a request cost, with the key that made it, and not the management key."""
+    server = await serve(COST)
+
+    generation = await connect(server, KEY, management_key=OTHER_KEY).generation("gen-1")
+
+    assert isinstance(generation, Generation)
+    assert generation.total_cost == Decimal("0.0015")
+    assert server.lines == ["GET /api/v1/generation?id=gen-1"]
+    assert server.keys == [KEY]
+
+
+async def test_a_generation_that_is_not_there_yet_is_waited_for(serve: Serve, connect: Connect) -> None:
+    """A 404 right after the request is normal: it is asked for again, more often than a fault would be."""
+    server = await serve(*[ABSENT] * 6, COST)
+
+    generation = await connect(server, retry=SLOWLY).generation("gen-1")
+
+    assert generation.model == "openai/gpt-5-mini"
+    assert server.hits == 7
+
+
+@pytest.mark.parametrize(
+    ("wait", "policy", "least", "most"),
+    [
+        (0, SLOWLY, 0.0, 0.0),
+        (5, SLOWLY, 4.98, 5.001),  # with less than 10 ms left there is no other try
+        (60, RetryPolicy(deadline=4.0, wait_initial=1.0, wait_max=1.0), 2.9, 4.0),
+    ],
+)
+async def test_a_generation_that_does_not_come_is_not_found(
+    wait: float, policy: RetryPolicy, least: float, most: float, serve: Serve, connect: Connect
+) -> None:
+    """After `wait` seconds, or near the deadline, NotFoundError says that it may take some seconds."""
+    server = await serve(ABSENT)
+
+    with lap() as taken, pytest.raises(NotFoundError, match=r"gen-1 not found\. .*in some seconds") as caught:
+        await connect(server, retry=policy).generation("gen-1", wait=wait)
+
+    assert least <= taken.elapsed <= most
+    assert len(caught.value.attempts) == server.hits
+    assert (server.hits == 1) is (wait == 0)
+
+
+async def test_a_fault_of_a_generation_is_tried_as_any_other(serve: Serve, connect: Connect) -> None:
+    """524 and 529 are tried again, and 402 is typed."""
+    server = await serve(reply(524), reply(529), refusal(402, "Insufficient credits"))
+
+    with pytest.raises(OpenRouterError, match="402 Insufficient credits"):
+        await connect(server).generation("gen-1")
+
+    assert server.hits == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "words"),
+    [
+        ({"id": ""}, ValueError, "the id of a generation"),
+        ({"id": "gen-1/?x"}, ValueError, "the id of a generation"),
+        ({"id": KEY}, ValueError, "the id of a generation"),
+        ({"id": None}, TypeError, "the id of a generation is a str"),
+        ({"id": "gen-1", "wait": -1}, ValueError, "wait is a finite number of seconds from 0"),
+        ({"id": "gen-1", "wait": "long"}, TypeError, "wait is a number"),
+    ],
+)
+async def test_wrong_arguments_of_generation_are_told(
+    arguments: dict[str, Any], kind: type[Exception], words: str, serve: Serve, connect: Connect
+) -> None:
+    """A wrong id or wait is an error before anything is sent."""
+    server = await serve(COST)
+
+    with pytest.raises(kind, match=words):
+        await connect(server).generation(**arguments)
+
+    assert server.hits == 0
+
+
+async def test_a_generation_needs_a_key(serve: Serve) -> None:
+    """Without a key, generation() raises MissingKeyError."""
+    server = await serve(COST)
+    async with CreditsClient(base_url=server.url) as client:
+        with pytest.raises(MissingKeyError):
+            await client.generation("gen-1")
+
+
+# A code for a key
+
+
+@pytest.mark.parametrize("keys", [{}, {"api_key": KEY, "management_key": OTHER_KEY}], ids=["no key", "keys"])
+async def test_a_code_is_exchanged_without_a_key(keys: dict[str, Any], serve: Serve) -> None:
+    """exchange_code() sends code and verifier and no key, even if there is one, and returns the new key."""
+    server = await serve(reply(200, {"key": THIRD_KEY, "user_id": "user_1"}))
+    async with CreditsClient(**keys, base_url=server.url) as client:
+        key = await client.exchange_code("code-1", "verifier-1", code_challenge_method="S256")
+
+    assert key == ApiKey(THIRD_KEY)
+    (asked,) = server.received
+    assert asked.line == "POST /api/v1/auth/keys"
+    assert asked.header("Authorization") is None
+    assert asked.header("Content-Type") == "application/json"
+    assert json.loads(asked.body) == {
+        "code": "code-1",
+        "code_verifier": "verifier-1",
+        "code_challenge_method": "S256",
+    }
+
+
+@pytest.mark.parametrize(
+    ("step", "kind", "words"),
+    [
+        (refusal(400, "Invalid code"), BadRequestError, "400 Invalid code. Begin the sign-in again"),
+        (refusal(403, "Invalid code or verifier"), PermissionDeniedError, "Begin the sign-in again"),
+        (reply(403, b"error code: 1010"), EdgeRefusedError, "from another address"),
+        (reply(500), AmbiguousWriteError, "Begin the sign-in again"),
+        (CLOSE, AmbiguousWriteError, "Begin the sign-in again"),
+        (reply(200, {"user_id": "user_1"}), AmbiguousWriteError, r"\$\.key: required, but missing"),
+        (reply(200, {"key": "no key"}), AmbiguousWriteError, r"\$\.key: an API key is needed, not a text"),
+        (reply(200, {"key": 7}), AmbiguousWriteError, r"an API key is needed, not such a number"),
+        (reply(200, [THIRD_KEY]), AmbiguousWriteError, "Begin the sign-in again"),
+        (reply(429), RateLimitError, "Wait"),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else None,
+)
+async def test_a_code_that_is_refused_says_what_to_do(
+    step: Step, kind: type[OpenRouterError], words: str, serve: Serve, connect: Connect
+) -> None:
+    """A refused code is a typed error with the way on; a code whose end is unknown is never sent again."""
+    server = await serve(step)
+
+    with pytest.raises(kind, match=words) as caught:
+        await connect(server, retry=RetryPolicy(attempts=1)).exchange_code("code-1")
+
+    assert type(caught.value) is kind
+    assert server.hits == 1
+    assert THIRD_KEY not in str(caught.value)
+
+
+async def test_a_code_is_sent_again_only_after_a_429(serve: Serve, connect: Connect) -> None:
+    """A 429 says that the code was not looked at; it is sent again."""
+    server = await serve(reply(429), reply(200, {"key": THIRD_KEY}))
+
+    assert await connect(server).exchange_code("code-1") == ApiKey(THIRD_KEY)
+    assert server.hits == 2
+
+
+async def test_a_wrong_code_is_an_error_when_it_is_awaited(serve: Serve, connect: Connect) -> None:
+    """A wrong argument of exchange_code() is an error before anything is sent."""
+    server = await serve(FUNDED)
+    call = connect(server).exchange_code("https://app.example/?code=1")
+
+    with pytest.raises(ValueError, match="after code="):
+        await call
+
+    assert server.hits == 0
+
+
+# Requests that say whether they are safe
+
+
+async def test_a_post_that_only_reads_is_tried_again(serve: Serve, connect: Connect) -> None:
+    """With safe=True a POST is tried again after a fault, and its last fault is no ambiguous write."""
+    server = await serve(reply(502), CLOSE, reply(200, {"data": []}))
+    client = connect(server)
+
+    rows = await client.request("POST", "/analytics/query", into=dict[str, Any], json={}, safe=True)
+    server.script(reply(503))
+    with pytest.raises(ServerError) as caught:
+        await client.request("POST", "/analytics/query", into=dict[str, Any], json={}, safe=True)
+
+    assert rows == {"data": []}
+    assert (len(caught.value.attempts), server.hits) == (3, 6)
+
+
+async def test_a_get_that_changes_something_is_sent_once(serve: Serve, connect: Connect) -> None:
+    """With safe=False a GET is sent once, and its fault is an AmbiguousWriteError."""
+    server = await serve(CLOSE)
+
+    with pytest.raises(AmbiguousWriteError):
+        await connect(server).request("GET", "/x", into=dict[str, Any], safe=False)
+
+    assert server.hits == 1
 
 
 async def test_with_key_shares_the_connections(serve: Serve, connect: Connect) -> None:

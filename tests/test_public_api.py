@@ -46,11 +46,11 @@ PUBLIC = """
     APIConnectionError APIStatusError APITimeoutError AddressNotAllowedError AmbiguousWriteError ApiKey
     Attempt AuthenticationError BadRequestError Bound Budget BudgetExceededError CheckReport
     ClientClosedError ConfigurationError Credits CreditsClient EdgeRefusedError FreeModelQuota
-    InvalidKeyError InvalidResponseError KeyCheck KeyInfo KeyLimitExceededError KeySpec KeyStatus Level
-    LocalResourceError ManagementKeyRequiredError MissingKeyError NotFoundError OpenRouterError
+    Generation InvalidKeyError InvalidResponseError KeyCheck KeyInfo KeyLimitExceededError KeySpec KeyStatus
+    Level LocalResourceError ManagementKeyRequiredError MissingKeyError NotFoundError OpenRouterError
     PaymentRequiredError PermissionDeniedError ProxyError RateLimitError RedirectError
-    ResponseTooLargeError RetryPolicy ServerError Spendable TLSError Total UnconfirmedCreditsError Wallet
-    __version__ error_from_response format_usd
+    ResponseTooLargeError RetryPolicy ServerError Setting Spendable TLSError Total UnconfirmedCreditsError
+    Wallet __version__ error_from_response format_usd
 """.split()  # noqa: SIM905 - forty names are read more easily so
 
 BOTTOM = {"_version", "_public", "_arguments", "_masking", "_documents"}

@@ -42,6 +42,11 @@ class Proxy:
     headers: Mapping[str, str]
     """What the proxy alone is told: `Proxy-Authorization`, if it wants a password."""
 
+    def __str__(self) -> str:
+        """Show the URL, and that there is a password, if there is one."""
+        scheme, _, address = self.url.partition("://")
+        return f"{scheme}://***@{address}" if self.headers else self.url
+
 
 def choose_base_url(argument: object, environ: Mapping[str, str]) -> str | ConfigurationError | TypeError:
     """Return the base URL: the argument, else that of the environment, else OpenRouter's own."""
@@ -95,10 +100,16 @@ def proxy_from_environment(base_url: str) -> Proxy | ConfigurationError | TypeEr
     if parts.scheme != "https" or proxy_bypass_environment(f"{parts.hostname}:{parts.port or 443}"):
         return None
     text = getproxies_environment().get("https", "").strip()
-    if not text:
-        return None
+    return parse_proxy(text, proxy_variables()[0]) if text else None
+
+
+def proxy_variables() -> tuple[str, ...]:
+    """List the variables that name a proxy for https; the first of them counts."""
+    if not getproxies_environment().get("https", "").strip():
+        return ()
     # The lower-case name wins, as with curl.
-    return parse_proxy(text, "https_proxy" if os.environ.get("https_proxy") else "HTTPS_PROXY")
+    found = [name for name in ("https_proxy", "HTTPS_PROXY") if os.environ.get(name)]
+    return tuple(found) or ("HTTPS_PROXY",)
 
 
 def _proxy_headers(userinfo: str) -> dict[str, str]:

@@ -8,9 +8,10 @@ it takes no part in `==` and `repr`.
 import attrs
 
 from openrouter_credits._models.credits import Credits
+from openrouter_credits._models.generation import Generation
 from openrouter_credits._models.key import Budget, FreeModelQuota, KeyInfo
 
-__all__ = ["Budget", "Credits", "FreeModelQuota", "KeyInfo", "is_model"]
+__all__ = ["Budget", "Credits", "FreeModelQuota", "Generation", "KeyInfo", "is_model"]
 
 
 def is_model(wanted: object) -> bool:

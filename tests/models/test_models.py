@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
-from openrouter_credits import Bound, Budget, Credits, FreeModelQuota, KeyInfo, _models
+from openrouter_credits import Bound, Budget, Credits, FreeModelQuota, Generation, KeyInfo, _models
 from openrouter_credits._models import is_model
 from tests.kit.values import WALLET, budget, key
 
@@ -19,6 +19,7 @@ VALUES = [
     budget("workspace", "1"),
     FreeModelQuota(1, 2, 3),
     key(usage_daily=Decimal(2)),
+    Generation("gen-1", Decimal("0.01"), model="m"),
 ]
 
 
@@ -41,7 +42,7 @@ def test_extra_is_carried_along_and_nothing_else(value: Any) -> None:
     assert pickle.loads(pickle.dumps(fuller)) == fuller
 
 
-@pytest.mark.parametrize("model", [Budget, Credits, FreeModelQuota, KeyInfo])
+@pytest.mark.parametrize("model", [Budget, Credits, FreeModelQuota, Generation, KeyInfo])
 def test_a_value_of_the_api_is_a_model(model: type) -> None:
     """Each class of the API's values is a model, whose unknown fields go to `extra`."""
     assert is_model(model)

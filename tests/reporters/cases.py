@@ -17,7 +17,8 @@ from openrouter_credits import ApiKey, CreditsClient, KeySpec, RetryPolicy
 from tests.kit.values import made_up_keys
 from tests.kit.wire import HANG, Server, refusal
 
-SECRETS = made_up_keys(3)
+SECRETS = [*made_up_keys(3), "".join(made_up_keys(9)[5:])]
+"""Three keys, and a token that is longer than what reporters show of a text."""
 SOON = 0.05
 """Seconds of real time after which a call is cut short."""
 
@@ -35,9 +36,14 @@ def a_key() -> str:
     return SECRETS[0]
 
 
+def a_token() -> str:
+    """Return the long token."""
+    return SECRETS[3]
+
+
 def listed() -> list[str]:
     """Return all keys."""
-    return [*SECRETS]
+    return SECRETS[:3]
 
 
 def named() -> dict[str, str]:
@@ -47,7 +53,7 @@ def named() -> dict[str, str]:
 
 def specs() -> list[KeySpec]:
     """Return specs of all keys."""
-    return [KeySpec(key, key, management_key=key) for key in SECRETS]
+    return [KeySpec(key, key, management_key=key) for key in listed()]
 
 
 class Rows(dict[str, Any]):
@@ -72,7 +78,7 @@ class Lazily:
     """The keys, asynchronously; then it fails, or waits for ever."""
 
     def __init__(self, *, fails: bool) -> None:
-        self._left = len(SECRETS)
+        self._left = len(listed())
         self._fails = fails
 
     def __aiter__(self) -> AsyncIterator[str]:
@@ -144,6 +150,7 @@ CASES: dict[str, Case] = {
     "a call in time": lambda clients: in_time(clients.waiting.credits()),
     "a status in time": lambda clients: in_time(clients.waiting.status()),
     "a cancelled call": lambda clients: cancelled(clients.waiting.key()),
+    "a long token in time": lambda clients: in_time(clients.waiting.with_key(a_token()).credits()),
     "a list in time": lambda clients: in_time(clients.waiting.check_all(listed())),
     "a mapping in time": lambda clients: in_time(clients.waiting.check_all(named())),
     "specs in time": lambda clients: in_time(clients.waiting.check_all(specs())),
@@ -172,6 +179,14 @@ CASES: dict[str, Case] = {
     "with_key and more": lambda clients: at_once(
         lambda: clients.refused.with_key(a_key(), management_key=",".join(listed()))
     ),
+    "a key for a generation": lambda clients: plainly(clients.refused.generation(a_key())),
+    "a refused exchange": lambda clients: plainly(clients.refused.exchange_code(*listed()[:2])),
+    "an exchange in time": lambda clients: in_time(clients.waiting.exchange_code(*listed()[:2])),
+    "a cancelled exchange": lambda clients: cancelled(clients.waiting.exchange_code(*listed()[:2])),
+    "an exchange that has not begun": lambda clients: cancelled(
+        clients.waiting.exchange_code(*listed()[:2]), after=0
+    ),
+    "a code and more": lambda clients: plainly(clients.refused.exchange_code(",".join(listed()) + " ")),
     "a forgotten call": lambda clients: forgotten(clients.waiting.credits(), clients.waiting.close),
     "a forgotten batch": lambda clients: forgotten(clients.waiting.check_all(named()), clients.waiting.close),
 }
