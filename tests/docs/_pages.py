@@ -68,7 +68,8 @@ def _blocks(page: Path) -> Iterator[Block]:
             if directive[1] == "code-block":
                 language, source = directive[2], source[options.end() if options else 0 :].lstrip("\n")
             else:
-                language, source = "python", (page.parent / directive[2]).read_text(encoding="utf-8")
+                language = "python" if directive[2].endswith(".py") else ""
+                source = (page.parent / directive[2]).read_text(encoding="utf-8")
         yield Block(language, source, line, caption)
 
 
@@ -159,7 +160,7 @@ class Runner:
                 printed = await self.run_command(["sh", "-c", self.on_path(command)], codes={0, 1, 2, 3})
             elif (
                 words[0] == "openrouter-credits"
-                and "demo" not in words
+                and not {"demo", "fake"} & set(words)
                 and not any(word.endswith(".toml") for word in words)
             ):
                 printed = await self.run_command(

@@ -23,7 +23,7 @@ import trio
 
 from openrouter_credits import ApiKey, CreditsClient
 from openrouter_credits.testing import Drip, FakeOpenRouter, Hang, Reply, _serving
-from tests.kit.clock import lap
+from tests.kit.clock import allowance, lap, until
 from tests.testing.conftest import TUESDAY
 
 
@@ -45,8 +45,10 @@ def servers() -> list[threading.Thread]:
 
 def run(program: str, *, code: int = 0) -> str:
     """Run a program in the interpreter's development mode, and return what it prints on both streams."""
+    # asyncio warns of a callback that takes long, as on a busy machine
+    calm = "import logging; logging.disable(logging.WARNING)\n"
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", program],
+        [sys.executable, "-X", "dev", "-W", "error", "-c", calm + program],
         capture_output=True,
         text=True,
         timeout=50,
@@ -170,14 +172,13 @@ async def test_leaving_ends_what_hangs_at_once() -> None:
             async with session.get(fake.url + "/credits"):
                 pass  # its connection stays
             calls = [asyncio.create_task(session.get(fake.url + "/key")) for _ in range(4)]
-            while len(fake.requests) < 5:
-                await asyncio.sleep(0.001)
-            await asyncio.wait(calls, timeout=0.05)
+            await until(lambda: sum(call.done() for call in calls) == 2)  # those that drip have begun
+            await until(lambda: len(fake.requests) == 5)
             with lap() as taken:
                 fake.__exit__(None, None, None)
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
 
-    assert taken.elapsed < 1 + 0.5  # for a machine that stands still
+    assert taken.elapsed < 1 + allowance()
     assert [] == servers()
     assert 2 == sum(isinstance(outcome, aiohttp.ClientError) for outcome in outcomes)
 
@@ -300,7 +301,7 @@ def test_it_leaves_nothing_behind() -> None:
     """In development mode, with warnings as errors, a program with hanging answers prints what it prints."""
     program = """
 import asyncio, gc
-from openrouter_credits import CreditsClient, OpenRouterError
+from openrouter_credits import CreditsClient
 from openrouter_credits.testing import *
 
 async def main():
