@@ -19,11 +19,13 @@ from openrouter_credits import (
     CheckReport,
     Credits,
     FreeModelQuota,
+    Generation,
     KeyCheck,
     KeyStatus,
     Level,
     OpenRouterError,
     RateLimitError,
+    Setting,
     Spendable,
 )
 from openrouter_credits._status.look import assess
@@ -60,6 +62,8 @@ VALUES: dict[str, Any] = {
     "CheckReport": REPORT,
     "an empty CheckReport": CheckReport(()),
     "Attempt": Attempt(LIMITED, 429, 0.5, 2.0),
+    "Generation": Generation("gen-1", Decimal("0.0125"), "openai/gpt-4.1", NOW, tokens_prompt=10),
+    "Setting": Setting("api_key", MASK, "environment OPENROUTER_API_KEY", ("OPENROUTER_KEY",)),
     "an error": LIMITED,
 }
 

@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 
 from attrs import field, frozen
 
+from openrouter_credits._masking import scrub
 from openrouter_credits._secrets import ApiKey
 from openrouter_credits._version import __version__
-from openrouter_credits._words import scrub
 
 USER_AGENT = f"openrouter-credits/{__version__}"
 

@@ -19,6 +19,7 @@ from openrouter_credits._call.addresses import (
     proxy_variables,
 )
 from openrouter_credits._call.retry import RetryPolicy
+from openrouter_credits._documents import Value
 from openrouter_credits._errors import ConfigurationError
 from openrouter_credits._public import public
 from openrouter_credits._secrets import (
@@ -40,7 +41,7 @@ HAS_ITS_OWN = "a borrowed session has its own proxy and max_connections: set the
 
 
 @frozen
-class Setting:
+class Setting(Value):
     """One value that a client uses, and where it came from."""
 
     name: str

@@ -10,12 +10,12 @@ from typing import Any
 from attrs import field, frozen
 
 from openrouter_credits._models.amounts import finite, finite_or_none
-from openrouter_credits._models.key import _short
+from openrouter_credits._models.sparse import Sparse
 from openrouter_credits._public import public
 
 
 @frozen(repr=False)
-class Generation:
+class Generation(Sparse):
     """What one request to a model cost, and how it went: `GET /generation`.
 
     Amounts are US dollars. `latency`, `moderation_latency` and `generation_time` are in milliseconds, as
@@ -115,9 +115,6 @@ class Generation:
 
     `provider_responses`, the tries with different providers, is here as it came.
     """
-
-    def __repr__(self) -> str:
-        return _short(self)
 
 
 public(Generation)

@@ -7,11 +7,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from attrs import NOTHING, Factory, field, fields, frozen
+from attrs import Factory, field, frozen
 
-from openrouter_credits._documents import Value
 from openrouter_credits._models.amounts import finite, finite_or_none, subtract
 from openrouter_credits._models.moments import end_of_window, utc
+from openrouter_credits._models.sparse import Sparse
 from openrouter_credits._public import public
 
 BEARS = "bears"
@@ -19,19 +19,8 @@ BEARS = "bears"
 _BEARS = {BEARS: True}
 
 
-def _short(value: Any) -> str:
-    """Show a value without the optional fields that are not known: there are dozens."""
-    shown = [
-        f"{each.name}={item!r}"
-        for each in fields(type(value))
-        if each.repr
-        and ((item := getattr(value, each.name)) not in (None, each.default) or each.default is NOTHING)
-    ]
-    return f"{type(value).__name__}({', '.join(shown)})"
-
-
 @frozen(repr=False)
-class Budget(Value):
+class Budget(Sparse):
     """One layer of spending limits on a key; the layer rejects requests while nothing of it remains."""
 
     scope: str
@@ -55,12 +44,9 @@ class Budget(Value):
     extra: Mapping[str, Any] = field(factory=dict, eq=False, repr=False, kw_only=True)
     """Fields of the answer that this version does not know."""
 
-    def __repr__(self) -> str:
-        return _short(self)
-
 
 @frozen(repr=False)
-class FreeModelQuota(Value):
+class FreeModelQuota(Sparse):
     """Requests to free models in the current UTC day."""
 
     limit: int | None = None
@@ -72,15 +58,12 @@ class FreeModelQuota(Value):
     extra: Mapping[str, Any] = field(factory=dict, eq=False, repr=False, kw_only=True)
     """Fields of the answer that this version does not know."""
 
-    def __repr__(self) -> str:
-        return _short(self)
-
 
 _older_name = Factory(lambda key: key.is_provisioning_key, takes_self=True)
 
 
 @frozen(repr=False)
-class KeyInfo(Value):
+class KeyInfo(Sparse):
     """One key's allowance and use: `GET /key`. It says nothing about the wallet."""
 
     label: str
@@ -148,9 +131,6 @@ class KeyInfo(Value):
     """
     extra: Mapping[str, Any] = field(factory=dict, eq=False, repr=False, kw_only=True)
     """Fields of the answer that this version does not know, or that are not as documented."""
-
-    def __repr__(self) -> str:
-        return _short(self)
 
     @property
     def used_in_window(self) -> Decimal | None:
