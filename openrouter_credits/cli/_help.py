@@ -81,7 +81,7 @@ Check many keys at once. A wallet that several keys share counts once.
 Options:
 {_KEY_ONLY}\
   --json               one JSON object; amounts are numbers
-  --jsonl              a JSON object a line for each key, as it is read
+  --jsonl              one line of JSON for each key, as it is read
 {_THRESHOLDS}\
 {_TIMES}\
   --deadline SECONDS   for all keys together

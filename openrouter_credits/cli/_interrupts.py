@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _PATIENCE = 1.0
 """Seconds in which the command may clean up after Ctrl-C; later ones interrupt whatever it is stuck in."""
 
+_LATER = 0.01
+"""Seconds after which the code has ended in which an exception would be lost."""
+
 
 @contextmanager
 def one_interrupt(*, is_last: bool) -> Iterator[None]:
@@ -37,9 +40,11 @@ def one_interrupt(*, is_last: bool) -> Iterator[None]:
     if not is_ours:
         yield
         return
+    show_unraisable, sys.unraisablehook = sys.unraisablehook, handler.take_lost
     try:
         yield
     finally:
+        sys.unraisablehook = show_unraisable
         if is_last:
             atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
         if not is_last or handler.last is None:
@@ -69,6 +74,23 @@ class _Handler:
             else:
                 return
         _interrupt()
+
+    def take_lost(self, lost: sys.UnraisableHookArgs) -> None:
+        """Send the signal again, if its exception was lost: in a `__del__`, or a callback of an import."""
+        if lost.exc_type is not KeyboardInterrupt:
+            sys.__unraisablehook__(lost)
+            return
+        from threading import Timer  # noqa: PLC0415 - hardly ever needed
+
+        self.last = None
+        Timer(_LATER, _send_again).start()
+
+
+def _send_again() -> None:
+    from threading import main_thread  # noqa: PLC0415 - hardly ever needed
+
+    # to that thread, so that it wakes it up
+    signal.pthread_kill(main_thread().ident or 0, signal.SIGINT)
 
 
 def _interrupt() -> NoReturn:

@@ -84,6 +84,35 @@ def test_a_loop_that_is_stuck_is_interrupted_where_it_stands(clock: list[float])
         asyncio.run(work())
 
 
+class Ignoring:
+    """An object at whose end Ctrl-C is pressed, where an exception is ignored."""
+
+    def __del__(self) -> None:
+        ctrl_c()
+
+
+def test_an_exception_that_is_lost_is_raised_again(capsys: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C in code that ignores exceptions is raised soon after it, and nothing is printed of it."""
+    with one_interrupt(is_last=False), pytest.raises(KeyboardInterrupt):
+        Ignoring()
+        threading.Event().wait(30)
+
+    assert ("", "") == capsys.readouterr()
+
+
+def test_other_exceptions_that_are_lost_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """Any other exception that is ignored is shown as the interpreter shows it."""
+
+    class Failing:
+        def __del__(self) -> None:
+            raise LookupError("seen")
+
+    with one_interrupt(is_last=False):
+        Failing()
+
+    assert "LookupError: seen" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("is_last", [False, True])
 def test_the_handler_of_the_interpreter_comes_back(is_last: bool) -> None:
     """After a block without Ctrl-C, the interpreter's own handler is in place again."""

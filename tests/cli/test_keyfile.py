@@ -476,7 +476,7 @@ def test_malformed_standard_input_is_named_by_its_line(
     """Malformed standard input is one line with the line's number and no key, and exit code 3."""
     feed(monkeypatch, content)
 
-    outcome = run("check", "--json", "-")
+    outcome = run("check", "-")
 
     assert (3, 1) == (outcome.code, outcome.err.count("\n"))
     assert outcome.err.startswith(f"openrouter-credits: {message}")
