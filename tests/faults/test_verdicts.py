@@ -69,7 +69,7 @@ async def test_a_key_that_the_server_repeats_in_a_value_is_masked(
     status = await fault.value(connect(server, key).status(read=("key",)))
 
     info: Any = status.key
-    shown = f"{status!r} {status} {info.extra} {info.budgets[0].extra} {status.spendable.bounds}"
+    shown = f"{status!r} {info!r} {status} {info.extra} {info.budgets[0].extra} {status.spendable.bounds}"
     assert key not in shown
     assert str(ApiKey(key)) in shown
     assert status.spendable.amount == 2
