@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from openrouter_credits import ConfigurationError
+from openrouter_credits._words import scrub
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -91,7 +92,7 @@ def run_commands(commands: Iterable[Words]) -> Mapping[Words, str | Configuratio
 
 
 def _fault(words: Words, reason: str) -> ConfigurationError:
-    return ConfigurationError(f"the command {words[0]} {reason}", remedy=_REMEDY)
+    return ConfigurationError(f"the command {scrub(words[0])} {reason}", remedy=_REMEDY)
 
 
 class _Command:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openrouter_credits import ConfigurationError, InvalidKeyError, KeySpec
+from openrouter_credits._words import scrub
 from openrouter_credits.cli._exits import CommandError
 from openrouter_credits.cli._keycommands import Refusal, Words, run_commands
 from openrouter_credits.cli._keyspecs import OUR_VARIABLES, make_spec
@@ -184,22 +185,23 @@ class _File:
             case str():
                 key = value
             case {"env": str(variable), **rest} if variable and not rest:
-                place = f"{place}: {variable}"
+                shown = scrub(variable)  # a key may stand in the place of its name
+                place = f"{place}: {shown}"
                 key = os.environ.get(variable, "")
                 if not key.strip():
                     key = InvalidKeyError(
-                        f"{_place(self._where, line)}: the environment variable {variable} is not set",
-                        remedy=f"Set {variable}, or write the key into the file.",
+                        f"{_place(self._where, line)}: the environment variable {shown} is not set",
+                        remedy=f"Set {shown}, or write the key into the file.",
                     )
             case {"file": str(path), **rest} if path and not rest:
                 if self._outputs is not None:
                     key = first_line(self._folder / path, place)
-                place = f"{place}: {path}"
+                place = f"{place}: {scrub(path)}"
             case {"command": [str(program), *_] as words, **rest} if (
                 program and not rest and _are_texts(words)
             ):
                 key = self._printed(tuple(words), line, place)
-                place = f"{place}: {program}"
+                place = f"{place}: {scrub(program)}"
             case _:
                 reason = 'expected "KEY", { env = ... }, { file = ... } or { command = [...] }'
                 raise self._malformed(title, name, reason)

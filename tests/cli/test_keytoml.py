@@ -207,24 +207,45 @@ def test_a_file_that_has_no_key_is_that_keys_outcome(keys: Path, content: bytes 
     assert A == web.api_key
 
 
-def test_a_file_that_is_a_key_is_not_shown(keys: Path) -> None:
-    """A key in the place of a path is told, and not shown; a text of the file that is no key is told."""
-    keys.write_text(f'[keys]\nbob = {{ file = "{SECRET}" }}\nweb = {{ file = "web" }}')
+def test_a_text_of_a_file_that_is_no_key_is_told(keys: Path) -> None:
+    """The error for a file whose first line cannot be a key has line, path and reason."""
+    keys.write_text('[keys]\nweb = { file = "web" }')
     Path("web").write_text("sk or")
+
+    (web,) = read_keys("keys.toml")
+
+    assert str(web.api_key).startswith("keys.toml, line 2: web: The API key's character 3 of 5")
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (f"env = '{SECRET}'", "line 2: the environment variable sk-or-*** is not set."),
+        (f"file = '{SECRET}'", "line 2: a key stands where the path of a file is expected."),
+        (
+            f"command = ['{SECRET}']",
+            "line 2: the command sk-or-*** cannot be run: No such file or directory.",
+        ),
+    ],
+)
+def test_a_key_in_the_place_of_its_source_is_not_shown(keys: Path, source: str, message: str) -> None:
+    """A key where a variable, a file or a program is named is that key's outcome, and is not shown."""
+    keys.write_text(f"[keys]\nbob = {{ {source} }}\nweb = '{A.reveal()}'")
 
     bob, web = read_keys("keys.toml")
 
-    assert "keys.toml, line 2: a key stands where the path of a file is expected. Name the file." == str(
-        bob.api_key
-    )
-    assert str(web.api_key).startswith("keys.toml, line 3: web: The API key's character 3 of 5")
+    assert f"keys.toml, {message}" in str(bob.api_key)
+    assert SECRET not in str(bob.api_key)
+    assert A == web.api_key
 
 
 def test_a_key_may_be_what_a_command_prints(keys: Path) -> None:
     """{ command = [...] } is the first line that a program prints, without a shell; equal ones run once."""
-    command = f"{{ command = ['sh', '-c', 'echo x >>ran; echo {C.reveal()}; echo hunter2'] }}"
+    Path("a").write_text(A.reveal())
+    Path("c").write_text(f"{C.reveal()}\nhunter2")
+    command = "{ command = ['sh', '-c', 'echo x >>ran; cat c'] }"
     keys.write_text(
-        f"[keys]\nbob = {{ command = ['echo', '{A.reveal()}'] }}\n"
+        "[keys]\nbob = { command = ['cat', 'a'] }\n"
         f"[accounts.acme]\nmanagement_key = {command}\n"
         f"[accounts.acme.keys]\nweb = '{B.reveal()}'\nboss = {command}\n"
     )
