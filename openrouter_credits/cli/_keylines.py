@@ -17,6 +17,7 @@ _NAME = re.compile(
     r"\s*(?:-\s+)?(?:export\s+|set\s+|\$env:)?(?:([\"']?)([^\"'=:\s]*)\1\s*[=:]\s*)?", re.IGNORECASE
 )
 """What may stand before a value, the dash of a list included."""
+_DEEPEST = 10
 _BREAK = re.compile(r"\r\n|\n|\r")
 _COMMENT = re.compile(r"\s#")
 
@@ -28,17 +29,25 @@ def read_lines(text: str) -> Iterator[Entry]:
     be a key, a list of keys, or a line such as `NAME: KEY` of YAML.
     """
     inside = unwrapped(text)
-    line = _breaks(text[: text.index(inside)])
-    for key, value, original, is_error in parse_stream(io.StringIO(inside)):
+    yield from _read(inside, _breaks(text[: text.index(inside)]))
+
+
+def _read(text: str, line: int, depth: int = 0) -> Iterator[Entry]:
+    """Read lines; `line` is how many are before them."""
+    for key, value, original, is_error in parse_stream(io.StringIO(text)):
         if key is None and not is_error:
             continue
         words = original.string.lstrip()
-        blank = original.string[: len(original.string) - len(words)]
-        place = f"line {line + original.line + _breaks(blank)}"
+        number = line + original.line + _breaks(original.string[: len(original.string) - len(words)])
+        first, *rest = _BREAK.split(words, maxsplit=1)
         if key is not None and value is not None and is_name(key):
-            yield Entry(place, key, value)
+            yield Entry(f"line {number}", key, value)
+        elif is_error and rest and depth < _DEEPEST:
+            # A quote without its partner, as `env` prints it, must not hide the lines after it.
+            yield Entry(f"line {number}", *split_line(first))
+            yield from _read(rest[0], number, depth + 1)
         else:
-            yield Entry(place, *split_line(words))
+            yield Entry(f"line {number}", *split_line(words))
 
 
 def split_line(line: str) -> tuple[str | None, str]:

@@ -283,6 +283,29 @@ def test_a_value_may_be_a_list_and_take_several_lines(keys: Path, capsys: pytest
     assert "Left out 2 of 4 values (first: line 3)." in capsys.readouterr().err
 
 
+def test_a_quote_without_its_partner_hides_no_key(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A value that begins with a quote, as `env` may print it, does not hide keys on the lines after it."""
+    feed(monkeypatch, f'\nPS1="> \nA={A.reveal()}\n\nX="hunter2"\nb=sk-or-!'.encode())
+
+    key, bad = read_keys("-")
+
+    assert KeySpec(A, "A") == key
+    assert str(bad.api_key).startswith("standard input, line 6: The API key's character 7")
+    assert "Left out 2 of 4 values (first: line 2)." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("count", [3, 40])
+def test_many_quotes_without_partners_end(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """Lines of quotes that hide each other are read to a depth, and the keys before and after them anyway."""
+    marks = ("'", '"')
+    quotes = "".join(f"a{number}={marks[number % 2]}x\n" for number in range(count))
+    feed(monkeypatch, f"{A.reveal()}\n{quotes}y\" z' .\n{B.reveal()}\n".encode())
+
+    assert [KeySpec(A), KeySpec(B)] == read_keys("-")
+
+
 def test_a_part_of_a_list_is_named_by_line_and_number(monkeypatch: pytest.MonkeyPatch) -> None:
     """A key of a list that cannot be one is named by its line and its number in the line."""
     feed(monkeypatch, f"\n\r\n  KEYS='{A.reveal()},sk-or-!'".encode())
