@@ -9,9 +9,10 @@ import os
 import signal
 import stat
 import subprocess
+import threading
 import time
 from collections import deque
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
@@ -19,7 +20,7 @@ from openrouter_credits import ConfigurationError
 from openrouter_credits._words import scrub
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 Words = tuple[str, ...]
 """The program and its arguments."""
@@ -70,25 +71,49 @@ def run_commands(commands: Iterable[Words]) -> Mapping[Words, str | Configuratio
     waiting = deque(dict.fromkeys(commands))
     outcomes: dict[Words, str | ConfigurationError] = {}
     running: list[_Command] = []
-    try:
-        while waiting or running:
-            while waiting and len(running) < _AT_ONCE:
-                words = waiting.popleft()
-                try:
-                    running.append(_Command(words))
-                except (OSError, ValueError) as error:
-                    reason = getattr(error, "strerror", None) or "not a command"
-                    outcomes[words] = _fault(words, f"cannot be run: {reason}")
-            for command in tuple(running):
-                outcome = command.outcome()
-                if outcome is not None:
-                    outcomes[command.words] = outcome
-                    running.remove(command)
-            time.sleep(_TICK if running else 0)
-    finally:
-        for command in running:
-            command.close()
+    with _interrupts() as interrupts:
+        try:
+            while (waiting or running) and not interrupts:
+                _start(waiting, running, outcomes)
+                for command in tuple(running):
+                    outcome = command.outcome()
+                    if outcome is not None:
+                        outcomes[command.words] = outcome
+                        running.remove(command)
+                time.sleep(_TICK if running else 0)
+        finally:
+            for command in running:
+                command.close()
     return outcomes
+
+
+def _start(
+    waiting: deque[Words], running: list[_Command], outcomes: dict[Words, str | ConfigurationError]
+) -> None:
+    """Start as many as there is room for."""
+    while waiting and len(running) < _AT_ONCE:
+        words = waiting.popleft()
+        try:
+            running.append(_Command(words))
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "not a command"
+            outcomes[words] = _fault(words, f"cannot be run: {reason}")
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Note Ctrl-C in a list, and raise it at the end: it could hit a process that is just being started."""
+    noted: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield noted  # Python interrupts the main thread alone
+        return
+    before = signal.signal(signal.SIGINT, lambda number, _: noted.append(number))
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if noted:
+        raise KeyboardInterrupt
 
 
 def _fault(words: Words, reason: str) -> ConfigurationError:

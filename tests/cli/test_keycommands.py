@@ -109,7 +109,7 @@ def test_an_interrupt_ends_all_commands(tmp_path: Path) -> None:
 
     def interrupt() -> None:
         while not (tmp_path / "child").exists() or not (tmp_path / "child").read_text():
-            time.sleep(0.01)
+            time.sleep(0.001)
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
@@ -118,7 +118,18 @@ def test_an_interrupt_ends_all_commands(tmp_path: Path) -> None:
         run_commands([command, ("no-such-program",)])
     thread.join()
 
+    assert signal.default_int_handler is signal.getsignal(signal.SIGINT)
     assert ended(int((tmp_path / "child").read_text()))
+
+
+def test_commands_run_in_any_thread() -> None:
+    """In a thread, which Ctrl-C does not reach, commands run as they do elsewhere."""
+    outcomes: list[str] = []
+    thread = threading.Thread(target=lambda: outcomes.append(outcome_of("echo", "a")))
+    thread.start()
+    thread.join()
+
+    assert ["a"] == outcomes
 
 
 def test_eight_commands_run_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
