@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Context, Decimal, InvalidOperation
 from typing import Any
 
-from openrouter_credits._masking import scrub
+from openrouter_credits._masking import scrub as scrub  # noqa: PLC0414 - the command masks with it, too
 from openrouter_credits._models.moments import utc
 from openrouter_credits._public import public
 from openrouter_credits._secrets import ApiKey

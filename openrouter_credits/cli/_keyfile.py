@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from openrouter_credits import KeySpec
-from openrouter_credits._words import mask_all
+from openrouter_credits._words import scrub
 from openrouter_credits.cli._exits import CommandError, warn
 from openrouter_credits.cli._keycommands import NOT_NAMED, Refusal, why_not
 from openrouter_credits.cli._keyjson import read_json
@@ -103,7 +103,7 @@ def _require_path(file: str) -> None:
     """Refuse what cannot be the path of a file; it is not shown, since it may have a key or a password."""
     if not file.strip():
         raise CommandError(f"The name of the key file is empty. {_NAME_A_FILE}")
-    if _A_KEY.search(file) or mask_all(file, None) != file:
+    if _A_KEY.search(file) or scrub(file) != file:
         raise CommandError(
             "Keys are not taken from the command line: other users of the machine see it. "
             "Put them into a file and name that, or set OPENROUTER_API_KEYS."

@@ -18,7 +18,7 @@ from cyclopts import (
     UnusedCliTokensError,
 )
 
-from openrouter_credits._words import SHORTEST_SECRET, mask_all
+from openrouter_credits._words import SHORTEST_SECRET, scrub
 from openrouter_credits.cli._numbers import shown
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _NO_KEYS = "Keys are not taken from the command line"
 def refuse_keys(arguments: Iterable[str]) -> str | None:
     """Return the refusal of a key, or of the setting of a key's variable, if one is among the arguments."""
     for argument in arguments:
-        if _A_KEY.match(argument) or mask_all(argument, None) != argument:
+        if _A_KEY.match(argument) or scrub(argument) != argument:
             return _no_keys(argument)
     return None
 

@@ -501,10 +501,9 @@ def test_malformed_standard_input_is_named_by_its_line(
 
     outcome = run("check", "-")
 
-    assert (3, 1) == (outcome.code, outcome.err.count("\n"))
+    assert (3, "", 1) == (outcome.code, outcome.out, outcome.err.count("\n"))
     assert outcome.err.startswith(f"openrouter-credits: {message}")
-    assert json.loads(outcome.out)["error"]["message"].startswith(message.removesuffix("..."))
-    assert SECRET not in outcome.err + outcome.out
+    assert SECRET not in outcome.err
 
 
 def test_the_environment_has_a_comma_list(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -678,6 +677,7 @@ def test_a_variable_with_a_wrong_path_is_one_line(
         (f"bob={SECRET}", "Keys are not taken from the command line"),
         (f"{SECRET},{SECRET}", "Keys are not taken from the command line"),
         (f"'{SECRET}'", "Keys are not taken from the command line"),
+        ("a;sk-or-short", "Keys are not taken from the command line"),
         (f"Bearer {SECRET}", "Keys are not taken from the command line"),
         ("https://user:hunter2@x.example/keys", "The argument is a URL, not a file of this machine."),
         (" ", "The name of the key file is empty."),
