@@ -56,8 +56,10 @@ def advice(
     for problem in status.problems:
         if problem not in blind:
             yield from (each.remedy for each in (problem.problems or (problem,)))
+    if blind:  # as the sentence says, whatever the level is
+        yield f"{_ADD_MANAGEMENT_KEY} {where}"
     if level == "UNKNOWN":
-        yield from _for_blindness(status, where, is_blind=bool(blind))
+        yield from _by_what_was_asked(status, is_blind=bool(blind))
 
 
 def plain_problems(problems: Iterable[OpenRouterError]) -> list[str]:
@@ -102,14 +104,13 @@ def _for_limit(bound: Bound, status: KeyStatus, account: str | None) -> str:
         wait = f", or wait for its reset ({one_line(bound.reset)})"
     if bound.name == "key_limit":
         return f"Raise the key limit at {_SETTINGS}/keys{wait}."
-    return f"Raise the {limit_in_table(bound.name)} (ask who manages the workspace) at {_SETTINGS}{wait}."
+    return f"Raise the {limit_in_table(bound.name)} at {_SETTINGS} (an admin of the workspace can){wait}."
 
 
-def _for_blindness(status: KeyStatus, where: str, *, is_blind: bool) -> Iterator[str]:
-    has_limit = bool(status.spendable.bounds)
+def _by_what_was_asked(status: KeyStatus, *, is_blind: bool) -> Iterator[str]:
+    """Advise to ask for less, or for more, if that can tell the level."""
     if is_blind:
-        yield f"{_ADD_MANAGEMENT_KEY} {where}"
-        if has_limit and status.key is not None and not status.key.unread:
+        if status.spendable.bounds and status.key is not None and not status.key.unread:
             yield _KEY_ONLY
     elif not status.problems:  # the wallet was not asked for
         if status.key is not None and not status.key.is_management_key:

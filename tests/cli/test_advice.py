@@ -23,7 +23,7 @@ FORM = Form(Decimal(10), Decimal(5))
 SETTINGS = "https://openrouter.ai/settings"
 TOP_UP = f"Top up the wallet at {SETTINGS}/credits."
 RAISE_KEY = f"Raise the key limit at {SETTINGS}/keys"
-RAISE_BUDGET = f"Raise the member budget (ask who manages the workspace) at {SETTINGS}"
+RAISE_BUDGET = f"Raise the member budget at {SETTINGS} (an admin of the workspace can)"
 ADD_MANAGEMENT_KEY = (
     f"Add a management key, which can read the wallet: make one at {SETTINGS}/management-keys, "
     "and put it into OPENROUTER_MANAGEMENT_KEY."
@@ -72,7 +72,9 @@ UNREAD_BUDGET = key("30", unread=("budgets[0]",))
         ),
         (found(key("-1", budget("member", "7")), wallet("3")), [f"{RAISE_KEY}."]),
         (found(key("0"), FORBIDDEN), [f"{RAISE_KEY}."]),
-        (found(key("3"), FORBIDDEN), [f"{RAISE_KEY}."]),
+        (found(key("7"), FORBIDDEN), [f"{RAISE_KEY}.", ADD_MANAGEMENT_KEY]),
+        (found(key("3"), FORBIDDEN), [f"{RAISE_KEY}.", ADD_MANAGEMENT_KEY]),
+        (found(key("3"), ZERO), [f"{RAISE_KEY}.", ADD_MANAGEMENT_KEY]),
         (found(key("3"), DOWN, has_manager=True), [f"{RAISE_KEY}.", DOWN.remedy]),
         (found(key("30"), FORBIDDEN), [ADD_MANAGEMENT_KEY, KEY_ONLY]),
         (found(key("30"), ZERO), [ADD_MANAGEMENT_KEY, KEY_ONLY]),
@@ -159,7 +161,7 @@ def test_a_budget_that_is_named_like_a_reason_is_a_limit() -> None:
     spendable = Spendable(Decimal(0), "expired", None, "complete", (bound,))
     status = KeyStatus(None, None, spendable, (), datetime(2026, 10, 21, tzinfo=UTC))
 
-    assert [f"Raise the expired budget (ask who manages the workspace) at {SETTINGS}."] == list(
+    assert [f"Raise the expired budget at {SETTINGS} (an admin of the workspace can)."] == list(
         advice(status, FORM)
     )
 

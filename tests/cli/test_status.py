@@ -90,8 +90,8 @@ def test_the_sentence_comes_first_and_then_the_bounds(capsys: pytest.CaptureFixt
   Spent             $9.00 in all
   Free models       -
 
-  What to do        Raise the workspace budget (ask who manages the workspace) \
-at https://openrouter.ai/settings, or wait until 2026-11-30 (UTC).
+  What to do        Raise the workspace budget at https://openrouter.ai/settings \
+(an admin of the workspace can), or wait until 2026-11-30 (UTC).
 """
     sentence, _, rest = capsys.readouterr().out.partition("\n")
     assert sentence.startswith("$9.95 left until Monday 00:00 UTC, limited by the workspace budget")
