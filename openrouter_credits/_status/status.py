@@ -193,7 +193,7 @@ def _why_invalid(status: KeyStatus) -> str:
         case "management_key":
             return (
                 f"This is a management key, which cannot run inference{known}: move it to "
-                'OPENROUTER_MANAGEMENT_KEY, or, to look at several wallets, use read=("credits",).'
+                "OPENROUTER_MANAGEMENT_KEY, or look at the wallet alone."
             )
         case _:
             refusals = [each for each in status.problems if isinstance(each, AuthenticationError)]
