@@ -9,7 +9,7 @@ from openrouter_credits._words import limit_in_table, one_line, told_once
 from openrouter_credits.cli._judge import day, level_of_bound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from openrouter_credits import Bound, KeyStatus, OpenRouterError
     from openrouter_credits.cli._options import Form
@@ -62,17 +62,23 @@ def advice(
         yield from _by_what_was_asked(status, is_blind=bool(blind))
 
 
-def plain_problems(problems: Iterable[OpenRouterError]) -> list[str]:
+def plain_problems(status: KeyStatus) -> list[str]:
     """Say what could not be read, and why; problems that are alike are told once."""
-    return told_once(one_line(_plain(problem)).rstrip(".") for problem in problems)
+    of_key = 1 if status.key is None else len(status.key.unread)  # these come first
+    parts = ["key"] * of_key + ["wallet"] * (len(status.problems) - of_key)
+    told = map(_plain, status.problems, parts)
+    return told_once(one_line(text).rstrip(".") for text in told)
 
 
-def _plain(problem: OpenRouterError) -> str:
+def _plain(problem: OpenRouterError, part: str) -> str:
     if _is_blind(problem):
         if isinstance(problem, UnconfirmedCreditsError):
-            return "wallet: the answer 0 of 0 is not believed"
-        return "wallet: only a management key can read it"
-    return problem.summary
+            return f"{part}: the answer 0 of 0 is also given to keys that may not read it"
+        return f"{part}: only a management key can read it"
+    is_refused_key = part == "key" and isinstance(problem, AuthenticationError)
+    if is_refused_key or problem.is_of_management_key or problem.summary.startswith("GET /"):
+        return problem.summary  # which names the part, or is no fault of a part
+    return f"{part}: {problem.summary}"
 
 
 def _is_blind(problem: OpenRouterError) -> bool:

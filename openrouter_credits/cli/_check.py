@@ -175,7 +175,7 @@ def _why(check: KeyCheck) -> str:
     """Say what stops the key first, and what could not be read; or why the key cannot spend."""
     if check.status is None:
         return UNKNOWN if check.error is None else one_line(check.error.summary)
-    spendable, problems = check.status.spendable, plain_problems(check.status.problems)
+    spendable, problems = check.status.spendable, plain_problems(check.status)
     if check.status.is_invalid:
         is_refused = spendable.bound_by == "refused"  # then the refusal is the first problem
         return problems[0] if is_refused and problems else stopped_by(check.status)

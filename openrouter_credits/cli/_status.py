@@ -77,29 +77,27 @@ def draw_status(console: Console, status: KeyStatus, form: Form) -> None:
     """Draw the sentence, the limits (`>` marks what stops the key first), facts, and what to do."""
     level = form.level(status)
     facts = _facts(status, level, form)
-    width = max(facts.widest_first(), limits_table(console, status, form, 0).widest_first())
-    facts.first_width = width
-    limits = limits_table(console, status, form, width)
+    for place, remedy in enumerate(dict.fromkeys(map(one_line, advice(status, form)))):
+        if not place:
+            facts.add_row("", "")
+        facts.add_row("" if place else "  What to do", remedy)
+    limits = limits_table(console, status, form, facts.widest_first())
     show(console, coloured(one_line(status.explain()), level), "", limits, "", facts)
-    if remedies := list(dict.fromkeys(map(one_line, advice(status, form)))):
-        to_do = make_table("", "")
-        to_do.first_width = width
-        for place, remedy in enumerate(remedies):
-            to_do.add_row("" if place else "  What to do", remedy)
-        show(console, "", to_do)
 
 
 def _facts(status: KeyStatus, level: Level, form: Form) -> Sheet:
     facts = make_table("", "")
-    thresholds = f"LOW below {usd(form.warn)}, CRITICAL below {usd(form.critical)}"
-    facts.add_row("  Level", coloured(f"{level} ({thresholds})", level))
+    facts.add_row("  Level", coloured(level, level))
+    if not status.is_invalid:
+        facts.add_row("  Thresholds", f"LOW below {usd(form.warn)}, CRITICAL below {usd(form.critical)}")
     key = status.key
     facts.add_row("  Key", _label(key))
     facts.add_row("  Expires", _expiry(key))
     if key is None or not key.is_management_key:  # which cannot run inference
         facts.add_row("  Spent", UNKNOWN if key is None else ", ".join(_spent(key)))
-        facts.add_row("  Free models", _quota(key))
-    for place, text in enumerate(plain_problems(status.problems)):
+        if not status.is_invalid:
+            facts.add_row("  Free models", _quota(status))
+    for place, text in enumerate(plain_problems(status)):
         facts.add_row("" if place else "  Not read", text)
     return facts
 
@@ -128,9 +126,11 @@ def _spent(key: KeyInfo) -> Iterator[str]:
     yield f"{usd(key.usage)} in all"
 
 
-def _quota(key: KeyInfo | None) -> str:
-    quota = None if key is None else key.free_model_daily_requests
+def _quota(status: KeyStatus) -> str:
+    quota = None if status.key is None else status.key.free_model_daily_requests
     if quota is None or quota.remaining is None:
         return UNKNOWN
     limit = "" if quota.limit is None else f" of {quota.limit}"
-    return f"{quota.remaining}{limit} requests left today"
+    requests = f"{quota.remaining}{limit} requests left today"
+    owes = status.credits is not None and status.credits.remaining < 0
+    return f"refused until the debt is paid ({requests})" if owes else requests

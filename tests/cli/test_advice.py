@@ -128,7 +128,7 @@ def test_a_zero_that_could_not_be_checked_needs_the_key(monkeypatch: pytest.Monk
     doubt.problems = (DOWN,)
 
     assert [DOWN.remedy] == list(advice(status, FORM))
-    assert [doubt.summary] == plain_problems(status.problems)
+    assert [doubt.summary] == plain_problems(status)
 
 
 def test_a_disabled_key_can_be_enabled() -> None:
@@ -171,12 +171,14 @@ def test_a_budget_that_is_named_like_a_reason_is_a_limit() -> None:
     [
         (found(key(), wallet("5")), []),
         (found(key(), FORBIDDEN), ["wallet: only a management key can read it"]),
-        (found(key(), ZERO), ["wallet: the answer 0 of 0 is not believed"]),
+        (found(key(), ZERO), ["wallet: the answer 0 of 0 is also given to keys that may not read it"]),
         (
             found(key(), FORBIDDEN, has_manager=True),
             [f"The management key is an ordinary key: {FORBIDDEN.summary}"],
         ),
-        (found(key(), DOWN), ["503 Service temporarily unavailable"]),
+        (found(key(), DOWN), ["wallet: 503 Service temporarily unavailable"]),
+        (found(DOWN, wallet("5")), ["key: 503 Service temporarily unavailable"]),
+        (found(UNAUTHORIZED, wallet("5")), ["401 User not found"]),
         (
             found(key(unread=("budgets[0]", "budgets[1]")), None),
             ["GET /key: budgets[0] could not be read (and 1 more)"],
@@ -186,4 +188,4 @@ def test_a_budget_that_is_named_like_a_reason_is_a_limit() -> None:
 )
 def test_problems_are_told_in_plain_words(status: KeyStatus, texts: list[str]) -> None:
     """What could not be read is one plain line, without control characters; the usual reason is explained."""
-    assert texts == plain_problems(status.problems)
+    assert texts == plain_problems(status)

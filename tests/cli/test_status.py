@@ -84,13 +84,14 @@ def test_the_sentence_comes_first_and_then_the_bounds(capsys: pytest.CaptureFixt
   Key limit         $11.75  $20.00   $8.25     41%  2026-12-01
 > Workspace budget   $9.95  $50.00  $40.05     80%  2026-11-30
 
-  Level             LOW (LOW below $10.00, CRITICAL below $5.00)
-  Key               sk-or-v1-0e6...1c96
-  Expires           never
-  Spent             $9.00 in all
-  Free models       -
+  Level        LOW
+  Thresholds   LOW below $10.00, CRITICAL below $5.00
+  Key          sk-or-v1-0e6...1c96
+  Expires      never
+  Spent        $9.00 in all
+  Free models  -
 
-  What to do        Raise the workspace budget at https://openrouter.ai/settings \
+  What to do   Raise the workspace budget at https://openrouter.ai/settings \
 (an admin of the workspace can), or wait until 2026-11-30 (UTC).
 """
     sentence, _, rest = capsys.readouterr().out.partition("\n")
@@ -132,7 +133,8 @@ def test_the_thresholds_can_be_moved(fake: FakeOpenRouter, run: Run, use: Use) -
 
     assert 1 == run("--warn", "20.01").code
     assert 2 == run("status", "--warn=100", "--critical=50.5").code
-    assert "OK (LOW below $3.00, CRITICAL below $1.00)" in run("--warn", "3", "--critical", "1").out
+    rows = "  Level        OK\n  Thresholds   LOW below $3.00, CRITICAL below $1.00\n"
+    assert rows in run("--warn", "3", "--critical", "1").out
 
 
 def test_an_ordinary_key_learns_what_it_has_and_what_to_do(fake: FakeOpenRouter, run: Run, use: Use) -> None:
@@ -147,7 +149,8 @@ def test_an_ordinary_key_learns_what_it_has_and_what_to_do(fake: FakeOpenRouter,
   Wallet            -        -      -       -  -
 > Key limit    $96.83  $100.00  $3.17      3%  never
 
-  Level        UNKNOWN (LOW below $10.00, CRITICAL below $5.00)
+  Level        UNKNOWN
+  Thresholds   LOW below $10.00, CRITICAL below $5.00
   Key          sk-or-v1-MASK
   Expires      never
   Spent        $3.17 today, $3.17 this week, $3.17 this month, $3.17 in all
@@ -172,7 +175,9 @@ def test_an_ordinary_key_without_a_limit_is_offered_one_way(fake: FakeOpenRouter
 
     assert 3 == outcome.code
     assert re.search(r"^  Wallet +-  +-  +-  +-  -\n  Key limit +none\n", outcome.out, re.MULTILINE)
-    assert "  Not read     wallet: the answer 0 of 0 is not believed\n" in outcome.out
+    assert (
+        "  Not read     wallet: the answer 0 of 0 is also given to keys that may not read it\n" in outcome.out
+    )
     assert "make one at https://openrouter.ai/settings/management-keys" in outcome.out
     assert "--key-only" not in outcome.out
 
@@ -340,6 +345,54 @@ def test_a_management_key_says_so(fake: FakeOpenRouter, run: Run, use: Use) -> N
 
     assert re.search(rf"^  Key +{re.escape(str(key))} \(management key\)$", out, re.MULTILINE)
     assert not re.search("^  (Key limit|Spent|Free models)", out, re.MULTILINE)
+
+
+def test_a_key_that_cannot_spend_has_no_thresholds(capsys: pytest.CaptureFixture[str]) -> None:
+    """A key that is INVALID whatever is left has no rows of thresholds, and of models that it cannot use."""
+    draw(key_info(allowed_data_regions=(), free_model_daily_requests=FreeModelQuota(50, 0, 50)))
+
+    out = capsys.readouterr().out
+    assert re.search("^  Level +INVALID$", out, re.MULTILINE)
+    assert re.search("^  Spent +[$]9[.]00 in all$", out, re.MULTILINE)
+    assert not re.search("^  (Thresholds|Free models)", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("wallet", "words"),
+    [
+        (
+            Credits(Decimal(5), Decimal("7.75")),
+            "refused until the debt is paid (49 of 50 requests left today)",
+        ),
+        (Credits(Decimal(5), Decimal(5)), "49 of 50 requests left today"),
+        (None, "49 of 50 requests left today"),
+    ],
+)
+def test_a_debt_shuts_free_models_too(
+    capsys: pytest.CaptureFixture[str], wallet: Credits | None, words: str
+) -> None:
+    """OpenRouter refuses free models to an account that owes money, whatever is left of the daily requests."""
+    draw(key_info(free_model_daily_requests=FreeModelQuota(50, 1, 49)), wallet)
+
+    assert f"  Free models  {words}\n" in capsys.readouterr().out
+
+
+def test_a_long_name_of_a_budget_leaves_the_facts_in_place(capsys: pytest.CaptureFixture[str]) -> None:
+    """The facts and the advice do not move to the right with a long name of a budget."""
+    draw(key_info(budgets=(Budget("workspace_default_member", Decimal(90), Decimal(83), Decimal(7)),)))
+
+    out = capsys.readouterr().out
+    assert 2 == len(re.findall("^  (Level        LOW|What to do   Raise)", out, re.MULTILINE))
+
+
+def test_facts_and_advice_are_rows_or_lines_alike(
+    fake: FakeOpenRouter, run: Run, use: Use, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where an address leaves no room for columns, the facts above it become lines as well."""
+    use(fake.add_account(credits=40).add_key(limit=30))
+    monkeypatch.setenv("COLUMNS", "60")
+
+    assert 2 == len(re.findall("^(Level: UNKNOWN|What to do: Add)", run().out, re.MULTILINE))
 
 
 def test_names_and_the_servers_words_are_shown_as_they_are(fake: FakeOpenRouter, run: Run, use: Use) -> None:
