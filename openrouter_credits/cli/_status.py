@@ -81,7 +81,9 @@ def draw_status(console: Console, status: KeyStatus, form: Form) -> None:
         if not place:
             facts.add_row("", "")
         facts.add_row("" if place else "  What to do", remedy)
-    limits = limits_table(console, status, form, facts.widest_first())
+    facts.first_width = facts.widest_first()
+    width = max(facts.first_width, limits_table(console, status, form, 0).widest_first())
+    limits = limits_table(console, status, form, width)
     show(console, coloured(one_line(status.explain()), level), "", limits, "", facts)
 
 

@@ -44,7 +44,7 @@ class Sheet:
         self._heads = heads
         self._rows: list[_Row] = []
         self.first_width = 0
-        """Least width of the first column, so that tables can be aligned with each other."""
+        """Least width of the first column, so that it is not folded, and tables can be aligned."""
 
     def add_row(self, *cells: str | Text, style: str = "", bar: RenderableType | None = None) -> None:
         """Add a row; lines leave out empty cells, and the bar, which a table shows behind the cells."""
@@ -88,8 +88,8 @@ class Sheet:
             words = (cell_len(word) for cell in self._cells(place) for word in cell.split())
             widths[place] = max(words, default=0)
             if place < len(self._columns) - 1:
-                most[place] = min(most[place], width // 3)
                 least = 0 if place else self.first_width
+                most[place] = max(min(most[place], width // 3), least)
                 widths[place] = min(max(widths[place], least), most[place])
         room = width - self._gaps() - sum(widths)
         if room < 0:

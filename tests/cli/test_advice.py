@@ -171,7 +171,7 @@ def test_a_budget_that_is_named_like_a_reason_is_a_limit() -> None:
     [
         (found(key(), wallet("5")), []),
         (found(key(), FORBIDDEN), ["wallet: only a management key can read it"]),
-        (found(key(), ZERO), ["wallet: the answer 0 of 0 is also given to keys that may not read it"]),
+        (found(key(), ZERO), ["wallet: it answers 0 of 0 also to keys that may not read it"]),
         (
             found(key(), FORBIDDEN, has_manager=True),
             [f"The management key is an ordinary key: {FORBIDDEN.summary}"],
@@ -183,7 +183,8 @@ def test_a_budget_that_is_named_like_a_reason_is_a_limit() -> None:
             found(key(unread=("budgets[0]", "budgets[1]")), None),
             ["GET /key: budgets[0] could not be read (and 1 more)"],
         ),
-        (found(key(), InvalidKeyError("a\x1b[2Jb"), has_manager=True), ["a?[2Jb"]),
+        (found(key(), InvalidKeyError("a\x1b[2Jb"), has_manager=True), ["wallet: a?[2Jb"]),
+        (found(key(), DOWN, has_manager=True), ["wallet: 503 Service temporarily unavailable"]),
     ],
 )
 def test_problems_are_told_in_plain_words(status: KeyStatus, texts: list[str]) -> None:

@@ -94,7 +94,7 @@ INVALID   [red]  -                -  401 User not found.
 INVALID   dead   globex       $0.00  401 User not found
 DEPLETED  f      globex      -$2.75  wallet
 CRITICAL  e      acme         $3.00  key limit
-UNKNOWN   lone   -        <= $20.00  key limit; wallet: the answer 0 of 0 is also given to keys that may not read it
+UNKNOWN   lone   -        <= $20.00  key limit; wallet: it answers 0 of 0 also to keys that may not read it
 LOW       d      acme         $7.00  key limit
 LOW       c      acme         $9.00  key limit
 OK        b      acme        $30.00  key limit

@@ -175,9 +175,7 @@ def test_an_ordinary_key_without_a_limit_is_offered_one_way(fake: FakeOpenRouter
 
     assert 3 == outcome.code
     assert re.search(r"^  Wallet +-  +-  +-  +-  -\n  Key limit +none\n", outcome.out, re.MULTILINE)
-    assert (
-        "  Not read     wallet: the answer 0 of 0 is also given to keys that may not read it\n" in outcome.out
-    )
+    assert "  Not read     wallet: it answers 0 of 0 also to keys that may not read it\n" in outcome.out
     assert "make one at https://openrouter.ai/settings/management-keys" in outcome.out
     assert "--key-only" not in outcome.out
 
@@ -358,30 +356,34 @@ def test_a_key_that_cannot_spend_has_no_thresholds(capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize(
-    ("wallet", "words"),
+    ("used", "words"),
     [
-        (
-            Credits(Decimal(5), Decimal("7.75")),
-            "refused until the debt is paid (49 of 50 requests left today)",
-        ),
-        (Credits(Decimal(5), Decimal(5)), "49 of 50 requests left today"),
+        ("7.75", "refused until the debt is paid (49 of 50 requests left today)"),
+        ("5", "49 of 50 requests left today"),
         (None, "49 of 50 requests left today"),
     ],
 )
 def test_a_debt_shuts_free_models_too(
-    capsys: pytest.CaptureFixture[str], wallet: Credits | None, words: str
+    capsys: pytest.CaptureFixture[str], used: str | None, words: str
 ) -> None:
-    """OpenRouter refuses free models to an account that owes money, whatever is left of the daily requests."""
+    """OpenRouter refuses free models to an account in debt, whatever is left of the daily requests."""
+    wallet = None if used is None else Credits(Decimal(5), Decimal(used))
+
     draw(key_info(free_model_daily_requests=FreeModelQuota(50, 1, 49)), wallet)
 
     assert f"  Free models  {words}\n" in capsys.readouterr().out
 
 
-def test_a_long_name_of_a_budget_leaves_the_facts_in_place(capsys: pytest.CaptureFixture[str]) -> None:
-    """The facts and the advice do not move to the right with a long name of a budget."""
+def test_a_long_name_of_a_budget_stays_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A budget's long name is not folded below the mark, and does not push facts and advice aside."""
+    monkeypatch.setenv("COLUMNS", "80")
+
     draw(key_info(budgets=(Budget("workspace_default_member", Decimal(90), Decimal(83), Decimal(7)),)))
 
     out = capsys.readouterr().out
+    assert "\n> Workspace default member budget   $7.00  $90.00  $83.00" in out
     assert 2 == len(re.findall("^  (Level        LOW|What to do   Raise)", out, re.MULTILINE))
 
 

@@ -118,7 +118,7 @@ def test_a_long_name_is_folded_and_takes_a_third(name: str) -> None:
 
 
 def test_tables_can_be_aligned() -> None:
-    """Tables have equally wide first columns if they are told to, but never wider than a third."""
+    """Tables have equally wide first columns if they are told to, and are lines if that leaves no room."""
     first, second = make_table("", ""), make_table("", "")
     first.add_row("> Workspace budget", "$7.00")
     second.add_row("  Key", "none")
@@ -127,8 +127,10 @@ def test_tables_can_be_aligned() -> None:
     assert 25 == first.whole_width()
     assert ["> Workspace budget  $7.00"] == drawn(first, 60)
     assert ["  Key               none"] == drawn(second, 60)
+    second.first_width = 30
+    assert [f"  Key{' ' * 27}none"] == drawn(second, 60)
     second.first_width = 1000
-    assert ["  Key                 none"] == drawn(second, 60)
+    assert ["Key: none"] == drawn(second, 60)
 
 
 def test_a_row_has_its_colour_in_lines_too() -> None:
