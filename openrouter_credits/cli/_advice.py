@@ -73,7 +73,7 @@ def plain_problems(status: KeyStatus) -> list[str]:
 def _plain(problem: OpenRouterError, part: str) -> str:
     if _is_blind(problem):
         if isinstance(problem, UnconfirmedCreditsError):
-            return f"{part}: it answers 0 of 0 also to keys that may not read it"
+            return f"{part}: the answer 0 of 0 may be false"
         return f"{part}: only a management key can read it"
     is_refused_key = part == "key" and isinstance(problem, AuthenticationError)
     if is_refused_key or problem.summary.startswith(("GET /", "The management key ")):

@@ -174,7 +174,7 @@ def _short(name: str) -> str:
 def _why(check: KeyCheck) -> str:
     """Say what stops the key first, and what could not be read; or why the key cannot spend."""
     if check.status is None:
-        return UNKNOWN if check.error is None else one_line(check.error.summary)
+        return UNKNOWN if check.error is None else one_line(check.error.summary).rstrip(".")
     spendable, problems = check.status.spendable, plain_problems(check.status)
     if check.status.is_invalid:
         is_refused = spendable.bound_by == "refused"  # then the refusal is the first problem
@@ -183,7 +183,7 @@ def _why(check: KeyCheck) -> str:
         is_ahead = spendable.resets_at is not None and spendable.resets_at > check.status.checked_at
         until = f" until {day(spendable.resets_at)}" if is_ahead and spendable.resets_at else ""
         problems.insert(0, f"{stopped_by(check.status)}{until}")
-    return "; ".join(problems) or UNKNOWN
+    return "; ".join(problems) or "no key limit; wallet: not asked for"
 
 
 def _remedies(checks: Sequence[KeyCheck], form: Form) -> Iterator[RenderableType]:

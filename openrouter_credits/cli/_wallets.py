@@ -37,7 +37,7 @@ def wallet_parts(report: CheckReport) -> Iterator[RenderableType]:
     others = len(wallets) - len(shared)
     if others and len(wallets) > 1:
         keys = "1 key" if others == 1 else f"{others} keys"
-        hint = "not included in the total" if below else "keys of one account share its wallet"
+        hint = "not included in the total" if below else "keys may share a wallet"
         below.append(f"{keys}: account unknown; {hint}.")
     yield from ["", *below] if shared and below else below
 

@@ -90,11 +90,11 @@ def test_what_needs_attention_comes_first(fake: FakeOpenRouter, run: Run, keys: 
 9 keys: 2 INVALID, 1 DEPLETED, 1 CRITICAL, 1 UNKNOWN, 2 LOW, 2 OK
 
 Level     Key    Account       Left  Why
-INVALID   [red]  -                -  401 User not found.
+INVALID   [red]  -                -  401 User not found
 INVALID   dead   globex       $0.00  401 User not found
 DEPLETED  f      globex      -$2.75  wallet
 CRITICAL  e      acme         $3.00  key limit
-UNKNOWN   lone   -        <= $20.00  key limit; wallet: it answers 0 of 0 also to keys that may not read it
+UNKNOWN   lone   -        <= $20.00  key limit; wallet: the answer 0 of 0 may be false
 LOW       d      acme         $7.00  key limit
 LOW       c      acme         $9.00  key limit
 OK        b      acme        $30.00  key limit
@@ -118,6 +118,18 @@ Total: $74.75 left; $2.75 is owed, and not subtracted.
 """
     assert (2, "") == (outcome.code, outcome.err)
     assert expected == outcome.out
+
+
+def test_a_key_without_a_limit_says_so_if_it_is_judged_alone(
+    fake: FakeOpenRouter, run: Run, keys: Path
+) -> None:
+    """With --key-only, the reason of a key without a limit is not empty: it names what was not asked for."""
+    write(keys, {"a": fake.add_account(credits=40).add_key()})
+
+    outcome = run("check", "keys.toml", "--key-only")
+
+    assert 3 == outcome.code
+    assert "\nUNKNOWN  a    -           -  no key limit; wallet: not asked for\n" in outcome.out
 
 
 def test_json_is_one_exact_document(fake: FakeOpenRouter, run: Run, keys: Path) -> None:
@@ -411,8 +423,8 @@ def test_a_check_without_reason_is_a_dash(capsys: pytest.CaptureFixture[str]) ->
     ("accounts", "line"),
     [
         ([None], ""),
-        ([None, None], "2 keys: account unknown; keys of one account share its wallet."),
-        (["acme", None], "1 key: account unknown; keys of one account share its wallet."),
+        ([None, None], "2 keys: account unknown; keys may share a wallet."),
+        (["acme", None], "1 key: account unknown; keys may share a wallet."),
         (["acme", "globex", None], "1 key: account unknown; not included in the total."),
         (["acme", "globex", None, None], "2 keys: account unknown; not included in the total."),
     ],

@@ -175,7 +175,7 @@ def test_an_ordinary_key_without_a_limit_is_offered_one_way(fake: FakeOpenRouter
 
     assert 3 == outcome.code
     assert re.search(r"^  Wallet +-  +-  +-  +-  -\n  Key limit +none\n", outcome.out, re.MULTILINE)
-    assert "  Not read     wallet: it answers 0 of 0 also to keys that may not read it\n" in outcome.out
+    assert "  Not read     wallet: the answer 0 of 0 may be false\n" in outcome.out
     assert "make one at https://openrouter.ai/settings/management-keys" in outcome.out
     assert "--key-only" not in outcome.out
 
