@@ -275,7 +275,7 @@ class UnconfirmedCreditsError(OpenRouterError):
     """The server's answer."""
 
     def __init__(self, credits: Credits, *, problems: Iterable[OpenRouterError] = ()) -> None:
-        super().__init__("GET /credits answered 0 of 0, which nothing confirms", problems=problems)
+        super().__init__("GET /credits answered 0 of 0, which may be false", problems=problems)
         self.credits = credits
 
 

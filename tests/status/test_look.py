@@ -285,7 +285,7 @@ TOLD = {
     "an ordinary key that reads zeros": (
         ZERO,
         OWN,
-        "The management key is an ordinary key: GET /credits answered 0 of 0, which nothing confirms",
+        "The management key is an ordinary key: GET /credits answered 0 of 0, which may be false",
         "Create a management key at https://openrouter.ai/settings/management-keys, and use that.",
     ),
     "a server that fails": (DOWN, MANAGER, DOWN.summary, None),
@@ -316,7 +316,7 @@ async def test_a_zero_of_a_management_key_that_is_not_known_is_not_its_fault() -
     status = await look(ScriptedRead(answers), OWN, MANAGER, ALL)
 
     assert [problem.summary for problem in status.problems] == [
-        "GET /credits answered 0 of 0, which nothing confirms"
+        "GET /credits answered 0 of 0, which may be false"
     ]
 
 
