@@ -12,6 +12,7 @@ from openrouter_credits._documents import Value, layout, write
 from openrouter_credits._errors import AuthenticationError, InvalidKeyError, OpenRouterError
 from openrouter_credits._public import public
 from openrouter_credits._status.level import Level
+from openrouter_credits._status.phrases import reasons
 from openrouter_credits._status.status import KeyStatus
 from openrouter_credits._words import one_line
 
@@ -88,7 +89,7 @@ class KeyCheck(Value):
         name = self.name or self.label or f"key {self.index + 1}"
         if self.status is not None:
             return f"{one_line(name)}: {one_line(self.status)}"
-        why = "not read" if self.error is None else self.error.summary.rstrip(".")
+        why = "not read" if self.error is None else reasons((self.error,))
         return f"{one_line(name)}: {one_line(why)}."
 
 

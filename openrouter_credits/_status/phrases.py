@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from openrouter_credits._errors import ManagementKeyRequiredError, OpenRouterError, UnconfirmedCreditsError
 from openrouter_credits._models import KeyInfo
@@ -14,6 +15,7 @@ BLIND = "this key cannot see the wallet: add a management key"
 
 _SOON = timedelta(days=7)
 """An expiry that is nearer than this is told in the sentence."""
+_A_CENT = Decimal("0.01")
 _NO_LIMITS = frozenset(
     {
         "limit_reset",
@@ -71,11 +73,16 @@ def spent(key: KeyInfo) -> str:
     if not key.usage:
         return "this key has spent nothing yet"
     windows = ((key.usage_daily, "today"), (key.usage_monthly, "this month"))
-    parts = [f"{format_usd(amount)} {window}" for amount, window in windows if amount is not None]
-    in_all = f"{format_usd(key.usage)} in all"
+    parts = [f"{_spent_usd(amount)} {window}" for amount, window in windows if amount is not None]
+    in_all = f"{_spent_usd(key.usage)} in all"
     return f"this key has spent {', '.join(parts)}{' and ' if parts else ''}{in_all}"
 
 
+def _spent_usd(amount: Decimal) -> str:
+    """Show what was spent; less than a cent, which a small request costs, is not nothing."""
+    return "less than $0.01" if 0 < amount < _A_CENT else format_usd(amount)
+
+
 def reasons(problems: Iterable[OpenRouterError]) -> str:
-    """Tell each fault once."""
-    return "; ".join(told_once(problem.summary.rstrip(".") for problem in problems))
+    """Tell each fault once, without the blanks and full stops that a server may put around its words."""
+    return "; ".join(told_once(" ".join(problem.summary.split()).rstrip(" .") for problem in problems))

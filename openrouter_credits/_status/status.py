@@ -120,8 +120,9 @@ def _what_is_left(status: KeyStatus, left: str) -> str:
     left = f"{'At most ' if is_upper else ''}{left} left{phrases.until(spendable, status.checked_at)}"
     limit = limit_in_sentence(spendable.bound_by or "")
     if spendable.bound_by != "wallet" and phrases.is_blind(status.problems):
-        unread = "".join(f"; {words}" for words in phrases.unread(status.key))
-        return f"{left}: {limit} ({phrases.BLIND}, or judge by the key alone{unread})"
+        # A key whose answer could not be read whole is UNKNOWN by itself, too.
+        more = "".join(f"; {words}" for words in phrases.unread(status.key)) or ", or judge by the key alone"
+        return f"{left}: {limit} ({phrases.BLIND}{more})"
     return f"{left}, limited by {limit}{_other_parts(status)}"
 
 
@@ -151,17 +152,17 @@ def _other_parts(status: KeyStatus) -> str:
 def _wallet(status: KeyStatus) -> str:
     if status.credits is not None:
         return f"wallet: {format_usd(status.credits.remaining)}"
-    return "wallet: unknown" if _wallet_problems(status) else "wallet: not asked for"
+    return "wallet: unknown" if wallet_problems(status) else "wallet: not asked for"
 
 
-def _wallet_problems(status: KeyStatus) -> Sequence[OpenRouterError]:
+def wallet_problems(status: KeyStatus) -> Sequence[OpenRouterError]:
     """List why the wallet was not read; these come after what could not be read of the key."""
     return status.problems[0 if status.key is None else len(status.key.unread) :]
 
 
 def _what_is_missing(status: KeyStatus) -> str:
     """Tell why no limit is known, the way out, and what the key has spent."""
-    key, problems = status.key, _wallet_problems(status)
+    key, problems = status.key, wallet_problems(status)
     if key is None:
         return f"the key was not read{_in_brackets(problems)}"
     if key.is_management_key:

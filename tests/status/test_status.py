@@ -23,6 +23,7 @@ from openrouter_credits import (
     Level,
     ManagementKeyRequiredError,
     OpenRouterError,
+    ServerError,
     Spendable,
 )
 from openrouter_credits._status.look import assess
@@ -330,8 +331,8 @@ SENTENCES = {
         FORBIDDEN,
         key("26.83", unread=("budgets[0]",)),
         (
-            "At most $26.83 left: the key's limit (this key cannot see the wallet: add a management key, "
-            "or judge by the key alone; not all limits could be read)."
+            "At most $26.83 left: the key's limit (this key cannot see the wallet: add a management key; "
+            "not all limits could be read)."
         ),
     ),
     "limit spent, wallet unreadable": (
@@ -391,6 +392,22 @@ SENTENCES = {
         (
             "Unknown: the key has no limit, and this key cannot see the wallet: add a management key; "
             "this key has spent $0.00 today and $1.00 in all."
+        ),
+    ),
+    "nothing known of a key that has spent less than a cent": (
+        FORBIDDEN,
+        key(usage=Decimal("0.0021"), usage_daily=Decimal("0.0021"), usage_monthly=Decimal("0.01")),
+        (
+            "Unknown: the key has no limit, and this key cannot see the wallet: add a management key; "
+            "this key has spent less than $0.01 today, $0.01 this month and less than $0.01 in all."
+        ),
+    ),
+    "nothing known, for a reason with blanks and dots": (
+        ServerError(" busy  as\u3000ever... ", status=503),
+        key(),
+        (
+            "Unknown: the wallet was not read (503 busy as ever), "
+            "and the key has no limit; this key has spent $1.00 in all."
         ),
     ),
     "nothing known of a zero": (
