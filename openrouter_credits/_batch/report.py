@@ -17,6 +17,7 @@ from openrouter_credits._models.amounts import add, subtract
 from openrouter_credits._public import public
 from openrouter_credits._secrets import is_mask
 from openrouter_credits._status.level import Level
+from openrouter_credits._status.status import wallet_problems
 from openrouter_credits._words import format_usd
 
 
@@ -102,8 +103,19 @@ class CheckReport(Value):
         counts = Counter(check.level() for check in self.checks)
         levels = ", ".join(f"{counts[level]} {level}" for level in sorted(counts, reverse=True))
         number = len(self.checks)
-        keys = f"{number} {'key' if number == 1 else 'keys'}"
-        return f"{keys}: {levels}; wallets: {self._wallets_in_words()}." if levels else f"{keys}."
+        text = f"{number} {'key' if number == 1 else 'keys'}"
+        if levels:
+            text += f": {levels}"
+            if not self._is_of_keys_alone():
+                text += f"; wallets: {self._wallets_in_words()}"
+        return f"{text}."
+
+    def _is_of_keys_alone(self) -> bool:
+        """Tell whether nobody asked for wallets."""
+        statuses = [check.status for check in self.checks if check.status is not None]
+        if any(status.credits is not None for status in statuses):
+            return False
+        return any(not wallet_problems(status) for status in statuses)
 
     def _wallets_in_words(self) -> str:
         total, wallets = self.total(), self.wallets()
@@ -111,12 +123,13 @@ class CheckReport(Value):
         if len(wallets) > total.unread:
             parts.append(f"{format_usd(total.known)} left")
         if total.owed:
-            parts.append(f"{format_usd(total.owed)} owed")
-        unread = sum(wallet.credits is None for wallet in wallets)
-        if unread:
-            parts.append(f"{unread} not read")
-        if total.unread > unread:
-            parts.append(f"{total.unread - unread} not counted (account unknown)")
+            # As a negative amount it is rounded away from 0: a debt is never shown smaller than it is.
+            parts.append(f"{format_usd(total.owed.copy_negate()).removeprefix('-')} owed")
+        without = [wallet for wallet in wallets if wallet.credits is None]
+        if without:
+            parts.append(f"{len(without)} not read")
+        if total.unread > len(without):
+            parts.append(f"{total.unread - len(without)} not counted (account unknown)")
         return ", ".join(parts)
 
     def wallets(self) -> tuple[Wallet, ...]:
@@ -156,11 +169,8 @@ def _wallet(checks: tuple[KeyCheck, ...]) -> Wallet:
 
 def _why_unread(checks: tuple[KeyCheck, ...]) -> OpenRouterError | None:
     for check in checks:
-        if check.status is None:
-            continue
-        unread = 0 if check.status.key is None else len(check.status.key.unread)
-        if len(check.status.problems) > unread:
-            return check.status.problems[-1]  # the wallet's comes after the key's
+        if check.status is not None and (problems := wallet_problems(check.status)):
+            return problems[-1]
     return checks[0].error
 
 

@@ -23,6 +23,7 @@ from openrouter_credits import (
     Spendable,
     Total,
 )
+from openrouter_credits._status.look import assess
 from tests.kit.values import HARSH, LENIENT, MASK, WALLET, key, made_up, wallet
 
 
@@ -164,6 +165,7 @@ def test_a_check_is_printed_as_a_sentence(check: KeyCheck, sentence: str) -> Non
     assert str(check) == f"{check}" == sentence
 
 
+KEY_ALONE = assess(None, key("26.83"), wallet_reader=None, now=datetime(2026, 11, 23, tzinfo=UTC))
 REPORTS: list[tuple[list[KeyCheck], str]] = [
     ([], "0 keys."),
     ([check_of(0, 0, status=status_of())], "1 key: 1 OK; wallets: $74.75 left."),
@@ -184,12 +186,25 @@ REPORTS: list[tuple[list[KeyCheck], str]] = [
         [check_of(0, 0, status=status_of()), check_of(1, status=status_of())],
         "2 keys: 2 OK; wallets: $74.75 left, 1 not counted (account unknown).",
     ),
+    (
+        [
+            check_of(0, 0, status=status_of(wallet("5.259"))),
+            check_of(1, 1, status=status_of(wallet("-0.109"))),
+            check_of(2, 2, status=status_of(wallet("-2"))),
+        ],
+        "3 keys: 2 DEPLETED, 1 LOW; wallets: $5.25 left, $2.11 owed.",
+    ),
+    ([check_of(0, status=KEY_ALONE), check_of(1, 1, status=KEY_ALONE)], "2 keys: 2 OK."),
+    (
+        [check_of(0, status=KEY_ALONE), check_of(1, error=APIConnectionError("Could not connect"))],
+        "2 keys: 1 UNKNOWN, 1 OK.",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("checks", "sentence"), REPORTS)
 def test_a_report_is_printed_as_a_sentence(checks: list[KeyCheck], sentence: str) -> None:
-    """str() of a report counts the levels, the worst first, and sums up the wallets that were read."""
+    """str() of a report counts the levels, the worst first, and sums up wallets that were asked for."""
     assert str(CheckReport(tuple(checks))) == sentence
 
 
