@@ -26,7 +26,7 @@ class Value:
 
         Amounts are exact numbers without exponent, times are ISO 8601 in UTC, and `null` is unknown, not 0.
         An error is an object with its type, HTTP status, message and remedy. The text is ASCII, and what
-        looks like a key is masked. `extra` is left out.
+        looks like a key is masked, and half of a surrogate pair is U+FFFD. `extra` is left out.
         """
         return write(layout(self), indent)
 
@@ -47,9 +47,11 @@ def write(content: dict[str, Any], indent: int | None = None) -> str:
     """Write an object as JSON, with `schema_version` before all else; no character of it steers a terminal.
 
     Raises:
-        TypeError: JSON has no values of this type; a key is one of them.
+        TypeError: JSON has no values of this type; a key is one of them. Or `indent` is not a number.
         ValueError: a number is infinite or NaN, or a time is naive.
     """
+    if not isinstance(indent, int | None):
+        raise TypeError(f"indent is a number of blanks, not {type(indent).__name__}")
     line = "" if indent is None else "\n"
     text = _object({"schema_version": SCHEMA_VERSION, **content}, line, " " * (indent or 0))
     return text.replace("\x7f", "\\u007f")  # the one control character that is not escaped so far
@@ -89,7 +91,13 @@ def _enclosed(brackets: str, parts: list[str], line: str, step: str) -> str:
 
 
 def _text(text: str) -> str:
-    return encode_basestring_ascii(scrub(text))
+    written = encode_basestring_ascii(scrub(text))
+    return encode_basestring_ascii(_paired(scrub(text))) if "\\ud" in written else written
+
+
+def _paired(text: str) -> str:
+    """Replace each half of a surrogate pair; jq and orjson refuse a document with one."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _number(amount: Decimal) -> str:
