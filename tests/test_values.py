@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -40,6 +41,7 @@ INFO = key(
     extra={"new": [Decimal("1.5")]},
 )
 STATUS = assess(wallet("74.75"), INFO, wallet_reader=None, now=NOW)
+FULL = attrs.evolve(INFO, allowed_data_regions=("global",), unread=("limit_reset",))
 BLIND = assess(FORBIDDEN, key(), wallet_reader=None, now=NOW)
 CHECK = KeyCheck(0, "bot", MASK, "acme", STATUS, None, 0.0016742959, wallet_id=0)
 FAILED = KeyCheck(1, None, MASK, None, None, DOWN, 12.5)
@@ -206,6 +208,41 @@ def test_a_report_is_laid_out_for_readers() -> None:
         "checks": [0],
     }
     assert json.loads(CheckReport(()).to_json())["level"] == "UNKNOWN"
+
+
+PAGE = Path(__file__).parents[1] / "docs" / "howto" / "values.md"
+
+
+def paths_of(document: Any, path: str = "") -> set[str]:
+    """List the path of each field of a document; `[]` stands for each element of a list."""
+    if isinstance(document, list):
+        return set().union(*[paths_of(item, f"{path}[]") for item in document])
+    if isinstance(document, dict):
+        return set().union(*[paths_of(item, f"{path}.{name}") for name, item in document.items()])
+    return {path.removeprefix(".")}
+
+
+def test_the_page_of_values_tells_every_field() -> None:
+    """The tables in docs/howto/values.md name each field of a status, a check and a report, and no other."""
+    told: dict[str, set[str]] = {}
+    for table in PAGE.read_text(encoding="utf-8").partition("## Every field")[2].split("| Field of a ")[1:]:
+        rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+        names = told[table.split()[0]] = set[str]()
+        for row in rows:
+            first, *others = [name.strip(" `") for name in row.split(",")]
+            names |= {first, *(first.rpartition(".")[0] + other for other in others)}
+    full = KeyCheck(0, "bot", MASK, "acme", attrs.evolve(STATUS, key=FULL, problems=(DOWN,)), DOWN, 0.1)
+    report = CheckReport((full,))
+    check = json.loads(full.to_json())
+    status = {name: value for name, value in check.items() if name not in told["check"]}
+    del status["key"]["effective_budget"]  # as one of the budgets
+    of_report = json.loads(report.to_json())
+    of_report.update(checks=[None])
+    of_report["wallets"][0].update(wallet=None, error=None)
+
+    assert told["status"] == paths_of(status)
+    assert told["check"] == check.keys() - json.loads(STATUS.to_json()).keys()
+    assert told["report"] == paths_of(of_report) - {"schema_version"} | {"complete"}
 
 
 def test_the_level_in_a_document_is_judged_by_the_callers_thresholds() -> None:
