@@ -27,6 +27,7 @@ from openrouter_credits import (
     Spendable,
 )
 from openrouter_credits._status.look import assess
+from openrouter_credits._words import limit_in_sentence
 from tests.kit.values import (
     AMOUNTS,
     DOWN,
@@ -634,6 +635,35 @@ def test_the_sentence_never_promises_more_than_there_is(
     assert status.spendable.amount is not None
     assert 0 <= status.spendable.amount - figure < Decimal("0.01")
     assert (figure > 0) == sentence.startswith("$") or status.spendable.amount < Decimal("0.01")
+
+
+@given(
+    WALLETS | st.sampled_from([None, FORBIDDEN, DOWN, ZERO]),
+    st.builds(attrs.evolve, keys(), unread=st.sampled_from([(), ("limit_reset",), ("budgets[0]",)]))
+    | st.sampled_from([UNAUTHORIZED, DOWN]),
+)
+def test_any_sentence_says_what_the_verdict_is(
+    credits_: Credits | OpenRouterError | None, info: KeyInfo | OpenRouterError
+) -> None:
+    """Any sentence is one line that agrees with amount, certainty and limit, and offers what really helps."""
+    try:
+        found = assess(credits_, info, wallet_reader=info, now=NOW)
+    except OpenRouterError:
+        assume(False)
+
+    sentence, spendable = found.explain(), found.spendable
+    amount = spendable.amount
+    assert re.fullmatch(r"[^\n]*[^.]\.", sentence)
+    assert not re.search(r"  |None|\(\)| \)|\( |,,|;;|: \.", sentence)
+    assert sentence.count("(") == sentence.count(")")
+    assert found.is_invalid or sentence.startswith("Unknown: ") == (amount is None)
+    if amount is not None and not found.is_invalid:
+        is_upper = spendable.certainty == "at_most" and bool(found.problems)
+        assert sentence.startswith("Nothing left") == (amount <= 0)
+        assert sentence.startswith("At most ") == (is_upper and amount > 0)
+        assert limit_in_sentence(spendable.bound_by or "") in sentence or spendable.bound_by == "wallet"
+    if "judge by the key alone" in sentence:
+        assert assess(None, info, wallet_reader=None, now=NOW).level(0, 0) == "OK"
 
 
 # Values
