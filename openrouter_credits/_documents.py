@@ -57,6 +57,11 @@ def write(content: dict[str, Any], indent: int | None = None) -> str:
     return text.replace("\x7f", "\\u007f")  # the one control character that is not escaped so far
 
 
+def as_written(errors: Value | tuple[Value, ...] | None) -> str:
+    """Return what fields with errors are compared by: an exception equals only itself, not even its copy."""
+    return _json(errors, "", "")
+
+
 # These take the line break before the value with the indentation there, or "" for no line breaks, and the
 # blanks by which the content of the value is indented further.
 

@@ -44,9 +44,9 @@ from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from attrs import frozen
+from attrs import field, frozen
 
-from openrouter_credits._documents import Value
+from openrouter_credits._documents import Value, as_written
 from openrouter_credits._models import Credits
 from openrouter_credits._public import public
 
@@ -68,7 +68,7 @@ _AFFORDABLE = re.compile(r"can only afford ([0-9]{1,3}(?:,[0-9]{3}){1,4}|[0-9]{1
 class Attempt(Value):
     """One failed try of a call. All times are in seconds."""
 
-    error: OpenRouterError
+    error: OpenRouterError = field(eq=as_written)
     """The error of the try, without traceback and without attempts of its own."""
     status: int | None
     """The HTTP status, if the server refused."""

@@ -28,6 +28,7 @@ from openrouter_credits import (
     RateLimitError,
     Setting,
     Spendable,
+    Wallet,
 )
 from openrouter_credits._status.look import assess
 from tests.kit.values import DOWN, FORBIDDEN, KEY, MASK, MONDAY, NOW, budget, key, wallet
@@ -107,6 +108,28 @@ def test_a_value_can_be_pickled_and_copied(value: Any) -> None:
     assert [each.to_json() for each in copies] == [value.to_json()] * 3
     assert [repr(each) for each in copies] == [repr(value)] * 3
     assert {type(each) for each in copies} == {type(value)}
+
+
+@each_of_attrs
+def test_a_copy_of_a_value_is_equal_to_it(value: Any) -> None:
+    """Copies are equal to the value and have its hash, errors included: those are compared by their words."""
+    copies = [pickle.loads(pickle.dumps(value)), copy.copy(value), copy.deepcopy(value)]
+
+    assert copies == [value] * 3
+    assert {hash(each) for each in copies} == {hash(value)}
+
+
+def test_values_with_other_errors_differ() -> None:
+    """Statuses, checks, wallets and attempts are equal only if their errors say the same."""
+    down = copy.copy(DOWN)
+    down.args = ("503 Another text",)
+
+    assert attrs.evolve(BLIND, problems=(DOWN,)) != attrs.evolve(BLIND, problems=(down,))
+    assert attrs.evolve(BLIND, problems=()) != BLIND
+    assert attrs.evolve(FAILED, error=down) != FAILED
+    assert attrs.evolve(FAILED, error=None) != FAILED
+    assert Wallet(None, None, DOWN, ()) != Wallet(None, None, down, ())
+    assert Attempt(DOWN, 503, 0.5, 0) != Attempt(down, 503, 0.5, 0)
 
 
 @each_of_attrs

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import field, frozen
 
 from openrouter_credits._arguments import Dollars, require_thresholds
-from openrouter_credits._documents import Value, layout, write
+from openrouter_credits._documents import Value, as_written, layout, write
 from openrouter_credits._errors import AuthenticationError, InvalidKeyError, OpenRouterError
 from openrouter_credits._public import public
 from openrouter_credits._status.level import Level
@@ -42,7 +42,7 @@ class KeyCheck(Value):
     """The account whose wallet it spends from, or its masked management key; `None` if not known."""
     status: KeyStatus | None
     """The key's status, or `None` if nothing could be read."""
-    error: OpenRouterError | None
+    error: OpenRouterError | None = field(eq=as_written)
     """Why nothing could be read."""
     elapsed: float = field(repr=_seconds)
     """Seconds from taking the key to its outcome."""

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from openrouter_credits._arguments import Dollars, require_thresholds
 from openrouter_credits._batch.check import KeyCheck, wallet_number
-from openrouter_credits._documents import Value, layout, write
+from openrouter_credits._documents import Value, as_written, layout, write
 from openrouter_credits._errors import OpenRouterError
 from openrouter_credits._models import Credits
 from openrouter_credits._models.amounts import add, subtract
@@ -33,7 +33,7 @@ class Wallet(Value):
     """Its account, or the masked management key that read it; `None` if not known."""
     credits: Credits | None
     """The amounts in it, or `None` if no key could read it."""
-    error: OpenRouterError | None
+    error: OpenRouterError | None = field(eq=as_written)
     """Why it could not be read."""
     checks: tuple[KeyCheck, ...] = field(repr=_number_of)
     """The outcomes of the keys that spend from it."""

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import field, frozen
 
 from openrouter_credits._arguments import Dollars, require_thresholds
-from openrouter_credits._documents import Value, layout, write
+from openrouter_credits._documents import Value, as_written, layout, write
 from openrouter_credits._errors import AuthenticationError, OpenRouterError
 from openrouter_credits._models import Credits, KeyInfo
 from openrouter_credits._public import public
@@ -33,7 +33,7 @@ class KeyStatus(Value):
     """The answer of `/credits`, or `None` if it was not read or is not believed."""
     spendable: Spendable
     """How much the key can spend, as both together say."""
-    problems: tuple[OpenRouterError, ...]
+    problems: tuple[OpenRouterError, ...] = field(eq=as_written)
     """Why something is missing; empty if everything was read that was asked for."""
     checked_at: datetime
     """When the look was taken (UTC)."""
