@@ -24,12 +24,18 @@ _LEADS_ELSEWHERE = re.compile(r"[?#\\]|\.\.|%(2e|2f|5c)", re.IGNORECASE)
 
 
 class HiddenText(str):
-    """A secret that is no API key: used as it is, shown masked."""
+    """A secret that is no API key: used as it is, shown masked.
+
+    rich takes a slice of a long text before it asks for its `repr`.
+    """
 
     __slots__ = ()
 
     def __repr__(self) -> str:
         return "'***'"
+
+    def __getitem__(self, _: object) -> str:
+        return "***"
 
 
 class HiddenBody(bytes):

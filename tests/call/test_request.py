@@ -261,4 +261,5 @@ def test_a_hidden_text_is_used_as_it_is_and_shown_masked() -> None:
     body += b"abc"
 
     assert (HiddenText("abc"), repr(HiddenText("abc"))) == ("abc", "'***'")
+    assert HiddenText("abc")[:2] == "***"  # rich cuts a long text before it asks for its `repr`
     assert (body, repr(body)) == (b"abc", "bytearray(b'***')")

@@ -181,6 +181,12 @@ CASES: dict[str, Case] = {
     ),
     "a key for a generation": lambda clients: plainly(clients.refused.generation(a_key())),
     "a refused exchange": lambda clients: plainly(clients.refused.exchange_code(*listed()[:2])),
+    "a refused exchange of a long code": lambda clients: plainly(
+        clients.refused.exchange_code(a_token(), a_token())
+    ),
+    "an exchange of a long code in time": lambda clients: in_time(
+        clients.waiting.exchange_code(a_token(), a_token())
+    ),
     "an exchange in time": lambda clients: in_time(clients.waiting.exchange_code(*listed()[:2])),
     "a cancelled exchange": lambda clients: cancelled(clients.waiting.exchange_code(*listed()[:2])),
     "an exchange that has not begun": lambda clients: cancelled(
