@@ -57,8 +57,8 @@ from openrouter_credits._status.status import KeyStatus
 _T = TypeVar("_T")
 
 _NO_GENERATION = (
-    "Right after its request, ask again in some seconds, or wait longer (wait=...); later, check the id, and "
-    "that the request was made with a key of this account."
+    "Right after its request, ask again in some seconds, or wait longer (wait=...); later, check the id, "
+    "base_url, and that the request was made with a key of this account."
 )
 _CODE_IS_USED_UP = {BadRequestError, PermissionDeniedError, AmbiguousWriteError}
 _NEW_SIGN_IN = (

@@ -57,9 +57,14 @@ _LONGEST_SHARED_WAIT = 60.0
 """In seconds: a longer wait is about one key's day, not about how fast the host is asked."""
 _RAISE_KEY_LIMIT = "Raise the key's limit at https://openrouter.ai/settings/keys"
 _TIMED_OUT = 408
+_SIGN_IN_FIRST = 511
 _OF_A_MODEL = re.compile(r"\b(endpoints? found|model|providers?)\b", re.IGNORECASE)
 _KEY_LIMIT = re.compile(r"\b(key|daily|per-day|free)\b|openrouter_key_limit", re.IGNORECASE)
 _CUT = "Try again; if it stays so, check base_url, and what stands between this machine and it (a proxy)."
+_NO_REASON = (
+    "Check base_url (OpenRouter's own is https://openrouter.ai/api/v1) and the path: the answer gives no "
+    "reason, and may come from another server."
+)
 # A number that goes on, such as 1.5 or 1,23, is none that can be trusted.
 _AFFORDABLE = re.compile(r"can only afford ([0-9]{1,3}(?:,[0-9]{3}){1,4}|[0-9]{1,15})(?!\w|[.,][0-9])")
 
@@ -258,8 +263,8 @@ class InvalidResponseError(OpenRouterError):
 
     remedy = "Check base_url; if it is right, the API has changed: update openrouter-credits."
 
-    def __init__(self, summary: str = "", *, is_retryable: bool = False) -> None:
-        super().__init__(summary, remedy=_CUT if is_retryable else None)
+    def __init__(self, summary: str = "", *, is_retryable: bool = False, remedy: str | None = None) -> None:
+        super().__init__(summary, remedy=_CUT if is_retryable else remedy)
         self.is_retryable = is_retryable
 
 
@@ -331,6 +336,8 @@ class APIStatusError(OpenRouterError):
         """Return advice that is better than that of the class; `None` if the cause is not known."""
         if _TIMED_OUT in (self.status, self.code):
             return "Try again: the server gave up before it had an answer."
+        if not self.message and self.remedy == APIStatusError.remedy:  # there is no message to read
+            return _NO_REASON
         return None
 
 
@@ -505,30 +512,31 @@ class NotFoundError(APIStatusError):
     def _remedy_of_its_cause(self) -> str | None:
         if _OF_A_MODEL.search(self.message):
             return "Check the model's name, and which providers the account's settings and the request allow."
-        return None
+        return None if self.message else _NO_REASON
 
 
 class RedirectError(APIStatusError):
     """3xx: the server points elsewhere; a key is never carried along."""
 
-    remedy = "Set base_url to the address that answers without redirecting."
+    remedy = (
+        "Set base_url to the address that answers without redirecting; if it is right, this network may want "
+        "a sign-in first: open any page in a browser."
+    )
 
 
 class RateLimitError(APIStatusError):
     """429: too many requests; `retry_after` and `resets_at` say how long to wait, if the server did."""
 
-    remedy = (
-        "Wait until the time the server named, then ask less often: "
-        "its figures are cached for about a minute."
-    )
+    remedy = "Wait some seconds, then ask less often: figures are cached for about a minute."
 
     def _remedy_of_its_cause(self) -> str | None:
         words = self.message.lower()
         if "per-day" in words:
             return "Wait for the next day (00:00 UTC), or do as the server says to raise this limit."
+        wait = "Wait some seconds" if self.retry_after is None else "Wait until the time the server named"
         if "upstream" in f"{self.metadata.get('limit_source')}":
-            return "Wait as long as the server named, or use another provider: this one is busy."
-        return None
+            return f"{wait}, or use another provider: this one is busy."
+        return f"{wait}, then ask less often: figures are cached for about a minute."
 
     @property
     def is_key_limit(self) -> bool:
@@ -546,6 +554,11 @@ class ServerError(APIStatusError):
     """5xx: OpenRouter, or what stands before it, failed."""
 
     remedy = "Try again later; https://status.openrouter.ai tells whether others see it too."
+
+    def _remedy_of_its_cause(self) -> str | None:
+        if self.status == _SIGN_IN_FIRST:
+            return "This network wants a sign-in first: open any page in a browser."
+        return None
 
 
 _CLASSES: Mapping[int, type[APIStatusError]] = {

@@ -108,7 +108,14 @@ REFUSALS: dict[str, tuple[int, str, dict[str, Any], tuple[str, ...], tuple[str, 
     "a model": (404, "No endpoints found for x/y", {}, ("the model's name", "providers"), ("base_url",)),
     "a time-out of the server": (408, "Request timeout", {}, ("Try again",), ("cannot succeed",)),
     "an endpoint that is gone": (410, "Gone", {}, ("cannot succeed",), ()),
-    "too many requests": (429, "Rate limit exceeded", {}, ("Wait", "less often"), ()),
+    "too many requests": (429, "Rate limit exceeded", {}, ("Wait", "less often"), ("the server named",)),
+    "too many requests, with a time": (
+        429,
+        "Rate limit exceeded",
+        {"retry_after_seconds": 7},
+        ("Wait until the time the server named", "less often"),
+        (),
+    ),
     "free models of a day": (
         429,
         "Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 requests",
@@ -121,8 +128,16 @@ REFUSALS: dict[str, tuple[int, str, dict[str, Any], tuple[str, ...], tuple[str, 
         "Provider returned error",
         {"limit_source": "upstream_provider_shared_pool"},
         ("another provider",),
+        ("cached", "the server named"),
+    ),
+    "a provider, with a time": (
+        429,
+        "Provider returned error",
+        {"limit_source": "upstream_provider_shared_pool", "retry_after_seconds": 11},
+        ("Wait until the time the server named", "another provider"),
         ("cached",),
     ),
+    "a network that wants a sign-in": (511, "Log in", {}, ("sign-in",), ("status.openrouter.ai",)),
     "a malformed request": (400, "Required", {}, ("server's message",), ()),
     "a server that is down": (503, "Down", {}, ("Try again later", "status.openrouter.ai"), ()),
 }
@@ -139,6 +154,25 @@ def test_a_refusal_says_what_helps(
 
     check(error.remedy, words, wrong)
     assert message in str(error)
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 407, 426])
+def test_a_refusal_without_words_points_to_the_address(status: int) -> None:
+    """An answer such as a page of HTML has no message to read: the remedy is to check the address."""
+    error = error_from_response(status, {}, b"<!DOCTYPE html><html><body>Nothing here</body></html>")
+
+    check(error.remedy, ("base_url", "https://openrouter.ai/api/v1"), ("message",))
+
+
+def test_an_error_without_a_code_keeps_its_words() -> None:
+    """An error in a 200 without a status, as providers send it in the middle of a stream, is quoted."""
+    chunk = {"id": "gen-1", "error": {"code": "server_error", "message": f"Provider of {KEY} is gone"}}
+
+    error = error_from_response(200, {}, chunk)
+
+    check(
+        str(error), ("error without a code", "Provider of sk-or-*** is gone"), ("base_url", "API has changed")
+    )
 
 
 # What people paste as a key
@@ -194,6 +228,11 @@ def test_a_variable_with_no_key_in_it_says_what_to_set(monkeypatch: pytest.Monke
 
 SETUPS: dict[str, tuple[dict[str, str], dict[str, Any], tuple[str, ...]]] = {
     "a wrong address": ({}, {"base_url": "openrouter.ai"}, ("base_url is not a URL", "Correct base_url")),
+    "an address without a scheme": (
+        {},
+        {"base_url": "localhost:8080"},
+        ("base_url is not a URL", "https://", "http://... to this machine"),
+    ),
     "a wrong address of the environment": (
         {"OPENROUTER_BASE_URL": "openrouter.ai"},
         {},
@@ -369,8 +408,12 @@ HAPPENED: dict[str, tuple[Callable[[Serve, Connect], Awaitable[None]], tuple[str
     ),
     "no free connection": (full, ("no connection was free", "max_connections", "deadline"), ()),
     "a body that is cut": (cut, ("was cut", "Try again"), ("API has changed",)),
-    "a web page": (a_page, ("HTML page", "Check base_url"), ()),
-    "a redirect": (moved, ("301", "Set base_url"), ()),
+    "a web page": (
+        a_page,
+        ("HTML page", "Check base_url", "https://openrouter.ai/api/v1", "sign-in"),
+        ("API has changed",),
+    ),
+    "a redirect": (moved, ("301", "Set base_url", "sign-in"), ()),
     "a change in doubt": (written, ("It is unknown", "Look whether", "500"), ()),
 }
 

@@ -97,7 +97,7 @@ def error_table() -> str:
             again = {"ServerError": "500, 502-504, 520-524, 529"}.get(
                 error.__name__, "yes" if made.is_retryable else "no"
             )
-            rows.append(f"| {FAMILIES.get(status, status)} | `{error.__name__}` | {again} | {made.remedy} |")
+            rows.append(f"| {FAMILIES.get(status, status)} | `{error.__name__}` | {again} | {error.remedy} |")
         elif not issubclass(error, APIStatusError) and error is not OpenRouterError:
             rows.append(f"| - | `{error.__name__}` | {tried_again(error)} | {error.remedy} |")
     return "\n".join(rows)

@@ -60,7 +60,7 @@ def parse_base_url(text: object, name: str = "base_url") -> str | ConfigurationE
     """Check a base URL; `name` is the argument or the variable that it comes from."""
     if not isinstance(text, str):
         return TypeError(f"{name} is a str, not {type(text).__name__}")
-    remedy = f"Correct {name}: https, or http to this machine, such as {DEFAULT_BASE_URL}."
+    remedy = f"Correct {name}: https://..., or http://... to this machine, such as {DEFAULT_BASE_URL}."
     parts = _split(text)
     if parts is None or " " in text:
         return ConfigurationError(f"{name} is not a URL with a host", remedy=remedy)

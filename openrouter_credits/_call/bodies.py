@@ -22,8 +22,13 @@ So whatever is made of it can be copied, pickled and taken apart within Python's
 """
 CUT: Final[dict[str, Any]] = {"error": {}}
 """Stands for the body of a refusal that is JSON without its end."""
+_NO_API = (
+    "Check base_url (OpenRouter's own is https://openrouter.ai/api/v1); if it is right, this network may "
+    "want a sign-in first: open any page in a browser."
+)
 _ELEMENTS = b",:[{"
 _LARGEST_REFUSAL = 1 << 16
+_PAGE = re.compile(rb"\s*<.*</html>\s*", re.DOTALL | re.IGNORECASE)
 _EDGE_CODE = re.compile(r"error code: [0-9]{3,5}", re.IGNORECASE)
 
 
@@ -41,26 +46,22 @@ def parse_json(body: bytes) -> Any:
     Raises:
         InvalidResponseError: not JSON; retryable if a cut or garbled transfer may be the reason.
     """
+    remedy = None
     try:
         return _parse(body.decode())
     except UnicodeDecodeError:
         problem, is_retryable = "is not UTF-8", True
     except json.JSONDecodeError:
-        problem, is_retryable = _not_json(body.strip())
+        problem, is_retryable = "is not JSON, or was cut", True
+        if not body.strip():
+            problem = "is empty"
+        elif _PAGE.fullmatch(body):
+            problem, is_retryable, remedy = "is an HTML page", False, _NO_API
     except RecursionError:
         problem, is_retryable = "is nested too deeply", False
     except (ValueError, ArithmeticError):
         problem, is_retryable = "has a number that JSON does not allow, or too many digits", False
-    raise InvalidResponseError(f"The answer's body {problem}", is_retryable=is_retryable)
-
-
-def _not_json(body: bytes) -> tuple[str, bool]:
-    """Tell what a body is that is not JSON, and whether it may be the rest of a cut one."""
-    if not body:
-        return "is empty", True
-    if body[:1] == b"<" and body[-7:].lower() == b"</html>":
-        return "is an HTML page", False
-    return "is not JSON, or was cut", True
+    raise InvalidResponseError(f"The answer's body {problem}", is_retryable=is_retryable, remedy=remedy)
 
 
 def parse_refusal(body: bytes) -> Any:

@@ -30,9 +30,17 @@ def error_inside(
 ) -> OpenRouterError:
     """Make the error that a 2xx has in its body."""
     fault = document["error"]
-    if isinstance(fault, dict) and has_code(fault):
+    if not isinstance(fault, dict):
+        fault = {"message": fault}
+    if has_code(fault):
         return refusal(status, headers, document, key, wall_clock)
-    return InvalidResponseError(f"{status}, but the body has an error without a code")
+    summary = f"{status}, but the body has an error without a code"
+    words = quote(_message(fault), key)
+    if not words:
+        return InvalidResponseError(summary)
+    return InvalidResponseError(
+        f"{summary}: {words}", remedy="Read the server's message, then try again later."
+    )
 
 
 def has_code(fault: dict[str, Any]) -> bool:
@@ -82,12 +90,15 @@ def refusal(
 
 
 def _is_openrouters(document: Any, kind: type[APIStatusError]) -> bool:
-    """Tell whether OpenRouter wrote a 403: its `error` has a code and a message, or is of a kind we know."""
+    """Tell whether OpenRouter wrote a 403: its `error` has a code and a message, or is of a kind we know.
+
+    Errors of `/messages` are in Anthropic's shape: there, a type stands for the code.
+    """
     fault = document.get("error") if isinstance(document, dict) else None
     if not isinstance(fault, dict):
         return False
-    has_both = has_code(fault) and isinstance(fault.get("message"), str)
-    return has_both or kind is not PermissionDeniedError
+    is_coded = has_code(fault) or (document.get("type") == "error" and isinstance(fault.get("type"), str))
+    return (is_coded and isinstance(fault.get("message"), str)) or kind is not PermissionDeniedError
 
 
 def _message(fault: dict[str, Any]) -> str:

@@ -433,6 +433,16 @@ def test_a_refusal_is_parsed_up_to_64_kib() -> None:
 # The kinds of 403 and 402
 
 
+def test_a_403_in_anthropic_s_shape_is_openrouter_s_own() -> None:
+    """A 403 of `/messages`, whose errors have a type instead of a code, was not written by a firewall."""
+    body = {"type": "error", "error": {"type": "permission_error", "message": "Not this model"}}
+
+    error = error_from_response(403, {}, body)
+
+    assert type(error) is PermissionDeniedError
+    assert error.message == "Not this model"
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
