@@ -138,7 +138,7 @@ async def retry(
             )
         goes_on = goes_on and deadline_at - clock() - waited >= MIN_ATTEMPT_TIME
         if goes_on:
-            log_retry(len(failed), waited, error)
+            log_retry(len(failed), waited, error, most=None if absences else policy.attempts)
             await sleep(waited)
             now = clock()
             goes_on = deadline_at - now >= MIN_ATTEMPT_TIME  # a busy event loop wakes late
@@ -150,10 +150,11 @@ async def retry(
         del error
 
 
-def log_retry(number: int, wait: float, error: OpenRouterError) -> None:
-    """Log that try `number` failed, and that another one follows after `wait` seconds."""
-    line = "try %d failed, the next one is in %.3g s: %s: %s"
-    logger.info(line, number, wait, type(error).__name__, error.summary)
+def log_retry(number: int, wait: float, error: OpenRouterError, *, most: int | None = None) -> None:
+    """Log that try `number` failed, of `most` if that is known; the next one follows in `wait` seconds."""
+    which = f"{number}" if most is None else f"{number} of {most}"
+    line = "try %s failed, the next one is in %.3g s: %s: %s"
+    logger.info(line, which, wait, type(error).__name__, error.summary)
 
 
 def _may_succeed(error: OpenRouterError, *, is_gated: bool) -> bool:

@@ -505,15 +505,28 @@ async def test_each_retry_is_logged(caplog: pytest.LogCaptureFixture) -> None:
         (
             "openrouter_credits",
             logging.INFO,
-            "try 1 failed, the next one is in 0.5 s: ServerError: 503 Busy",
+            "try 1 of 3 failed, the next one is in 0.5 s: ServerError: 503 Busy",
         ),
         (
             "openrouter_credits",
             logging.INFO,
-            "try 2 failed, the next one is in 1 s: APIConnectionError: Lost",
+            "try 2 of 3 failed, the next one is in 1 s: APIConnectionError: Lost",
         ),
     ]
     assert [record.exc_info for record in caplog.records] == [None, None]
+
+
+async def test_a_retry_of_what_is_not_there_yet_is_of_no_known_number(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A 404 that is tried again for a time is logged without the policy's number of tries."""
+    time = FakeTime(draw=1.0)
+
+    with caplog.at_level(logging.INFO):
+        script = Script(time, absent(), "value")
+        await retry(script, RetryPolicy(), absent_until=time.clock() + 9, **time.injected())
+
+    assert [record.getMessage().partition(", ")[0] for record in caplog.records] == ["try 1 failed"]
 
 
 @pytest.mark.parametrize("errors", [[], [AuthenticationError(status=401)], [busy(), busy(), busy()]], ids=len)

@@ -179,4 +179,4 @@ async def test_the_log_speaks_while_it_is_watched(serve: Serve) -> None:
 
     assert len(logged) == 3
     assert f"key={KEY[:12]}...{KEY[-4:]}: 503 in " in logged[0]
-    assert "try 1 failed" in logged[1]
+    assert "try 1 of 3 failed" in logged[1]
