@@ -155,7 +155,7 @@ def _read(content: bytes, where: str, account: str, folder: Path, refusal: Refus
     elif is_toml(text):
         specs = read_toml(text, where, folder, refusal)
     else:
-        specs = Keys(where, account).find(list(read_lines(text)), _kind(text))
+        specs = Keys(where, account).find(read_lines(text), _kind(text))
     if not specs:
         raise CommandError(f"There are no keys in {where}. {_FORMS}")
     return specs

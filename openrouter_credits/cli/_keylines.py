@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from dotenv.parser import parse_stream
 
-from openrouter_credits.cli._keyspecs import OUR_VARIABLES, Entry, begins_like_a_key, is_name, unwrapped
+from openrouter_credits.cli._keyspecs import (
+    OUR_VARIABLES,
+    Entry,
+    begins_like_a_key,
+    is_name,
+    unwrapped,
+    without_comments,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +26,7 @@ _NAME = re.compile(
 """What may stand before a value, the dash of a list included."""
 _DEEPEST = 10
 _BREAK = re.compile(r"\r\n|\n|\r")
-_COMMENT = re.compile(r"\s#")
+_LONG_BLANK = re.compile(r"[^\S\r\n]{100,}")
 
 
 def read_lines(text: str) -> Iterator[Entry]:
@@ -28,6 +35,7 @@ def read_lines(text: str) -> Iterator[Entry]:
     A quoted value may take several lines. `${NAME}` is not replaced. A line that is none of a `.env` file may
     be a key, a list of keys, or a line such as `NAME: KEY` of YAML.
     """
+    text = _LONG_BLANK.sub(" ", text)  # python-dotenv looks for a comment behind each blank of the rest
     inside = unwrapped(text)
     yield from _read(inside, _breaks(text[: text.index(inside)]))
 
@@ -54,7 +62,7 @@ def split_line(line: str) -> tuple[str | None, str]:
     """Split a line into a name and a value that may be a key, or return it as a value without a name."""
     match = _NAME.match(line)
     name = match and match[2]
-    value = _COMMENT.split(line[match.end() if match else 0 :], maxsplit=1)[0].strip()
+    value = without_comments(line[match.end() if match else 0 :]).strip()
     if name in OUR_VARIABLES or (begins_like_a_key(value) and (not name or is_name(name))):
         return name, value
     return None, line

@@ -12,7 +12,7 @@ from openrouter_credits import ApiKey, InvalidKeyError, KeySpec
 from openrouter_credits.cli._exits import CommandError, warn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from openrouter_credits import ConfigurationError
 
@@ -29,7 +29,7 @@ OUR_VARIABLES = frozenset({LIST_VARIABLE, *KEY_VARIABLES, *MANAGEMENT_KEY_VARIAB
 _BEGINNING = re.compile(r"[\"'\[(\s]*(?:(?i:bearer)\s+)?[\"']?sk-or-")
 _BEARER = re.compile(r"(?i:\bbearer)\s+(?=[\"']?sk-or-)")
 _NAME = re.compile(r"(?!sk-)(?!.*://)[^\s=,;\"'#$][^\s=,;\"']{0,99}")
-_NAMED = re.compile(r"([\"']?)([^\"'=]*)\1\s*=\s*(.*[^=].*)", re.DOTALL)
+_COMMENT = re.compile(r"(?<!\S)(?:#|//)[^\r\n]*")
 _WORD_OF_A_LIST = re.compile(rf"(?:{_NAME.pattern}=)?[\"']?sk-or-")
 _SEPARATOR = re.compile(r"[,;\r\n]")
 _WRAPPERS = ("''", '""', "[]", "()")
@@ -65,10 +65,11 @@ class Keys:
         self._where = where
         self._account = account
         self._manager = manager
-        self._left_out: list[str] = []
         self._count = 0
+        self._left_out = 0
+        self._first_left_out = ""
 
-    def find(self, entries: Sequence[Entry], kind: str = "") -> list[KeySpec]:
+    def find(self, entries: Iterable[Entry], kind: str = "") -> list[KeySpec]:
         """Return the keys among the entries; a warning counts the values that are none.
 
         A value is a key if it begins with `sk-or-`, or if its name is one of OpenRouter's variables. A
@@ -81,17 +82,23 @@ class Keys:
         Raises:
             CommandError: there are no keys, or one has an empty name.
         """
-        in_use = {entry.name: entry for entry in entries if entry.name and entry.value.strip()}
-        managing = next((in_use[name] for name in MANAGEMENT_KEY_VARIABLES if name in in_use), None)
+        managers: dict[str, Entry] = {}
+        items: list[_Item] = []
+        for entry in entries:  # millions of lines may have few keys
+            if entry.name in MANAGEMENT_KEY_VARIABLES:
+                if entry.value.strip():
+                    managers[entry.name] = entry
+            else:
+                items.extend(item for item in self._items(entry) if item.is_key)
+        managing = next((managers[name] for name in MANAGEMENT_KEY_VARIABLES if name in managers), None)
         if managing is not None:
             self._manager = make_spec(managing.value, None, self._at(managing.place)).api_key
-        specs = [self._spec(item) for entry in entries for item in self._items(entry) if item.is_key]
+        specs = [self._spec(item) for item in items]
         if not specs and self._manager is not None:
             specs.append(self._make(self._manager, "management key"))
         if self._left_out:
-            number, first = len(self._left_out), self._left_out[0]
             text = (
-                f"Left out {number} of {self._count} values (first: {first}). "
+                f"Left out {self._left_out} of {self._count} values (first: {self._first_left_out}). "
                 "A key begins with sk-or-, or has a name such as OPENROUTER_API_KEY."
             )
             if not specs:
@@ -101,13 +108,11 @@ class Keys:
 
     def _items(self, entry: Entry) -> Iterator[_Item]:
         """List the values of an entry: one, or those of a list."""
-        if entry.name in MANAGEMENT_KEY_VARIABLES or (
-            entry.name in OUR_VARIABLES and not entry.value.strip()
-        ):
+        if entry.name in OUR_VARIABLES and not entry.value.strip():
             return
         items: list[tuple[str | None, str]] = [(None, entry.value)]
-        if begins_like_a_key(entry.value) or entry.name == LIST_VARIABLE:
-            items = list(_split(entry.value))
+        if begins_like_a_key(text := without_comments(entry.value)) or entry.name == LIST_VARIABLE:
+            items = list(_split(text))
         # `a=KEY` and `a=KEY, b=KEY`, but not `LIST=KEY, KEY`
         has_name = entry.name != LIST_VARIABLE and all(name is not None for name, _ in items[1:])
         are_keys = entry.name in KEY_VARIABLES and len(items) == 1
@@ -123,7 +128,8 @@ class Keys:
                 raise CommandError(f"{self._at(place)}: no name before the =. Each is KEY or NAME=KEY.")
             self._count += 1
             if not is_key:
-                self._left_out.append(place)
+                self._left_out += 1
+                self._first_left_out = self._first_left_out or place
             yield _Item(place, name, value, is_key)
 
     def _spec(self, item: _Item) -> KeySpec:
@@ -163,6 +169,11 @@ def is_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
+def without_comments(text: str) -> str:
+    """Remove what stands behind `#` or `//` in each line, if it begins a word."""
+    return _COMMENT.sub("", text)
+
+
 def unwrapped(text: str) -> str:
     """Remove blanks, quotes and brackets around a whole text."""
     text = text.strip()
@@ -173,10 +184,10 @@ def unwrapped(text: str) -> str:
 
 def split_name(text: str) -> tuple[str | None, str]:
     """Split NAME=VALUE; the name is `None` if there is only a value, or if it cannot be a name."""
-    if (match := _NAMED.fullmatch(text)) is not None:
-        name = match[2].strip()
-        if not name or is_name(name):
-            return name, match[3].strip()
+    before, _, value = text.partition("=")
+    name = unwrapped(before)
+    if value.strip("=") and (not name or is_name(name)):  # a key may end in =
+        return name, value.strip()
     return None, text
 
 
@@ -187,8 +198,7 @@ def _split(text: str) -> Iterator[tuple[str | None, str]]:
         if not all(map(_WORD_OF_A_LIST.match, words)):
             words = [chunk.strip()]
         for word in words:
-            if not word.startswith("#"):
-                yield split_name(unwrapped(word))
+            yield split_name(unwrapped(word))
 
 
 def _are_tokens(items: Sequence[tuple[str | None, str]]) -> bool:

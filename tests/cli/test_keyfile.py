@@ -306,6 +306,34 @@ def test_many_quotes_without_partners_end(monkeypatch: pytest.MonkeyPatch, count
     assert [KeySpec(A), KeySpec(B)] == read_keys("-")
 
 
+@pytest.mark.parametrize("sign", ["#", "//"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{A} % {C}, {C}\n{B} % bob, {C}",
+        "KEYS='{A} % alice\n% old; {C}\n{B}  % {C} {C}'",
+        "OPENROUTER_API_KEYS='\n% {C}, x={C}\n{A}, % alice\n{B}'",
+        "[\n  '{A}', % alice, {C}\n  % '{C}',\n  '{B}' % {C}\n]",
+    ],
+)
+def test_a_key_in_a_comment_is_not_read(form: str, sign: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands behind # or // is no key, in lists of several lines and behind a comma too."""
+    text = form.replace("%", sign).format(A=A.reveal(), B=B.reveal(), C=C.reveal())
+    feed(monkeypatch, text.encode())
+
+    assert [A, B] == [spec.api_key for spec in read_keys("-")]
+
+
+@pytest.mark.parametrize("form", ["{A}%x", "K={A}%x", "OPENROUTER_API_KEYS='Bearer%x,{A}%x'"])
+def test_a_million_blanks_are_read_at_once(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blanks that lead to no comment are not looked through again and again, which would take hours."""
+    feed(monkeypatch, form.format(A=A.reveal()).replace("%", " " * 1_000_000).encode())
+
+    *_, spec = read_keys("-")
+
+    assert "white space" in str(spec.api_key)
+
+
 def test_a_part_of_a_list_is_named_by_line_and_number(monkeypatch: pytest.MonkeyPatch) -> None:
     """A key of a list that cannot be one is named by its line and its number in the line."""
     feed(monkeypatch, f"\n\r\n  KEYS='{A.reveal()},sk-or-!'".encode())
