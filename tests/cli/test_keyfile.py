@@ -7,7 +7,7 @@ import json
 import os
 from contextlib import redirect_stderr
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -304,6 +304,36 @@ def test_many_quotes_without_partners_end(monkeypatch: pytest.MonkeyPatch, count
     feed(monkeypatch, f"{A.reveal()}\n{quotes}y\" z' .\n{B.reveal()}\n".encode())
 
     assert [KeySpec(A), KeySpec(B)] == read_keys("-")
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ({"prod": A, "key": B}, {"prod": A, "key": B}),
+        ({"key": A, "OPENROUTER_API_KEY": B}, {"key": A, "OPENROUTER_API_KEY": B}),
+        ({"key": A, "name": "bob", "n": 1, "x": "hunter2"}, {"bob": A}),
+        ([{"key": A, "name": "bob"}, {"c": B, "key": "hunter2", "d": None}], {"bob": A, "c": B}),
+    ],
+)
+def test_an_object_with_the_name_key_hides_no_other_key(
+    document: Any, expected: dict[str, ApiKey], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An object is one key with its name, unless another of its values is a key: then it has names of keys."""
+    feed(monkeypatch, json.dumps(document, default=ApiKey.reveal).encode())
+
+    assert expected == {spec.name: spec.api_key for spec in read_keys("-")}
+
+
+def test_two_equal_names_of_an_object_are_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In JSON as in TOML, a name that stands twice is an error: one of the keys would be lost."""
+    feed(monkeypatch, f'{{"bob": "{SECRET}", "bob": "{A.reveal()}"}}'.encode())
+
+    outcome = run("check", "-")
+
+    assert (3, "") == (outcome.code, outcome.out)
+    assert outcome.err.startswith(
+        "openrouter-credits: standard input: a name stands twice in an object. Write "
+    )
 
 
 @pytest.mark.parametrize("sign", ["#", "//"])
