@@ -142,16 +142,20 @@ class _Command:
         self._pipe = cast("IO[bytes]", self._process.stdout)
 
     def outcome(self) -> str | ConfigurationError | None:
-        """Return the first line of its output, or why there is none; `None` while it runs."""
+        """Return the first line of its output, or why there is none; `None` while it runs.
+
+        An agent that it leaves behind may hold its output open: the line is enough.
+        """
         self._read()
-        line = self._output.split(b"\n", 1)[0].decode(errors="replace")
+        first, end, _ = self._output.partition(b"\n")
+        line = first.decode("utf-8-sig", "replace")
         reason = None
         if len(self._output) > _MOST:
             reason = f"prints more than {_MOST // 1024} KiB"
         elif time.monotonic() >= self._ends_at:
             reason = f"took longer than {_TIMEOUT:g} s"
         # Not before: until poll() says that it has ended, its number is that of its children's group.
-        elif not self._pipe.closed or self._process.poll() is None:
+        elif not (end or self._pipe.closed) or self._process.poll() is None:
             return None
         elif self._process.returncode:
             reason = f"failed (exit code {self._process.returncode})"

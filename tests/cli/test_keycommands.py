@@ -49,6 +49,7 @@ def ended(pid: int) -> bool:
         ("printf a", "a"),
         ("printf 'a\\r\\nb'", "a\r"),
         ("printf '\\377'", "\ufffd"),
+        ("printf '\\357\\273\\277a'", "a"),
         ('read x; echo "no input: $x"', "no input: "),
         ("echo a; exec >&-; sleep 0.05", "a"),
         ("echo a; exit 3", "the command sh failed (exit code 3)."),
@@ -101,6 +102,15 @@ def test_a_command_that_takes_too_long_is_ended_with_its_children(
         assert "the command sh took longer than 0.5 s" == outcome.summary
     pids = [int((tmp_path / name).read_text()) for name in ("child", "shell", "orphan")]
     assert [True] * 3 == [ended(pid) for pid in pids]
+
+
+def test_a_process_that_a_command_leaves_behind_holds_up_nothing(tmp_path: Path) -> None:
+    """A line is taken when its program has ended, though an agent that it started holds its output open."""
+    agent = f"sleep 60 & echo $! >{tmp_path}/agent"
+    outcomes = [outcome_of(*shell(f"{agent}; echo a; exit {code}")) for code in (0, 4)]
+    os.kill(int((tmp_path / "agent").read_text()), signal.SIGKILL)
+
+    assert ["a", "the command sh failed (exit code 4)."] == outcomes
 
 
 def test_an_interrupt_ends_all_commands(tmp_path: Path) -> None:
