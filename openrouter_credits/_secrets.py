@@ -8,6 +8,7 @@ from typing import NamedTuple, NoReturn, TypeVar
 
 from openrouter_credits._errors import ConfigurationError, InvalidKeyError, what_to_paste
 from openrouter_credits._public import public
+from openrouter_credits._secretfiles import first_line
 
 API_KEY_VARIABLES = ("OPENROUTER_API_KEY", "OPENROUTER_KEY")
 MANAGEMENT_KEY_VARIABLES = (
@@ -19,8 +20,6 @@ MANAGEMENT_KEY_VARIABLES = (
 
 _FILE = "_FILE"
 """The end of the name of a variable that has a path: a secret of Docker, Kubernetes or systemd."""
-_LONGEST_LINE = 4096
-"""In bytes: a longer line is no key."""
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 """A bearer token (`b64token` of RFC 6750, section 2.1)."""
 _KINDS = {
@@ -214,25 +213,11 @@ def _read_key_file(name: str, path: str) -> ApiKey | ConfigurationError:
     if "sk-or-" in path:  # the path is shown, and this one is a key
         text = f"{name} has a key in it, but it is the path of a file that has the key"
         return ConfigurationError(text, remedy=f"Set {name.removesuffix(_FILE)} to the key.")
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123 - a path of a variable may be no path at all
-            line = file.readline(_LONGEST_LINE + 1)  # a file such as /dev/zero has no end
-    except (OSError, ValueError) as error:
-        return _unread(name, path, getattr(error, "strerror", None) or "not a path")
-    if len(line) > _LONGEST_LINE:
-        return _unread(name, path, f"its first line is longer than {_LONGEST_LINE} bytes")
-    try:
-        text = line.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return _unread(name, path, "it is not UTF-8")
-    if not text.strip():
-        return _unread(name, path, "its first line is blank" if text else "it is empty")
-    return _named(f"{name} ({path})", parse_key(text))
-
-
-def _unread(name: str, path: str, reason: str) -> ConfigurationError:
-    remedy = f"{name} must be the path of a text file with the key in its first line."
-    return ConfigurationError(f"{name}: cannot read the key in {path}: {reason}", remedy=remedy)
+    line, problem = first_line(path)
+    if problem is not None:
+        remedy = f"{name} must be the path of a text file with the key in its first line."
+        return ConfigurationError(f"{name}: cannot read the key in {path}: {problem}", remedy=remedy)
+    return _named(f"{name} ({path})", parse_key(line))
 
 
 def _named(place: str, key: ApiKey | InvalidKeyError | TypeError) -> ApiKey | ConfigurationError:

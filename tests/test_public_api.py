@@ -53,7 +53,7 @@ PUBLIC = """
     Wallet __version__ error_from_response format_usd
 """.split()  # noqa: SIM905 - forty names are read more easily so
 
-BOTTOM = {"_version", "_public", "_arguments", "_masking", "_documents"}
+BOTTOM = {"_version", "_public", "_arguments", "_masking", "_documents", "_secretfiles"}
 CORE = BOTTOM | {"_models", "_errors", "_secrets", "_words", "_status", "_call", "_batch"}
 ALLOWED: dict[str, set[str]] = {
     "_version": set(),
@@ -61,6 +61,7 @@ ALLOWED: dict[str, set[str]] = {
     "_arguments": set(),
     "_masking": set(),
     "_documents": {"_masking"},
+    "_secretfiles": set(),
     "_models": BOTTOM,
     "_errors": BOTTOM | {"_models"},
     "_secrets": BOTTOM | {"_errors"},
@@ -70,7 +71,7 @@ ALLOWED: dict[str, set[str]] = {
     "_batch": CORE - {"_batch"},
     "_client": CORE,
     "testing": {"", "_public", "_models"},
-    "cli": {"", "testing", "_documents", "_words"},
+    "cli": {"", "testing", "_documents", "_secretfiles", "_words"},
 }
 """The places of this package that each place may import; "" is the door, which re-exports the public names.
 

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from openrouter_credits import KeySpec
+from openrouter_credits._secretfiles import read_start
 from openrouter_credits._words import scrub
 from openrouter_credits.cli._exits import CommandError, warn
 from openrouter_credits.cli._keycommands import NOT_NAMED, Refusal, why_not
@@ -90,7 +91,11 @@ def _list_variable() -> Value | None:
             f"{LIST_VARIABLE}_FILE: a key stands where the path of a file is expected. Name the file."
         )
     where = f"{LIST_VARIABLE}_FILE ({path})"
-    return Value(where, LIST_VARIABLE, _decode(_open(path)[0], where))
+    try:
+        content = read_start(path, _MOST)
+    except (OSError, ValueError) as error:
+        raise _unread(path, error, f"{LIST_VARIABLE}_FILE: cannot") from None
+    return Value(where, LIST_VARIABLE, _decode(content, where))
 
 
 def _text(value: Value) -> str:
@@ -120,13 +125,17 @@ def _open(file: str) -> tuple[bytes, Refusal | None]:
             content = stream.read(_MOST + 1)
         refusal = why_not(file, status)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a path"
-        shown = file if len(file) <= _LONGEST_SHOWN else f"{file[:_LONGEST_SHOWN]}..."
-        raise CommandError(f"Cannot read {shown}: {reason}. {_NAME_A_FILE}") from None
+        raise _unread(file, error) from None
     mode = stat.S_IMODE(status.st_mode)
     if stat.S_ISREG(status.st_mode) and os.name == "posix" and mode & 0o044:
         warn(f"{file} can be read by others (mode {mode:03o}): chmod 600 {file}")
     return content, refusal
+
+
+def _unread(file: str, error: Exception, cannot: str = "Cannot") -> CommandError:
+    reason = getattr(error, "strerror", None) or "not a path"
+    shown = file if len(file) <= _LONGEST_SHOWN else f"{file[:_LONGEST_SHOWN]}..."
+    return CommandError(f"{cannot} read {shown}: {reason}. {_NAME_A_FILE}")
 
 
 def _decode(content: bytes, where: str) -> str:

@@ -16,7 +16,7 @@ from openrouter_credits._words import scrub
 from openrouter_credits.cli._exits import CommandError
 from openrouter_credits.cli._keycommands import Refusal, Words, run_commands
 from openrouter_credits.cli._keyspecs import OUR_VARIABLES, make_spec
-from openrouter_credits.cli._keyvalues import first_line
+from openrouter_credits.cli._keyvalues import key_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -195,7 +195,7 @@ class _File:
                     )
             case {"file": str(path), **rest} if path and not rest:
                 if self._outputs is not None:
-                    key = first_line(self._folder / path, place)
+                    key = key_in(self._folder / path, place)
                 place = f"{place}: {scrub(path)}"
             case {"command": [str(program), *_] as words, **rest} if (
                 program and not rest and _are_texts(words)

@@ -318,7 +318,7 @@ def test_many_quotes_without_partners_end(monkeypatch: pytest.MonkeyPatch, count
 def test_an_object_with_the_name_key_hides_no_other_key(
     document: Any, expected: dict[str, ApiKey], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An object is one key with its name, unless another of its values is a key: then it has names of keys."""
+    """An object is one key with its name, unless another of its values is a key: then it names keys."""
     feed(monkeypatch, json.dumps(document, default=ApiKey.reveal).encode())
 
     assert expected == {spec.name: spec.api_key for spec in read_keys("-")}
@@ -693,7 +693,11 @@ def test_a_list_may_stand_in_a_file(
 @pytest.mark.parametrize(
     ("variable", "path", "message"),
     [
-        ("OPENROUTER_API_KEYS_FILE", "nowhere", "Cannot read nowhere: No such file or directory."),
+        (
+            "OPENROUTER_API_KEYS_FILE",
+            "nowhere",
+            "OPENROUTER_API_KEYS_FILE: cannot read nowhere: No such file or directory.",
+        ),
         (
             "OPENROUTER_API_KEYS_FILE",
             "/dev/zero",
