@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,13 +19,18 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="a POSIX shell")
 EXAMPLES = DOCS / "examples"
 
 
+def surroundings(folder: Path) -> dict[str, str]:
+    """Build an environment that has our command, and a folder for temporary files."""
+    own = str(Path(sys.executable).parent)
+    return {"PATH": f"{own}:{os.environ['PATH']}", "TMPDIR": str(folder), "PYTHONUTF8": "1"}
+
+
 def with_fake(folder: Path, *command: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command by the example's script, in a folder."""
-    own = str(Path(sys.executable).parent)
     return subprocess.run(
         ["sh", EXAMPLES / "with_fake.sh", *command],
         cwd=folder,
-        env={"PATH": f"{own}:{os.environ['PATH']}" if path is None else path, "PYTHONUTF8": "1"},
+        env=surroundings(folder) if path is None else {"PATH": path, "TMPDIR": str(folder)},
         capture_output=True,
         text=True,
         timeout=50,
@@ -39,7 +45,7 @@ def test_the_page_shows_what_it_prints(tmp_path: Path) -> None:
     )
     shown = block.source.partition("\n")[2]
 
-    done = with_fake(tmp_path, "cat", "fake.env")
+    done = with_fake(tmp_path, "sh", "-c", 'cat "$TMPDIR"/*')
 
     port = re.compile(r":[0-9]+/")
     assert port.sub(":0/", tidy(shown)) == port.sub(":0/", tidy(done.stdout))
@@ -60,6 +66,36 @@ def test_a_server_that_cannot_run_ends_the_script(tmp_path: Path) -> None:
 
     assert done.returncode not in (0, 5)
     assert "openrouter-credits" in done.stderr
+    assert "kill" not in done.stderr
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Ctrl-C ends the script with its command and its server, and no file stays."""
+    # a shell cannot trap Ctrl-C if it is started with the signal ignored
+    heeding = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execvp("sh", sys.argv[1:])
+"""
+    script = ["sh", str(EXAMPLES / "with_fake.sh"), "sh", "-c", "echo $$; exec sleep 50"]
+    with subprocess.Popen(
+        [sys.executable, "-c", heeding, *script],
+        cwd=tmp_path,
+        env=surroundings(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout
+        process.stdout.readline()  # the command runs
+
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=50)  # ends when nothing has its streams: not the server either
+
+    assert (130, "") == (process.returncode, err)
+    assert [] == list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
