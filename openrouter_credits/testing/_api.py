@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TypeAlias
-from urllib.parse import unquote
 
 from attrs import evolve
 
@@ -22,6 +21,7 @@ from openrouter_credits.testing._lookups import (
     read_workspace,
 )
 from openrouter_credits.testing._managed import change_key, create_key, delete_key, list_keys, read_key
+from openrouter_credits.testing._paths import match
 from openrouter_credits.testing._pkce import exchange_code
 
 _Route: TypeAlias = "Callable[[Call, Directory], Reply]"
@@ -44,21 +44,10 @@ def answer(call: Call, directory: Directory) -> Reply:
 def _find_by_parts(call: Call) -> tuple[_Route | None, Call]:
     """Find the route whose path has parts with names, such as the `hash` of a key, and read them."""
     for (method, template), route in _ROUTES.items():
-        parts = _match(template, call.path) if method == call.method else None
+        parts = match(template, call.path) if method == call.method else None
         if parts:
             return route, evolve(call, parts=parts)
     return None, call
-
-
-def _match(template: str, path: str) -> dict[str, str] | None:
-    """Return the named parts of a path that fits a template; `None` if it does not fit."""
-    wanted, given = template.split("/"), path.split("/")
-    if len(wanted) != len(given):
-        return None
-    pairs = list(zip(wanted, given, strict=True))
-    if not all(part == name or (name.startswith("{") and part) for name, part in pairs):
-        return None
-    return {name[1:-1]: unquote(part) for name, part in pairs if name.startswith("{")}
 
 
 def _by_key(route: _KeyRoute) -> _Route:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from attrs import frozen
 
-from openrouter_credits import ApiKey, InvalidKeyError
 from openrouter_credits._public import public
-
-_KEY_TEXT = re.compile(r"sk-or-[\w-]+")
+from openrouter_credits.testing._paths import mask, mask_keys
 
 
 @frozen
@@ -34,16 +30,7 @@ def parse_bearer(header: str | None) -> str | None:
 
 def record(method: str, path: str, token: str | None) -> ReceivedRequest:
     """Build the record of a request, with all keys masked."""
-    if "sk-or-" in path:
-        path = _KEY_TEXT.sub(lambda found: _mask(found.group()), path)
-    return ReceivedRequest(method, path, None if token is None else _mask(token))
-
-
-def _mask(token: str) -> str:
-    try:
-        return str(ApiKey(token))
-    except InvalidKeyError:
-        return "***"
+    return ReceivedRequest(method, mask_keys(path), None if token is None else mask(token))
 
 
 public(ReceivedRequest, door="openrouter_credits.testing")

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 from openrouter_credits.testing._api import SERVED
 from openrouter_credits.testing._faults import Answer
+from openrouter_credits.testing._paths import mask_keys, match
 
 
 class Scripts:
@@ -25,12 +26,13 @@ class Scripts:
         """
         if not isinstance(path, str):
             raise TypeError(f"path is a str such as '/credits', not {type(path).__name__}")
+        shown = mask_keys(path)
         if not path.startswith("/") or "?" in path:
             raise ValueError(
-                f"path is below the base URL and without a query, such as '/credits', not {path!r}"
+                f"path is below the base URL and without a query, such as '/credits', not {shown!r}"
             )
-        if not any(_fits(path, served) for served in SERVED):
-            raise ValueError(f"path {path!r} is never served: {_suggest(path)}")
+        if all(match(served, path) is None for served in SERVED):
+            raise ValueError(f"path {shown!r} is never served: {_suggest(path)}")
         scripted = list(answers)
         for answer in scripted:
             if not isinstance(answer, Answer):
@@ -41,17 +43,10 @@ class Scripts:
 
     def take(self, path: str) -> Answer | None:
         """Take the next answer for a path, first from its own queue; `None` if none is queued."""
-        queues = [self._queues.get(path), *(queue for at, queue in self._queues.items() if _fits(path, at))]
-        return next((queue.popleft() for queue in queues if queue), None)
-
-
-def _fits(path: str, template: str) -> bool:
-    """Tell whether a path is the template's, in which `{…}` stands for any one segment."""
-    segments, wanted = path.split("/"), template.split("/")
-    return len(segments) == len(wanted) and all(
-        want == segment or (want.startswith("{") and segment)
-        for segment, want in zip(segments, wanted, strict=True)
-    )
+        own = self._queues.get(path)
+        fitting = (queue for at, queue in self._queues.items() if queue and match(at, path) is not None)
+        queue = own or next(fitting, None)
+        return queue.popleft() if queue else None
 
 
 def _suggest(path: str) -> str:

@@ -68,6 +68,18 @@ def test_a_path_that_is_never_served_is_refused(path: str, nearest: str) -> None
     assert expected == str(caught.value)
 
 
+@pytest.mark.parametrize("path", ["{}", "/{}", "/keys/{}/x", "/keys?api_key={}"])
+def test_a_refused_path_does_not_show_a_key(path: str) -> None:
+    """The error of script() masks a key that stands in the path by mistake."""
+    key = FakeOpenRouter().add_account().add_key()
+
+    with pytest.raises(ValueError, match="path") as caught:
+        FakeOpenRouter().script(path.format(key.reveal()), Reply())
+
+    assert path.format(key) in str(caught.value)
+    assert key.reveal() not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
