@@ -36,7 +36,8 @@ _HIGH_QUOTA_FROM = 10
 
 def hash_of(text: str) -> str:
     """Return the hash by which `/keys` names the key with this text."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    # bytes of a header that are not UTF-8 are halves of surrogate pairs here
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 @define(eq=False)

@@ -35,6 +35,14 @@ async def send(
             return await hanging  # until the connection closes, which cancels this task
 
 
+async def send_and_close(reply: Reply, request: web.BaseRequest) -> web.StreamResponse:
+    """Send a reply and close the connection, of which the rest cannot be read."""
+    content, response = await _begin(reply, request)
+    await response.write_eof(content)
+    request.protocol.force_close()
+    return response
+
+
 async def _begin(
     reply: Reply, request: web.BaseRequest, *, missing_bytes: int = 0
 ) -> tuple[bytes, web.StreamResponse]:

@@ -27,7 +27,7 @@ from openrouter_credits.testing._faults import Answer, Reply
 from openrouter_credits.testing._limit import TokenBucket
 from openrouter_credits.testing._requests import ReceivedRequest, parse_bearer, record
 from openrouter_credits.testing._scripts import Scripts
-from openrouter_credits.testing._sending import send
+from openrouter_credits.testing._sending import send, send_and_close
 from openrouter_credits.testing._serving import ServerThread
 from openrouter_credits.testing._spending import Clock
 
@@ -201,7 +201,8 @@ class FakeOpenRouter:
         return f"<FakeOpenRouter {self.url if self._thread else 'not running'}>"
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        path, _, query = request.raw_path.partition("?")
+        # not `raw_path`: a request line may have the whole URL
+        path, query = request.rel_url.raw_path, request.rel_url.raw_query_string
         is_below = path.startswith(_BASE + "/")
         if is_below:
             path = path.removeprefix(_BASE)
@@ -225,6 +226,8 @@ class FakeOpenRouter:
             return web.Response()
         except web.HTTPRequestEntityTooLarge:
             return await send(Reply(413), request, carry_out)
+        except web.RequestPayloadError:  # the body is not what its `Content-Encoding` says
+            return await send_and_close(Reply(400), request)
 
     def _answer(self, call: Call) -> Reply:
         """Carry out a request, alone; what fails in the code of the server becomes a 500."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -42,6 +44,16 @@ class Caller:
             headers["Authorization"] = f"Bearer {ApiKey(key).reveal()}"
         async with self.session.request(method, self.fake.url + path, headers=headers, data=body) as response:
             return response.status, await response.text()
+
+    async def raw(self, data: bytes) -> bytes:
+        """Send bytes on a connection of their own, and return the answer to them."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(self.fake.url).port)
+        writer.write(data)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(line for line in head.lower().splitlines() if line.startswith(b"content-length: "))
+        body = await reader.readexactly(int(length.split()[1]))
+        writer.close()
+        return head + body
 
     async def data(self, path: str, key: ApiKey, **options: Any) -> Any:
         """Send a request, and return the `data` of the answer, with fractions as `Decimal`."""
