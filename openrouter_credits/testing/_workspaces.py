@@ -97,8 +97,6 @@ class FakeWorkspace:
         """
         _check_interval("interval", interval)
         reset_interval = None if interval == "lifetime" else interval
-        if reset_interval in self.budgets:
-            raise ValueError(f"interval: the workspace already has a {reset_interval or 'lifetime'} budget")
         now = self._clock()
         budget = FakeWorkspaceBudget(
             str(uuid.uuid5(uuid.UUID(self.id), f"{reset_interval} budget")),
@@ -109,10 +107,12 @@ class FakeWorkspace:
             self._clock,
             self._lock,
         )
-        self.budgets = {
-            **self.budgets,
-            reset_interval: budget,
-        }  # the server's thread may be reading the old one
+        with self._lock:
+            if reset_interval in self.budgets:
+                known = reset_interval or "lifetime"
+                raise ValueError(f"interval: the workspace already has a {known} budget")
+            # a new dictionary: a thread may be reading the old one
+            self.budgets = {**self.budgets, reset_interval: budget}
         return budget
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from decimal import Decimal
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -48,6 +50,26 @@ async def test_a_shared_budget_starts_anew_and_can_be_raised() -> None:
         after = (await call.data("/key", key))["effective_budget"]["remaining_usd"]
 
     assert (-1, 1, 7) == (before, raised, after)
+
+
+def test_two_threads_do_not_both_add_a_budget() -> None:
+    """If two threads add a budget for one interval at once, the second one gets a ValueError."""
+    begun: list[Callable[[], object]] = []
+
+    def now() -> datetime:
+        while begun:
+            other = Thread(target=begun.pop())
+            other.start()
+            other.join()
+        return TUESDAY
+
+    workspace = FakeOpenRouter(now=now).add_account().workspace
+    begun.append(lambda: workspace.add_budget(5, "daily"))
+
+    with pytest.raises(ValueError, match="already has a daily budget"):
+        workspace.add_budget(7, "daily")
+
+    assert [5] == [budget.limit_usd for budget in workspace.budgets.values()]
 
 
 async def test_a_key_that_moves_shares_the_budgets_of_its_new_workspace(
