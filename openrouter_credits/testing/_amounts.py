@@ -57,7 +57,13 @@ def to_json(value: object) -> str:
         ValueError: a number is NaN or infinite, which JSON does not allow.
     """
     write = _WRITERS.get(type(value))
-    return json.dumps(value, allow_nan=False) if write is None else write(value)
+    if write is None:  # the slow way is for classes of these, such as OrderedDict
+        write = next((write for kind, write in _WRITERS.items() if isinstance(value, kind)), _other)
+    return write(value)
+
+
+def _other(value: object) -> str:
+    return json.dumps(value, allow_nan=False)
 
 
 def _number(amount: Decimal) -> str:
@@ -83,7 +89,7 @@ _WRITERS: dict[type, Callable[[Any], str]] = {
     str: _text,
     bool: lambda value: "true" if value else "false",
     type(None): lambda _: "null",
-    int: str,
+    int: int.__repr__,
     Decimal: _number,
     dict: _object,
     list: _array,

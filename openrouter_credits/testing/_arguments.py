@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, date, datetime
 from typing import Any, TypeAlias
@@ -24,7 +24,7 @@ def require_number(name: str, value: object, *, unit: str = "seconds", zero: boo
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} is a number of {unit}, not {type(value).__name__}")
-    if not (0 <= value < math.inf and (value or zero)):
+    if not (0 <= value <= sys.float_info.max and (value or zero)):
         raise ValueError(f"{name} is a finite number of {unit} {'from' if zero else 'above'} 0, not {value}")
 
 

@@ -18,6 +18,8 @@ Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[^\0-\x08\n-\x1f\x7f\ud800-\udfff]*")
 """No control characters but the tabulator, and nothing that UTF-8 cannot carry."""
+_LENGTH = re.compile("[0-9]{1,18}")
+"""A `Content-Length`: it need not be the body's."""
 
 # OpenRouter's documented message for a status, where there is one.
 _MESSAGES = {
@@ -56,6 +58,8 @@ def _to_bytes(body: object) -> bytes | None:
         return (body if isinstance(body, str) else to_json(body)).encode()
     except UnicodeError:
         problem = ValueError("body has text that UTF-8 cannot carry, such as half of a surrogate pair")
+    except RecursionError:
+        problem = ValueError("body is nested too deeply for JSON")
     except (TypeError, ValueError) as error:
         problem = type(error)(f"body is bytes, text, or a value for JSON: {error}")
     raise problem
@@ -70,7 +74,8 @@ def _are_headers(_: object, __: object, pairs: tuple[object, ...]) -> None:
     for pair in pairs:
         match pair:
             case (str(name), str(value)):
-                if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+                is_length = name.lower() == "content-length"
+                if not _NAME.fullmatch(name) or not (_LENGTH if is_length else _VALUE).fullmatch(value):
                     raise ValueError(f"headers have {name + ': ' + value!r}, which HTTP does not allow")
             case _:
                 raise TypeError("headers are a mapping of text to text, or pairs of texts")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from decimal import Decimal, localcontext
+from enum import Enum, StrEnum
 from typing import Any
 
 import pytest
@@ -10,6 +12,18 @@ import pytest
 from openrouter_credits.testing import FakeOpenRouter
 from openrouter_credits.testing._amounts import to_json
 from tests.testing.conftest import Caller
+
+
+class Named(StrEnum):
+    """A class of texts, as members of an enumeration are."""
+
+    B = "b"
+
+
+class Numbered(int, Enum):
+    """A class of whole numbers whose text is not the number: `Numbered.ONE`."""
+
+    ONE = 1
 
 
 @pytest.mark.parametrize("amount", [3.17, True, None])
@@ -47,6 +61,7 @@ async def test_spending_does_not_depend_on_the_process_decimal_context(call: Cal
         (Decimal("0E-9"), "0"),
         (Decimal("1E-9"), "0.000000001"),
         (Decimal("-2.750"), "-2.75"),
+        (OrderedDict(a=(Decimal("0.10"), Named.B, Numbered.ONE)), '{"a":[0.1,"b",1]}'),
         ({"a": [True, False, None], "ü": ("\n", 1, 0.5)}, '{"a":[true,false,null],"ü":["\\n",1,0.5]}'),
     ],
 )

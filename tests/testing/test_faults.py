@@ -30,6 +30,8 @@ _STATUS = "status is a whole number from 200 to 599, not "
 _BODY = "body is bytes, text, or a value for JSON: "
 _UTF_8 = "body has text that UTF-8 cannot carry"
 _HEADERS = "headers are a mapping of text to text, or pairs of texts"
+CIRCLE: list[object] = []
+CIRCLE.append(CIRCLE)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,7 @@ _HEADERS = "headers are a mapping of text to text, or pairs of texts"
         (Reply, "status", True, TypeError, _STATUS + "bool"),
         (Reply, "body", nan, ValueError, _BODY + "Out of range float values are not JSON compliant"),
         (Reply, "body", object(), TypeError, _BODY + "Object of type object is not JSON serializable"),
+        (Reply, "body", CIRCLE, ValueError, "body is nested too deeply for JSON"),
         (Reply, "body", "\ud800", ValueError, _UTF_8),
         (Reply, "body", {"name": "\ud800"}, ValueError, _UTF_8),
         (Reply, "headers", "X: 1", TypeError, _HEADERS),
@@ -56,6 +59,7 @@ _HEADERS = "headers are a mapping of text to text, or pairs of texts"
         ),
         (Reply, "headers", {"": "1"}, ValueError, "headers have ': 1', which HTTP does not allow"),
         (Reply, "headers", {"X": "\ud800"}, ValueError, r"headers have 'X: \ud800', which HTTP does not"),
+        (Reply, "headers", {"content-length": "-1"}, ValueError, "headers have 'content-length: -1', which"),
         (CutBody, "sent", -1, ValueError, "sent is a whole number from 0, not -1"),
         (CutBody, "sent", 0.5, TypeError, "sent is a whole number from 0, not float"),
         (Drip, "interval", 0, ValueError, "interval is a finite number of seconds above 0, not 0"),

@@ -188,6 +188,7 @@ def now_fails() -> datetime:
         ({"latency": -1}, ValueError, "latency is a finite number of seconds from 0, not -1"),
         ({"latency": math.nan}, ValueError, "latency is a finite number of seconds from 0, not nan"),
         ({"latency": math.inf}, ValueError, "latency is a finite number of seconds from 0, not inf"),
+        ({"latency": 10**309}, ValueError, f"latency is a finite number of seconds from 0, not {10**309}"),
         ({"latency": "1"}, TypeError, "latency is a number of seconds, not str"),
         ({"latency": True}, TypeError, "latency is a number of seconds, not bool"),
         (
