@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from email.parser import Parser
@@ -13,23 +14,29 @@ import pytest
 
 import openrouter_credits
 
+from .docs._pages import PAGES
+
 pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """Build the wheel, as a release does."""
-    folder = tmp_path_factory.mktemp("dist")
+def build(target: str, folder: Path) -> Path:
+    """Build a wheel or an sdist, as a release does."""
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder],
+        [sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", folder],
         cwd=ROOT,
         check=True,
         capture_output=True,
     )
     (path,) = folder.iterdir()
-    return zipfile.ZipFile(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """Build the wheel."""
+    return zipfile.ZipFile(build("wheel", tmp_path_factory.mktemp("dist")))
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
@@ -47,6 +54,16 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) ->
     } <= names
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "openrouter_credits").rglob("*.py")}
     assert {name for name in names if name.endswith(".py")} == modules
+
+
+def test_the_sdist_holds_what_its_gates_read(tmp_path: Path) -> None:
+    """The sdist holds every page whose blocks are tests, all tests, and the files that `make` reads."""
+    needed = {*PAGES, *(ROOT / "tests").rglob("*.py"), *ROOT.glob("constraints*.txt"), ROOT / "Makefile"}
+
+    with tarfile.open(build("sdist", tmp_path)) as sdist:
+        names = {name.partition("/")[2] for name in sdist.getnames()}
+
+    assert {str(path.relative_to(ROOT)) for path in needed} - names == set()
 
 
 def test_the_core_needs_three_packages(wheel: zipfile.ZipFile) -> None:
