@@ -194,7 +194,7 @@ _SHAPES = (
         "Copy the whole key: this one is shortened, as pages show it. It is shown once, when it is made.",
     ),
 )
-"""What people paste instead of a key, and what to do; the first that is found counts."""
+"""Texts that people paste instead of a key, and what to do; the first that is found counts."""
 
 
 def what_to_paste(text: str) -> str | None:

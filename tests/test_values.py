@@ -290,7 +290,7 @@ def test_the_thresholds_of_a_document_are_validated(value: Any) -> None:
 
 
 def test_a_key_in_a_strangers_words_is_masked() -> None:
-    """What looks like a key in a name, a label or a message of the server does not come through."""
+    """A key in a name, a label or a message of the server is masked in the JSON of a report."""
     info = key(label=f"x {KEY}", creator_user_id=KEY, allowed_data_regions=(KEY,))
     status = assess(FORBIDDEN, info, wallet_reader=None, now=NOW)
     error = RateLimitError(f"slow down {KEY}", status=429)

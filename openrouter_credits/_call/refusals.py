@@ -1,4 +1,4 @@
-"""What a refusal means: its class, its words, and the facts that its body gives."""
+"""Makes the error of a refusal: its class, its words, and the facts that its body gives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client was set up with, and where each value came from.
+"""The set-up of a client, and where each value came from.
 
 Errors are values until `take` raises them: the functions here have raw keys and passwords in their locals.
 """
@@ -78,7 +78,7 @@ Key = Chosen[ApiKey | None]
 
 @frozen
 class Setup:
-    """What a client was set up with, but for numbers that are defaults."""
+    """The set-up of a client: its keys, addresses and numbers."""
 
     own: Key
     management: Key

@@ -1,4 +1,4 @@
-"""What one request to a model cost."""
+"""The cost of one request to a model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from openrouter_credits._public import public
 
 @frozen(repr=False)
 class Generation(Sparse):
-    """What one request to a model cost, and how it went: `GET /generation`.
+    """The cost of one request to a model, and how it went: `GET /generation`.
 
     Amounts are US dollars. `latency`, `moderation_latency` and `generation_time` are in milliseconds, as
     OpenRouter sends them.
@@ -25,17 +25,17 @@ class Generation(Sparse):
     id: str
     """The `id` of the answer to the request, such as `gen-1758…`."""
     total_cost: Decimal = field(validator=finite)
-    """What the wallet paid."""
+    """Amount taken from the wallet."""
     model: str | None = None
     """The model that answered."""
     created_at: datetime | None = None
     """When the request was made (UTC)."""
     usage: Decimal | None = field(default=None, validator=finite_or_none)
-    """What counts as spent with the key."""
+    """Amount that counts as spent with the key."""
     upstream_inference_cost: Decimal | None = field(default=None, validator=finite_or_none)
-    """What the provider charged."""
+    """Amount that the provider charged."""
     cache_discount: Decimal | None = field(default=None, validator=finite_or_none)
-    """What cached tokens saved."""
+    """Amount that cached tokens saved."""
     is_byok: bool | None = None
     """Whether your own provider's key (BYOK) paid the provider."""
     provider_name: str | None = None
@@ -81,7 +81,7 @@ class Generation(Sparse):
     moderation_latency: float | None = None
     """How long moderation took, in milliseconds."""
     api_type: str | None = None
-    """What was called, such as `completions` or `embeddings`; an open set."""
+    """The kind of request, such as `completions` or `embeddings`; an open set."""
     router: str | None = None
     """The router that chose the model, such as `openrouter/auto`."""
     service_tier: str | None = None

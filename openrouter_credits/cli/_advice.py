@@ -1,4 +1,4 @@
-"""What a person can do about the level of a key: a line for each cause."""
+"""Advice on the level of a key: a line for each cause."""
 
 from __future__ import annotations
 

@@ -78,7 +78,6 @@ def open_streams() -> None:
         stream = getattr(sys, name)
         if stream is None:
             null = os.open(os.devnull, os.O_WRONLY)
-            # stays open until the exit, and is no file that somebody forgot to close
-            setattr(sys, name, open(null, "w", encoding="utf-8", closefd=False))  # noqa: SIM115 - as said
+            setattr(sys, name, open(null, "w", encoding="utf-8", closefd=False))  # noqa: SIM115 - stays open until the exit
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

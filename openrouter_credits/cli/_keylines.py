@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(
     r"\s*(?:-\s+)?(?:export\s+|set\s+|\$env:)?(?:([\"']?)([^\"'=:\s]*)\1\s*[=:]\s*)?", re.IGNORECASE
 )
-"""What may stand before a value, the dash of a list included."""
+"""The text that may stand before a value, the dash of a list included."""
 _DEEPEST = 10
 _BREAK = re.compile(r"\r\n|\n|\r")
 _LONG_BLANK = re.compile(r"[^\S\r\n]{100,}")

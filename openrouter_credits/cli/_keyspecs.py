@@ -1,4 +1,4 @@
-"""Which of the values in a list, a file or a variable are keys; all others are left out.
+"""Finds the keys among the values of a list, a file or a variable, and leaves out all others.
 
 A place where keys stand also has other secrets: none of them may be sent to OpenRouter, or shown.
 """

@@ -106,7 +106,7 @@ class _File:
         self._refusal = refusal
         self._commands: list[Words] = []
         self._outputs: Mapping[Words, str | ConfigurationError] | None = None
-        """What the commands printed; `None` while the file is only looked through."""
+        """Output of the commands; `None` while the file is only looked through."""
         self._tables: dict[str, int] = {}
         """The first line of each table."""
         self._names: dict[tuple[str, str], int] = {}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Value(NamedTuple):
-    """What stands in a variable, or in the file that it names."""
+    """The content of a variable, or of the file that it names."""
 
     place: str
     """The variable, and the path of the file."""

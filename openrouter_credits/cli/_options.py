@@ -1,4 +1,4 @@
-"""What the options of the commands say: how to read keys, and how to show the outcome."""
+"""The options of the commands as values: how to read keys, and how to show the outcome."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Reading:
-    """What to read, and how. All times are in seconds."""
+    """The endpoints to read, and how. All times are in seconds."""
 
     read: tuple[Literal["credits", "key"], ...] = ("credits", "key")
     """`("key",)` judges a key by its own limits."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _A_WORD = re.compile(r"-{0,2}[A-Za-z][A-Za-z_.-]{0,23}")
-"""What may be repeated: keys have digits, or are longer."""
+"""Words that may be repeated: keys have digits, or are longer."""
 # `sk-...`, alone or after a name, an option, quotes or `Bearer`; and a key's variable with any value
 _A_KEY = re.compile(
     r"""(?i:[\s'"-]*(?:[\w -]+=)?[\s'"]*(?:bearer\s+)?sk-)|(?:export\s+)?[A-Z_]*KEYS?(?:_FILE)?="""

@@ -1,4 +1,4 @@
-"""What an account has used, by day: the rows of `/activity`."""
+"""The usage of an account by day: the rows of `/activity`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Origin:
 
 @frozen
 class Counts:
-    """What was used. Amounts are in US dollars."""
+    """Amounts in US dollars, and counts, of one origin."""
 
     usage: Decimal = Decimal(0)
     byok_usage_inference: Decimal = Decimal(0)

@@ -1,4 +1,4 @@
-"""What limits a key, in the order in which OpenRouter enforces it."""
+"""The limits of a key, in the order in which OpenRouter enforces them."""
 
 from __future__ import annotations
 

@@ -18,13 +18,13 @@ CHALLENGE_METHODS: tuple[ChallengeMethod, ...] = ("S256", "plain")
 
 @frozen
 class Code:
-    """What a user has allowed: a key with these settings, for whoever knows the verifier."""
+    """The permission of a user: a key with these settings, for the app that knows the verifier."""
 
     account: Account = field(repr=False)
     workspace: FakeWorkspace
     settings: KeySettings
     challenge: str | None = field(repr=False)
-    """What the verifier is compared with; `None` if the app sent no challenge."""
+    """The text that the verifier has to give; `None` if the app sent no challenge."""
     method: ChallengeMethod
 
     def accepts(self, verifier: str | None) -> bool:

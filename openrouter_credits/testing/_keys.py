@@ -42,7 +42,7 @@ def hash_of(text: str) -> str:
 
 @define(eq=False)
 class Books:
-    """What the server notes of an account."""
+    """The server's notes on an account."""
 
     keys: dict[str, Key] = field(factory=dict)
     """The keys by hash, oldest first."""
@@ -89,7 +89,7 @@ class Account:
     generation_delay: float = field(default=0.0, validator=validator(_require_delay))
     """Seconds, by the server's clock, for which `/generation` does not know a new answer yet: 404."""
     books: Books = field(factory=Books, init=False, repr=False)
-    """What the server notes of the account; not meant for tests."""
+    """The server's notes on the account; not meant for tests."""
 
 
 def free_quota(account: Account, now: datetime) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""What else can be looked up: workspaces, their budgets, activity, and one generation."""
+"""Replies that only tell: workspaces, their budgets, activity, and one generation."""
 
 from __future__ import annotations
 

@@ -1010,7 +1010,7 @@ def test_a_cut_refusal_stays_one_with_secrets() -> None:
 
 
 def test_hiding_ends_at_a_depth() -> None:
-    """What is nested too deeply is cut, so that a hostile body cannot exhaust the stack."""
+    """A value that is nested too deeply is cut, so that a hostile body cannot exhaust the stack."""
     deep: Any = CODE
     for _ in range(MOST_DEPTH + 5):
         deep = [deep]

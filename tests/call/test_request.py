@@ -247,7 +247,7 @@ def test_the_exchange_of_a_code_needs_no_key(
 def test_a_wrong_code_is_an_error_that_quotes_nothing(
     code: object, verifier: object, method: object, kind: type[Exception], words: str
 ) -> None:
-    """What cannot be a code, a verifier or a method is an error without them, returned and not raised."""
+    """An impossible code, verifier or method is an error that does not quote it, returned and not raised."""
     error = exchange_request(code, verifier, method)
 
     assert type(error) is kind

@@ -348,7 +348,7 @@ def test_a_new_key_may_be_read_as_one() -> None:
     ("value", "kind"), [(f"{KEY} x", "a text"), ("", "a text"), (None, "null"), (7, "such")]
 )
 def test_what_is_no_key_is_an_error_that_does_not_quote_it(value: object, kind: str) -> None:
-    """What cannot be a key is an error that names its path, and does not quote it."""
+    """A text that cannot be a key is an error that names its path, and does not quote it."""
     with pytest.raises(InvalidResponseError, match=rf"\$\.key: an API key is needed, not {kind}") as caught:
         read(NewKey, json.dumps({"key": value}))
 

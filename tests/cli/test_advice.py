@@ -1,4 +1,4 @@
-"""What the commands advise for each cause."""
+"""The advice of the commands for each cause."""
 
 from __future__ import annotations
 
@@ -188,5 +188,5 @@ def test_a_budget_that_is_named_like_a_reason_is_a_limit() -> None:
     ],
 )
 def test_problems_are_told_in_plain_words(status: KeyStatus, texts: list[str]) -> None:
-    """What could not be read is one plain line, without control characters; the usual reason is explained."""
+    """Each fault of reading is one plain line without control characters; the usual one is explained."""
     assert texts == plain_problems(status)

@@ -269,7 +269,7 @@ def test_standard_error_may_be_gone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_standard_error_on_a_full_disk_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be written to standard error is not tried again at the exit of the interpreter."""
+    """A line that standard error refuses is not written again at the exit of the interpreter."""
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w") as err:

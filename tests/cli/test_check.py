@@ -238,7 +238,7 @@ def test_no_key_is_shown(fake: FakeOpenRouter, run: Run, keys: Path) -> None:
     ],
 )
 def test_an_option_out_of_range_is_one_line(reading: Reading, message: str) -> None:
-    """What the options let through, and the client refuses, is one line."""
+    """A number that the options accept and the client refuses is a `CommandError`."""
     with pytest.raises(CommandError, match=message):
         show_check([KeySpec("sk-or-v1-none")], Form(Decimal(10), Decimal(5)), reading)
 

@@ -181,7 +181,7 @@ def test_commands_run_from_a_file_of_this_user(tmp_path: Path) -> None:
 def test_commands_do_not_run_if_others_may_write_the_file_or_its_folder(
     tmp_path: Path, file_mode: int, folder_mode: int, reason: str | None
 ) -> None:
-    """Who may write the file, or put another in its place, could run commands as this user."""
+    """Commands do not run if others may write the file, or put another in its place."""
     path = tmp_path / "keys.toml"
     path.touch()
     path.chmod(file_mode)

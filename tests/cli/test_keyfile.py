@@ -799,7 +799,7 @@ def test_a_pipe_is_a_file_without_commands(keys: Path) -> None:
     ),
 )
 def test_any_text_gives_keys_or_one_line(pieces: list[str]) -> None:
-    """Whatever a text is, it gives keys that begin with sk-or- or have our name, or one line of an error."""
+    """Any text gives keys that begin with sk-or- or have our name, or an error of one line."""
     with pytest.MonkeyPatch.context() as monkeypatch, redirect_stderr(io.StringIO()):
         feed(monkeypatch, "".join(pieces).encode())
         try:

@@ -44,7 +44,7 @@ def shell(script: str, **environment: str) -> tuple[int, str, str]:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has it")
 @pytest.mark.parametrize("arguments", ["--help", "--version", "help check", "completion bash", "demo"])
 def test_a_full_disk_is_one_line_for_any_output(arguments: str) -> None:
-    """Whatever is printed to a full disk, one line says so, and the exit code is 3."""
+    """Any output to a full disk ends with one line that says so, and exit code 3."""
     assert (3, "", NO_SPACE) == shell(f"oc {arguments} >/dev/full")
 
 

@@ -550,7 +550,7 @@ def test_a_key_limit_is_unknown_or_none_or_never(
 def test_each_fact_is_a_value_or_unknown_or_never(
     capsys: pytest.CaptureFixture[str], key: KeyInfo | None, wallet: Credits | None, shown: dict[str, str]
 ) -> None:
-    """What was not read is `-`, and what never happens is `never`."""
+    """A value that was not read is `-`; an event that never happens is `never`."""
     draw(key, wallet)
 
     lines = [" ".join(line.strip("> ").split()) for line in capsys.readouterr().out.splitlines()]

@@ -43,7 +43,7 @@ async def test_it_is_shown_after_half_a_second(seconds: float, shown: list[tuple
 
 
 async def test_it_is_hidden_if_the_command_is_ended() -> None:
-    """Whatever ends the command, the display is hidden."""
+    """The display is hidden if Ctrl-C ends the command."""
     display = Display()
 
     with pytest.raises(KeyboardInterrupt), shown_if_slow(display):

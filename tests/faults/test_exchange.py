@@ -149,7 +149,7 @@ async def test_a_wrong_argument_shows_nothing(
 async def test_a_lent_session_that_quotes_the_body_shows_nothing(
     serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """What a lent session says of the request is scrubbed, too."""
+    """The words of a lent session about the request are scrubbed, too."""
     server = await serve(HANG)
 
     async def quoting(request: aiohttp.ClientRequest, _: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

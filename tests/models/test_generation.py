@@ -1,4 +1,4 @@
-"""What one request to a model cost: read from bodies as OpenRouter sends them."""
+"""The cost of one request to a model, read from bodies as OpenRouter sends them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is sent, the server answers: its own code never fails."""
+"""The server answers any request: its own code never fails."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from tests.testing.conftest import TUESDAY, Caller, Clock, calling
 
 
 async def test_keys_of_a_workspace_share_its_budget(call: Caller, acme: FakeAccount) -> None:
-    """What one key spends counts for all keys of its workspace, which show the same `budget_id`."""
+    """The spending of one key counts for all keys of its workspace, which show the same `budget_id`."""
     team = acme.add_workspace("Team")
     budget = team.add_budget(20, "monthly", spend="2.50")
     keys = [acme.add_key(workspace=team), acme.add_key(workspace=team, limit=5)]
