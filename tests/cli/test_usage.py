@@ -172,7 +172,7 @@ def test_an_error_that_nobody_foresaw_repeats_nothing() -> None:
     assert expected == explain(CycloptsError(msg=SECRET), {})
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.one_of(
