@@ -202,12 +202,6 @@ def find_key(variables: tuple[str, ...], environ: Mapping[str, str]) -> Found | 
     return Found(used, _named(used, parse_key(environ[used])), tuple(shadowed))
 
 
-def key_from_environment(variables: tuple[str, ...], environ: Mapping[str, str]) -> ApiKey | Exception | None:
-    """Read the key that `find_key` finds; an error is returned."""
-    found = find_key(variables, environ)
-    return None if found is None else found.key
-
-
 def _read_key_file(name: str, path: str) -> ApiKey | ConfigurationError:
     """Read the key in the first line of a file; nothing is raised while a frame holds the line."""
     if "sk-or-" in path:  # the path is shown, and this one is a key

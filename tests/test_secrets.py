@@ -23,7 +23,6 @@ from openrouter_credits._secrets import (
     HiddenUrl,
     find_key,
     is_mask,
-    key_from_environment,
     mask,
     parse_key,
 )
@@ -297,6 +296,12 @@ def test_a_url_with_a_password_is_used_whole_and_shown_masked() -> None:
     assert repr(url) == "'***'"
 
 
+def key_of(variables: tuple[str, ...], environ: dict[str, str]) -> ApiKey | ConfigurationError | None:
+    """Read the key that the environment has, or the error that it is."""
+    found = find_key(variables, environ)
+    return None if found is None else found.key
+
+
 ALIASES = (
     "OPENROUTER_MANAGEMENT_KEY",
     "OPENROUTER_MANAGEMENT_API_KEY",
@@ -316,7 +321,7 @@ def test_the_first_variable_that_is_not_blank_counts(
     for first, name in enumerate(names):
         environ = dict.fromkeys(names[:first], " ") | {later: f"sk-{later}" for later in names[first:]}
 
-        key = key_from_environment(variables, environ)
+        key = key_of(variables, environ)
 
         assert isinstance(key, ApiKey)
         assert key.reveal() == f"sk-{name}"
@@ -327,14 +332,14 @@ def test_the_first_variable_that_is_not_blank_counts(
 )
 def test_blank_variables_are_unset(environ: dict[str, str]) -> None:
     """Variables that are missing, blank or in lower case give no key and no error."""
-    assert key_from_environment(API_KEY_VARIABLES, environ) is None
+    assert key_of(API_KEY_VARIABLES, environ) is None
 
 
 def test_an_impossible_key_in_the_environment_is_told_by_its_variable() -> None:
     """The error for an impossible key in the environment starts with the name of its variable."""
     environ = {"OPENROUTER_KEY": "sk-\u201cx", "OPENROUTER_API_KEY": " "}
 
-    error = key_from_environment(API_KEY_VARIABLES, environ)
+    error = key_of(API_KEY_VARIABLES, environ)
 
     assert isinstance(error, InvalidKeyError)
     assert error.summary.startswith("OPENROUTER_KEY: The API key's character 4 of 5")
@@ -390,7 +395,7 @@ def test_a_key_file_that_cannot_be_read_is_told_by_variable_and_path(
     if content is not None:
         path.write_bytes(content)
 
-    error = key_from_environment(API_KEY_VARIABLES, {"OPENROUTER_API_KEY_FILE": str(path)})
+    error = key_of(API_KEY_VARIABLES, {"OPENROUTER_API_KEY_FILE": str(path)})
 
     assert isinstance(error, ConfigurationError)
     assert error.summary == f"OPENROUTER_API_KEY_FILE: cannot read the key in {path}: {reason}"
@@ -403,7 +408,7 @@ def test_a_key_file_that_cannot_be_read_is_told_by_variable_and_path(
 )
 def test_a_path_that_leads_to_no_file_is_told(path: str, reason: str) -> None:
     """A directory, a device without end, and a text that is no path are told in one line."""
-    error = key_from_environment(API_KEY_VARIABLES, {"OPENROUTER_KEY_FILE": path})
+    error = key_of(API_KEY_VARIABLES, {"OPENROUTER_KEY_FILE": path})
 
     assert isinstance(error, ConfigurationError)
     assert reason in error.summary
@@ -415,7 +420,7 @@ def test_an_impossible_key_in_a_file_is_told_by_variable_and_path(tmp_path: Path
     path = tmp_path / "key"
     path.write_text("hunter2 hunter2")
 
-    error = key_from_environment(API_KEY_VARIABLES, {"OPENROUTER_KEY_FILE": str(path)})
+    error = key_of(API_KEY_VARIABLES, {"OPENROUTER_KEY_FILE": str(path)})
 
     assert isinstance(error, InvalidKeyError)
     assert error.summary.startswith(f"OPENROUTER_KEY_FILE ({path}): The API key's character 8 of 15")
@@ -424,7 +429,7 @@ def test_an_impossible_key_in_a_file_is_told_by_variable_and_path(tmp_path: Path
 
 def test_a_key_in_the_place_of_a_path_is_not_shown() -> None:
     """The error for a key in a variable that should have a path says so, and does not show the key."""
-    error = key_from_environment(MANAGEMENT_KEY_VARIABLES, {"OPENROUTER_MANAGEMENT_KEY_FILE": KEY})
+    error = key_of(MANAGEMENT_KEY_VARIABLES, {"OPENROUTER_MANAGEMENT_KEY_FILE": KEY})
 
     assert isinstance(error, ConfigurationError)
     assert KEY not in str(error)
