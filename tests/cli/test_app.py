@@ -117,12 +117,13 @@ class Hidden:
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments"), [("cyclopts", []), ("cyclopts", ["--help"]), ("rich", ["demo"])]
+    ("name", "arguments"),
+    [("cyclopts", []), ("cyclopts", ["--help"]), ("rich", ["demo"]), ("dotenv", ["check"])],
 )
 def test_without_the_extra_one_line_says_how_to_install_it(
     run: Run, monkeypatch: pytest.MonkeyPatch, name: str, arguments: list[str]
 ) -> None:
-    """If cyclopts or rich is missing, every command ends with 3 and a line that says how to install them."""
+    """If a package of the extra is missing, every command ends with 3 and says how to install it."""
     monkeypatch.setitem(sys.modules, name, None)
     absent = run(*arguments)
     monkeypatch.delitem(sys.modules, name)
