@@ -55,6 +55,10 @@ async def test_an_answer_spends_the_price(call: Caller, acme: FakeAccount) -> No
         first["choices"][0]["finish_reason"],
     )
     assert [Decimal("0.01"), Decimal("0.25")] == [answer["usage"]["cost"] for answer in (first, second)]
+    prompt, completion, total = (
+        first["usage"][f"{kind}_tokens"] for kind in ("prompt", "completion", "total")
+    )
+    assert 0 < prompt < prompt + completion == total
     assert Decimal("26.01") == wallet["total_usage"]
     assert Decimal("0.74") == info["limit_remaining"]
     assert Decimal("0.26") == budget.spend_usd
