@@ -56,6 +56,7 @@ def ended(pid: int) -> bool:
         ("kill -9 $$", "the command sh failed (exit code -9)."),
         ("true", "the command sh printed no key in its first line."),
         ("echo; echo a", "the command sh printed no key in its first line."),
+        ("head -c 65537 /dev/zero", "the command sh prints more than 64 KiB."),
         ("yes", "the command sh prints more than 64 KiB."),
     ],
 )
@@ -85,23 +86,47 @@ def test_what_a_command_prints_is_never_shown(capfd: pytest.CaptureFixture[str])
     assert "hunter2" not in repr(outcome)
 
 
+def test_a_command_gets_no_input() -> None:
+    """A command does not get what this program itself could read."""
+    reader, writer = os.pipe()
+    os.write(writer, b"hunter2\n")
+    os.close(writer)
+    before = os.dup(0)
+    os.dup2(reader, 0)
+
+    try:
+        outcome = outcome_of(*shell('read x; echo "no input: $x"'))
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+        os.close(reader)
+
+    assert "no input: " == outcome
+
+
 def test_a_command_that_takes_too_long_is_ended_with_its_children(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """After the time-out, the command and all that it has started are killed; the others go on."""
-    monkeypatch.setattr(_keycommands, "_TIMEOUT", 0.5)
+    files = [tmp_path / name for name in ("child", "shell", "orphan")]
+
+    def clock() -> float:
+        have_begun = all(file.exists() and file.read_text() for file in files)
+        return 10.0 if have_begun else 0.0
+
+    monkeypatch.setattr(_keycommands, "time", SimpleNamespace(monotonic=clock, sleep=time.sleep))
+    monkeypatch.setattr(_keycommands, "_AT_ONCE", 2)  # the third one begins when the time of these is over
     slow = shell(f"sleep 60 & echo $! >{tmp_path}/child; echo $$ >{tmp_path}/shell; wait")
     orphan = shell(f"sleep 60 & echo $! >{tmp_path}/orphan")
 
-    outcomes = run_commands([slow, ("echo", "a"), orphan])
+    outcomes = run_commands([slow, orphan, ("echo", "a")])
 
     assert "a" == outcomes["echo", "a"]
     for command in (slow, orphan):
         outcome = outcomes[command]
         assert isinstance(outcome, ConfigurationError)
-        assert "the command sh took longer than 0.5 s" == outcome.summary
-    pids = [int((tmp_path / name).read_text()) for name in ("child", "shell", "orphan")]
-    assert [True] * 3 == [ended(pid) for pid in pids]
+        assert "the command sh took longer than 10 s" == outcome.summary
+    assert [True] * 3 == [ended(int(file.read_text())) for file in files]
 
 
 def test_a_process_that_a_command_leaves_behind_holds_up_nothing(tmp_path: Path) -> None:
@@ -145,14 +170,20 @@ def test_commands_run_in_any_thread() -> None:
 def test_eight_commands_run_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many commands eight run at once, and the ninth begins when one has ended; equal ones run once."""
     monkeypatch.setattr(_keycommands, "_TIMEOUT", 50.0)
-    count = f"ls {tmp_path} | wc -l"
-    program = f"touch {tmp_path}/$$; until [ $({count}) -ge 8 ]; do sleep 0.02; done; {count}"
-    commands = [shell(f"{program} # {number}") for number in range(20)]
+    begun, running = tmp_path / "begun", tmp_path / "running"
+    begun.mkdir()
+    running.mkdir()
+    program = (
+        f"touch {begun}/$$ {running}/$$; until [ $(ls {begun} | wc -l) -ge 8 ]; do sleep 0.02; done; "
+        f"sleep 0.05; ls {running} | wc -l; rm {running}/$$"
+    )
 
+    commands = [shell(f"{program} # {number}") for number in range(20)]
     outcomes = run_commands(commands + commands)
 
     counts = [int(outcome) for outcome in outcomes.values() if isinstance(outcome, str)]
-    assert (20, 8) == (len(counts), min(counts))
+    assert (20, 8) == (len(counts), max(counts))
+    assert 20 == len(list(begun.iterdir()))
 
 
 # From which files commands run.
