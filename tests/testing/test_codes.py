@@ -90,5 +90,6 @@ async def test_a_wrong_exchange_is_refused_and_leaves_the_code(
 
 
 def test_the_challenge_is_that_of_the_rfc() -> None:
-    """S256 makes the challenge that RFC 7636 gives for its verifier."""
+    """S256 makes the challenge that RFC 7636 gives for its verifier; plain makes the verifier itself."""
     assert CHALLENGE == to_challenge(VERIFIER, "S256")
+    assert VERIFIER == to_challenge(VERIFIER, "plain")
