@@ -194,7 +194,7 @@ def _why_invalid(status: KeyStatus) -> str:
         case "management_key":
             return (
                 f"This is a management key, which cannot run inference{known}: move it to "
-                "OPENROUTER_MANAGEMENT_KEY, or look at the wallet alone."
+                'OPENROUTER_MANAGEMENT_KEY, or look at the wallet alone: read=("credits",).'
             )
         case _:
             refusals = [each for each in status.problems if isinstance(each, AuthenticationError)]

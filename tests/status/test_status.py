@@ -448,7 +448,7 @@ SENTENCES = {
         key("5", is_management_key=True),
         (
             "This is a management key, which cannot run inference (wallet: $74.75): move it to "
-            "OPENROUTER_MANAGEMENT_KEY, or look at the wallet alone."
+            'OPENROUTER_MANAGEMENT_KEY, or look at the wallet alone: read=("credits",).'
         ),
     ),
     "management key in the place of another, without its wallet": (
@@ -456,7 +456,7 @@ SENTENCES = {
         key("5", is_management_key=True),
         (
             "This is a management key, which cannot run inference: move it to "
-            "OPENROUTER_MANAGEMENT_KEY, or look at the wallet alone."
+            'OPENROUTER_MANAGEMENT_KEY, or look at the wallet alone: read=("credits",).'
         ),
     ),
     "key refused, wallet read by another": (
