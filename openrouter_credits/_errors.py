@@ -533,10 +533,16 @@ class RateLimitError(APIStatusError):
         words = self.message.lower()
         if "per-day" in words:
             return "Wait for the next day (00:00 UTC), or do as the server says to raise this limit."
-        wait = "Wait some seconds" if self.retry_after is None else "Wait until the time the server named"
         if "upstream" in f"{self.metadata.get('limit_source')}":
-            return f"{wait}, or use another provider: this one is busy."
-        return f"{wait}, then ask less often: figures are cached for about a minute."
+            return f"{self._wait_in_words()}, or use another provider: this one is busy."
+        return f"{self._wait_in_words()}, then ask less often: figures are cached for about a minute."
+
+    def _wait_in_words(self) -> str:
+        if self.retry_after is None:
+            return "Wait some seconds"
+        if self.resets_at is not None and self.retry_after > _LONGEST_SHARED_WAIT:
+            return f"Wait until {self.resets_at:%Y-%m-%d %H:%M} UTC"
+        return "Wait a minute"  # not the exact seconds: the command shows equal remedies once
 
     @property
     def is_key_limit(self) -> bool:
