@@ -47,13 +47,13 @@ def _read(text: str, line: int, depth: int = 0) -> Iterator[Entry]:
             continue
         words = original.string.lstrip()
         number = line + original.line + _breaks(original.string[: len(original.string) - len(words)])
-        first, *rest = _BREAK.split(words, maxsplit=1)
+        first, rest, *_ = [*_BREAK.split(words, maxsplit=1), ""]
         if key is not None and value is not None and is_name(key):
             yield Entry(f"line {number}", key, value)
-        elif is_error and rest and depth < _DEEPEST:
+        elif rest and depth < _DEEPEST:
             # A quote without its partner, as `env` prints it, must not hide the lines after it.
             yield Entry(f"line {number}", *split_line(first))
-            yield from _read(rest[0], number, depth + 1)
+            yield from _read(rest, number, depth + 1)
         else:
             yield Entry(f"line {number}", *split_line(words))
 

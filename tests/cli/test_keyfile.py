@@ -296,6 +296,13 @@ def test_a_quote_without_its_partner_hides_no_key(
     assert "Left out 2 of 4 values (first: line 2)." in capsys.readouterr().err
 
 
+def test_a_quote_at_the_beginning_of_a_line_hides_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quote alone begins no name of several lines, though one follows with an equals sign."""
+    feed(monkeypatch, f"'\nA={A.reveal()}\n{B.reveal()}\nx'=\n".encode())
+
+    assert [KeySpec(A, "A"), KeySpec(B)] == read_keys("-")
+
+
 @pytest.mark.parametrize("count", [3, 40])
 def test_many_quotes_without_partners_end(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """Lines of quotes that hide each other are read to a depth, and the keys before and after them anyway."""
