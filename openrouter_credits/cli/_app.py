@@ -11,7 +11,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from openrouter_credits import MissingKeyError, OpenRouterError
 from openrouter_credits.cli._exits import NO_VERDICT, CommandError, allow_closed_pipe, fail
-from openrouter_credits.cli._numbers import Count, Dollars, Rate, Seconds
+from openrouter_credits.cli._numbers import Count, Delay, Dollars, Port, Rate, Seconds
 from openrouter_credits.cli._options import Form, Reading
 from openrouter_credits.cli._usage import explain, refuse_keys
 
@@ -93,7 +93,7 @@ def demo() -> int:
 
 
 @app.command
-def fake(*, port: int = 0, latency: float = 0) -> int:
+def fake(*, port: Port = 0, latency: Delay = 0) -> int:
     """Serve made-up keys on this machine."""
     from openrouter_credits.cli._fake import show_fake  # noqa: PLC0415 - only `fake` needs it
 

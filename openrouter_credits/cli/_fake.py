@@ -42,8 +42,6 @@ def show_fake(port: int, latency: float) -> int:
     with ExitStack() as running:
         try:
             fake = running.enter_context(FakeOpenRouter(latency, port=port))
-        except (TypeError, ValueError) as error:
-            raise CommandError(f"--{error}.") from None
         except OSError as error:
             reason = os.strerror(error.errno or 0)
             remedy = "Choose another one, or leave --port out for a free one."

@@ -21,6 +21,7 @@ _NUMBER = re.compile(
 _MOST_DIGITS = 97
 """Before the point of an amount; no more can be shown."""
 _MOST_AT_ONCE = 10_000
+_LAST_PORT = 65535
 _LEAST_RATE = 1 / (24 * 60 * 60)
 """Requests a second: one a day. With a smaller rate, the command would seem to hang."""
 _LONGEST_SHOWN = 20
@@ -55,10 +56,18 @@ def _rate(text: str) -> float | None:
     return rate if _LEAST_RATE <= rate < math.inf else None
 
 
-def _count(text: str) -> int | None:
+def _delay(text: str) -> float | None:
     number = _number(text)
-    is_whole = number is not None and "." not in text and "e" not in text.lower()
-    return int(number) if number is not None and is_whole and 1 <= number <= _MOST_AT_ONCE else None
+    return float(number) if number is not None and 0 <= float(number) < math.inf else None
+
+
+def _whole(least: int, most: int) -> Callable[[str], int | None]:
+    def read(text: str) -> int | None:
+        number = _number(text)
+        is_whole = number is not None and "." not in text and "e" not in text.lower()
+        return int(number) if number is not None and is_whole and least <= number <= most else None
+
+    return read
 
 
 def _reader(read: Callable[[str], Any], accepted: str) -> Parameter:
@@ -78,4 +87,6 @@ def _reader(read: Callable[[str], Any], accepted: str) -> Parameter:
 Dollars = Annotated[Decimal, _reader(_dollars, "US dollars from 0, such as 30, $30 or 1,000.50")]
 Seconds = Annotated[float, _reader(_seconds, "a number of seconds above 0, such as 30 or 2.5")]
 Rate = Annotated[float, _reader(_rate, "requests a second, from 0.0000116 (one a day), such as 20 or 0.5")]
-Count = Annotated[int, _reader(_count, f"a whole number from 1 to {_MOST_AT_ONCE:,}")]
+Count = Annotated[int, _reader(_whole(1, _MOST_AT_ONCE), f"a whole number from 1 to {_MOST_AT_ONCE:,}")]
+Delay = Annotated[float, _reader(_delay, "a number of seconds from 0, such as 0.2")]
+Port = Annotated[int, _reader(_whole(0, _LAST_PORT), f"a whole number from 0 to {_LAST_PORT}")]

@@ -111,25 +111,19 @@ def test_ctrl_c_ends_it_with_130(serve: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--port", "65536"], "--port is a whole number from 0 to 65535, not 65536."),
-        (["--port=-1"], "--port is a whole number from 0 to 65535, not -1."),
-        (["--latency", "nan"], "--latency is a finite number of seconds from 0, not nan."),
-        (["--latency", "inf"], "--latency is a finite number of seconds from 0, not inf."),
-        (["--latency=-1"], "--latency is a finite number of seconds from 0, not -1.0."),
+        (["--port", "65536"], "--port takes a whole number from 0 to 65535, not '65536'."),
+        (["--port=-1"], "--port takes a whole number from 0 to 65535, not '-1'."),
+        (["--port", "many"], "--port takes a whole number from 0 to 65535, not 'many'."),
+        (["--port", "80.5"], "--port takes a whole number from 0 to 65535, not '80.5'."),
+        (["--latency", "nan"], "--latency takes a number of seconds from 0, such as 0.2, not 'nan'."),
+        (["--latency=-1"], "--latency takes a number of seconds from 0, such as 0.2, not '-1'."),
+        (["--latency", "1e999"], "--latency takes a number of seconds from 0, such as 0.2, not '1e999'."),
+        (["--latency", "slow"], "--latency takes a number of seconds from 0, such as 0.2, not 'slow'."),
     ],
 )
 def test_an_impossible_option_is_one_line_and_3(run: Run, arguments: list[str], message: str) -> None:
-    """An option out of range is one line that says which values it takes, and exit code 3."""
+    """An option that is no number or out of range is one line that says what it takes, and exit code 3."""
     assert (3, "", f"openrouter-credits: {message}\n") == run("fake", *arguments)
-
-
-@pytest.mark.parametrize("option", ["--port", "--latency"])
-def test_an_option_takes_a_number(run: Run, option: str) -> None:
-    """An option that is no number is wrong usage: one line, and exit code 3."""
-    outcome = run("fake", option, "many")
-
-    assert (3, "", 1) == (outcome.code, outcome.out, outcome.err.count("\n"))
-    assert option in outcome.err
 
 
 def test_a_port_in_use_is_one_line_and_3(run: Run) -> None:
