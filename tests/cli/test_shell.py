@@ -91,9 +91,11 @@ def test_an_odd_environment_changes_no_exit_code(
 
     code, out, err = shell(f"oc {arguments}", OPENROUTER_API_KEY=key, OPENROUTER_API_KEYS=key, **environment)
 
+    # on a slow machine, asyncio's debug mode says that a step took longer than 0.1 s
+    lines = [line for line in err.splitlines() if not line.startswith("Executing <")]
     assert 0 == code
     assert "OK" in out
-    assert "FORCE_COLOR" in environment or not err  # which forces a progress bar, too
+    assert "FORCE_COLOR" in environment or not lines  # which forces a progress bar, too
 
 
 @pytest.mark.parametrize(
