@@ -142,6 +142,7 @@ ONE_OF = 'line 2: expected "KEY", { env = ... }, { file = ... } or { command = [
         ("[keys]\nalice = { command = ['op', 5] }", ONE_OF),
         ("[keys]\nalice = { file = '' }", ONE_OF),
         ("\n[keys]\nalice = " + "7" * 10_000, "line 3: a number has too many digits"),
+        ("\n[keys]\na2025 = 2025\nalice = " + "7" * 10_000, "line 4: a number has too many digits"),
         ("[keys]\n\nalice = " + "[" * 5_000, "line 3: tables or lists are nested too deeply"),
         ("[keys]\n[[accounts]]", "line 2: accounts is not a table"),
         ("[accounts]\nacme = 5", "line 2: this account is not a table"),

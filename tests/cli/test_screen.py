@@ -8,7 +8,7 @@ from rich.style import Style
 from rich.text import Text
 
 from openrouter_credits import Level
-from openrouter_credits.cli._screen import LEAST_WIDTH, PLAIN_WIDTH, STYLES, make_console, make_table, show
+from openrouter_credits.cli._screen import PLAIN_WIDTH, STYLES, make_console, make_table, show
 from openrouter_credits.cli._table import GREY
 
 
@@ -22,7 +22,7 @@ from openrouter_credits.cli._table import GREY
         ("-5", PLAIN_WIDTH, 80),
         ("²", PLAIN_WIDTH, 80),
         ("1" * 5000, PLAIN_WIDTH, 80),
-        ("1", LEAST_WIDTH, LEAST_WIDTH),
+        ("1", 20, 20),
         ("40", 40, 40),
         ("999999999", PLAIN_WIDTH, PLAIN_WIDTH),
     ],
