@@ -605,6 +605,21 @@ def test_limits_have_bars_where_there_is_room(
     assert "50%" in plain
 
 
+def test_each_bar_has_the_colour_of_its_own_limit(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bar of a limit that is spent is red, also if another limit stops the key first."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+    spent = [Budget(scope, Decimal(50), Decimal(50), Decimal(0)) for scope in ("member", "workspace")]
+
+    draw(key_info(budgets=tuple(spent)), WALLET)
+
+    lines = [line for line in capsys.readouterr().out.splitlines() if "━" in line]
+    colours = [re.findall(r"38;5;(\d+)m━", line)[0] for line in lines]
+    assert ["28", "28", "196", "196"] == colours
+
+
 def test_percentages_give_way_before_the_table_does(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
