@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -36,8 +37,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        text = f"Input or output failed: {reason}. Check what the command reads and writes."
-        return fail(text, NO_VERDICT)
+        remedy = "Check what the command reads and writes."
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            remedy = "Raise the limit: ulimit -n 256."
+        return fail(f"Input or output failed: {reason}. {remedy}", NO_VERDICT)
 
 
 def _run(arguments: list[str]) -> int:
@@ -71,7 +74,8 @@ def _quick_answer(arguments: list[str]) -> str | None:
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     first, second, *_ = [*options, "", ""]
     if "--help" in options or "-h" in options:
-        return next((HELP[word] for word in options if word in HELP), HELP[""])
+        words = [word.removeprefix("--install-") for word in options]
+        return next((HELP[word] for word in words if word in HELP), HELP[""])
     if first == "version" or "--version" in options or "-V" in options:
         from openrouter_credits import __version__  # noqa: PLC0415 - only `--version` needs it
 

@@ -130,7 +130,8 @@ def run(arguments: list[str]) -> int:
     if arguments[:1] == ["help"]:  # of a command that does not exist
         del arguments[0]
     if "-" in arguments and "--" not in arguments:  # the parser would read `-` as an option
-        arguments = [*(word for word in arguments if word != "-"), "--", "-"]
+        files = [word for word in arguments if word == "-"]
+        arguments = [*(word for word in arguments if word != "-"), "--", *files]
     code: int = NO_VERDICT
     try:
         with allow_closed_pipe():

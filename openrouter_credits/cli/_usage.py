@@ -32,6 +32,8 @@ _A_KEY = re.compile(
 )
 _FOR_A_KEY = re.compile(r"-k$|.*(?:key|token|secret|bearer|auth|passw)", re.IGNORECASE)
 _ALMOST_THE_SAME = 0.8
+_TAKEN = {"check": "FILE", "completion": "SHELL"}
+"""The argument of a command."""
 _NO_KEYS = "Keys are not taken from the command line"
 
 
@@ -70,8 +72,10 @@ def explain(error: CycloptsError, options: Mapping[str, Sequence[str]]) -> str:
 def _reason(error: CycloptsError, command: str, options: Mapping[str, Sequence[str]]) -> str:
     match error:
         case UnknownOptionError():
-            word = error.token.keyword or error.token.value
-            return _unknown_option(word.partition("=")[0], command or "status", options)
+            word = (error.token.keyword or error.token.value).partition("=")[0]
+            if word in ("--help", "-h", "--version", "-V"):
+                return _no_value(word)
+            return _unknown_option(word, command or "status", options)
         case UnusedCliTokensError(unused_tokens=[word, *_]):
             return _unknown_argument(word, command, options)
         case MissingArgumentError(argument=Argument(name=option)):
@@ -79,14 +83,20 @@ def _reason(error: CycloptsError, command: str, options: Mapping[str, Sequence[s
         case RepeatArgumentError():
             return f"{error.token.keyword} is given twice."
         case CoercionError(token=Token(keyword=str(option))) if option != "--shell":
-            return f"{option} takes no value: it is there or not."
+            return _no_value(option)
         case CoercionError():
             return "The shells are bash, zsh, fish and powershell."
         case _:
             return "The arguments cannot be understood."
 
 
+def _no_value(option: str) -> str:
+    return f"{option} takes no value: it is there or not."
+
+
 def _unknown_option(word: str, command: str, options: Mapping[str, Sequence[str]]) -> str:
+    if word == "-" and command == "check":
+        return _unknown_argument(word, command, options)
     if word == "-":
         return "Only check reads standard input: openrouter-credits check -."
     own = [*options[command], "--help", "--version", *_flags(options)]
@@ -97,17 +107,19 @@ def _unknown_option(word: str, command: str, options: Mapping[str, Sequence[str]
     others = [other for other, known in options.items() if word in known]
     if others:
         return f"{word} is an option of {others[0]}, not of {command}."
+    if word.lstrip("-") in options:
+        near = word.lstrip("-")
     subject = "There is" if command == "status" else f"{command} has"
     text = f"{subject} no option {_named(word)}."
     return f"{text} Did you mean {near}?" if near else text
 
 
 def _unknown_argument(word: str, command: str, options: Mapping[str, Sequence[str]]) -> str:
-    if command == "check":
-        return f"check takes one FILE: {_named(word)} is too many."
+    if command in _TAKEN:
+        return f"{command} takes one {_TAKEN[command]}: {_named(word)} is too many."
     if not command and word in options:
         return f"The command comes first: openrouter-credits {word} [OPTIONS]."
-    near = _nearest(word, [*(() if command else options), *options[command or "status"]])
+    near = _nearest(word, [*(() if command else (*options, "help", "version")), *options[command or "status"]])
     if near:
         kind = "argument" if command else "command"
         return f"There is no {kind} {_named(word)}. Did you mean {near}?"

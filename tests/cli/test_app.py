@@ -196,7 +196,12 @@ def test_a_fault_of_ours_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) 
         (
             OSError(errno.EMFILE, "Too many open files"),
             3,
-            "Input or output failed: Too many open files. Check what the command reads and writes.",
+            "Input or output failed: Too many open files. Raise the limit: ulimit -n 256.",
+        ),
+        (
+            OSError(errno.EIO, "Input/output error"),
+            3,
+            "Input or output failed: Input/output error. Check what the command reads and writes.",
         ),
         (OSError(), 3, "Input or output failed: OSError. Check what the command reads and writes."),
         (KeyboardInterrupt(), 130, "Interrupted."),
