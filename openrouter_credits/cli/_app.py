@@ -25,12 +25,16 @@ def _verbatim(_: object, tokens: Sequence[Any]) -> str:
 
 # Shells complete file names for a `Path`, but the text stays: `Path` would make `-` of `./-`.
 File = Annotated[Path, Parameter(converter=_verbatim)]
+Shell = Literal["bash", "zsh", "fish", "powershell"]
+
+_ANSWERED = ("--help", "-h", "--version", "-V")
+_PRINT_IT = "print the script: openrouter-credits completion bash."
 
 app = App(
     name="openrouter-credits",
-    # `cli.main` answers both options before it imports the parser
-    help_flags=[],
-    version_flags=[],
+    # `cli.main` answers both before it imports the parser, which needs them for the scripts of shells
+    help_flags=_ANSWERED[:2],
+    version_flags=_ANSWERED[2:],
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,
 )
@@ -101,7 +105,7 @@ def fake(*, port: Port = 0, latency: Delay = 0) -> int:
 
 
 @app.command
-def completion(shell: Literal["bash", "zsh", "fish", "powershell"] | None = None, /) -> int:
+def completion(shell: Shell | None = None, /) -> int:
     """Print the script that lets a shell complete commands and options."""
     from cyclopts.completion import ShellDetectionError  # noqa: PLC0415 - only `completion` needs it
 
@@ -116,7 +120,27 @@ def completion(shell: Literal["bash", "zsh", "fish", "powershell"] | None = None
     raise CommandError(text)
 
 
-app.register_install_completion_command()
+@app.command(name="--install-completion")
+def install_completion(
+    *, shell: Shell | None = None, output: Annotated[Path | None, Parameter(name=["-o", "--output"])] = None
+) -> int:
+    """Let a shell complete commands and options."""
+    from cyclopts.completion import ShellDetectionError  # noqa: PLC0415 - only this command needs it
+
+    try:
+        path = app.install_completion(shell=shell, output=output)
+    except ShellDetectionError:
+        remedy = "Name it: openrouter-credits --install-completion --shell bash."
+        raise CommandError(f"The shell in use cannot be told. {remedy}") from None
+    except RuntimeError:  # of `Path.home`
+        raise CommandError(f"The home directory is not known. Set HOME, or {_PRINT_IT}") from None
+    except OSError as error:
+        text = f"Cannot write {error.filename}: {error.strerror}. Correct this, or {_PRINT_IT}"
+        raise CommandError(text) from None
+    print(f"Wrote {path}. Start a new shell to use it.")
+    if path.name.startswith("_"):  # the name of such a script of zsh
+        print("If nothing is completed then, add this line to ~/.zshrc: autoload -Uz compinit && compinit")
+    return 0
 
 
 def run(arguments: list[str]) -> int:
@@ -146,8 +170,6 @@ def run(arguments: list[str]) -> int:
         from openrouter_credits.cli._judge import exit_code  # noqa: PLC0415 - only API errors need it
 
         return fail(str(error), exit_code(error))
-    except SystemExit:  # `--install-completion` could not tell the shell, and said so
-        return NO_VERDICT
     except OSError:
         raise
     except Exception as error:  # noqa: BLE001 - a bug becomes one line too
@@ -172,6 +194,7 @@ def _options() -> dict[str, list[str]]:
             if not option.startswith("--no-")
         ]
         for name in app
+        if name not in _ANSWERED
     }
 
 

@@ -44,6 +44,7 @@ def test_the_version(run: Run, arguments: str) -> None:
         (["demo", "--help", "--version"], "demo"),
         (["stauts", "--help"], ""),
         (["check", SECRET, "--warn", "--help"], "check"),
+        (["--install-completion", "--help"], "completion"),
         (["help"], ""),
         (["help", "check"], "check"),
         (["help", "completion", "--json"], "completion"),
@@ -93,7 +94,8 @@ def test_help_lists_the_commands() -> None:
     """The first help text names each command that the parser knows, and each has a text of its own."""
     commands = re.findall(r"^  ([a-z]+) ", HELP[""].partition("Options")[0], re.MULTILINE)
 
-    assert {*app, "help", "version"} == {*commands, "--install-completion"}
+    answered = {"help", "-h", "--help", "version", "-V", "--version"}
+    assert {*app, *answered} == {*commands, *answered, "--install-completion"}
     assert set(HELP) == {"", *(name for name in app if not name.startswith("-"))}
     assert "--install-completion" in HELP[""]
 

@@ -67,6 +67,9 @@ def test_the_script_is_valid(run: Run, tmp_path: Path, shell: str) -> None:
         (["check", "--json", "keys.t"], ["keys.toml"]),
         (["status", "--one"], ["--oneline"]),
         (["completion", "zs"], ["zsh"]),
+        (["--he"], ["--help"]),
+        (["check", "--he"], ["--help"]),
+        (["--vers"], ["--version"]),
     ],
 )
 def test_bash_completes(run: Run, tmp_path: Path, keys: Path, words: list[str], expected: list[str]) -> None:
@@ -119,8 +122,27 @@ def test_installing_writes_the_script(run: Run, tmp_path: Path, monkeypatch: pyt
     assert str(script) in (tmp_path / ".bashrc").read_text()
 
 
-def test_installing_for_no_known_shell_has_no_verdict(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the shell cannot be told, --install-completion says so and ends with 3."""
+def test_installing_for_zsh_says_what_else_it_needs(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In zsh, a script is not read before `compinit` has run: the command names the line for ~/.zshrc."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("ZSH", "ZSH_CUSTOM"):  # of oh-my-zsh, which has a folder of its own
+        monkeypatch.delenv(name, raising=False)
+
+    outcome = run("--install-completion", "--shell", "zsh")
+
+    script = tmp_path / ".zsh/completions/_cyclopts_openrouter-credits"
+    expected = (
+        f"Wrote {script}. Start a new shell to use it.\n"
+        "If nothing is completed then, add this line to ~/.zshrc: autoload -Uz compinit && compinit\n"
+    )
+    assert (0, expected, "") == outcome
+    assert script.read_text().startswith("#compdef openrouter-credits\n")
+
+
+def test_installing_for_no_known_shell_names_the_option(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the shell cannot be told, --install-completion says how to name it, and ends with 3."""
     from cyclopts.completion import ShellDetectionError, detect
 
     def fail() -> str:
@@ -128,7 +150,36 @@ def test_installing_for_no_known_shell_has_no_verdict(run: Run, monkeypatch: pyt
 
     monkeypatch.setattr(detect, "detect_shell", fail)
 
-    outcome = run("--install-completion")
+    expected = (
+        "openrouter-credits: The shell in use cannot be told. "
+        "Name it: openrouter-credits --install-completion --shell bash.\n"
+    )
+    assert (3, "", expected) == run("--install-completion")
 
-    assert (3, "", 1) == (outcome.code, outcome.out, outcome.err.count("\n"))
-    assert "--shell" in outcome.err
+
+def test_installing_without_a_home_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a home directory, as some containers' users are, one line says what to do instead."""
+
+    def refuse() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", refuse)
+
+    expected = (
+        "openrouter-credits: The home directory is not known. "
+        "Set HOME, or print the script: openrouter-credits completion bash.\n"
+    )
+    assert (3, "", expected) == run("--install-completion", "--shell", "bash")
+
+
+def test_installing_where_nothing_can_be_written_names_the_place(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A place that cannot be written is named in one line, which says what to do instead."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    expected = (
+        f"openrouter-credits: Cannot write {tmp_path}: Is a directory. "
+        "Correct this, or print the script: openrouter-credits completion bash.\n"
+    )
+    assert (3, "", expected) == run("--install-completion", "--shell", "bash", f"--output={tmp_path}")
