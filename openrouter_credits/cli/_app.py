@@ -30,7 +30,17 @@ Shell = Literal["bash", "zsh", "fish", "powershell"]
 _ANSWERED = ("--help", "-h", "--version", "-V")
 _PRINT_IT = "print the script: openrouter-credits completion bash."
 
-app = App(
+
+class _App(App):
+    def generate_completion(self, **options: Any) -> str:
+        """Return a script in which zsh reads the options after a command as those of the command.
+
+        Without `-A`, it takes those that `status` has, too, away from `check`, and then completes no file.
+        """
+        return super().generate_completion(**options).replace("_arguments -C ", '_arguments -C -A "-*" ', 1)
+
+
+app = _App(
     name="openrouter-credits",
     # `cli.main` answers both before it imports the parser, which needs them for the scripts of shells
     help_flags=_ANSWERED[:2],

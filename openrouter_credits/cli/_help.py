@@ -33,6 +33,7 @@ _KEYS = """\
 Keys come from the environment, never from the command line:
   OPENROUTER_API_KEY (or OPENROUTER_KEY)
   OPENROUTER_MANAGEMENT_KEY, to read the wallet
+  or, with _FILE after the name, the path of a file with the key
 """
 
 HELP = {
@@ -74,9 +75,11 @@ Usage: openrouter-credits check [FILE] [OPTIONS]
 
 Check many keys at once. A wallet that several keys share counts once.
 
-  FILE                 a key file (TOML), a .env file, or - for standard
-                       input: the same, or one KEY or NAME=KEY a line;
-                       without it the comma list OPENROUTER_API_KEYS
+  FILE                 the keys: one KEY or NAME=KEY a line, a comma or
+                       JSON list, a .env file, or TOML (see below);
+                       - reads the same from standard input;
+                       without FILE, the list is OPENROUTER_API_KEYS,
+                       and OPENROUTER_MANAGEMENT_KEY reads its wallet
 
 Options:
 {_KEY_ONLY}\
@@ -88,10 +91,12 @@ Options:
   --concurrency N      keys under way at once [default: 32]
   --rate N             requests a second at most
 
-A key file:
+A key file in TOML:
   [keys]                              # no account declared
   alice = "sk-or-v1-..."
   bob = {{ env = "BOB_KEY" }}
+  carol = {{ file = "/run/secrets/carol" }}
+  dave = {{ command = ["op", "read", "op://..."] }}
 
   [accounts.acme]
   management_key = {{ env = "ACME_MANAGEMENT_KEY" }}

@@ -89,8 +89,11 @@ class _Handler:
 def _send_again() -> None:
     from threading import main_thread  # noqa: PLC0415 - hardly ever needed
 
-    # to that thread, so that it wakes it up
-    signal.pthread_kill(main_thread().ident or 0, signal.SIGINT)
+    send_to_thread = getattr(signal, "pthread_kill", None)
+    if send_to_thread is None:  # on Windows, where SIGINT wakes up the main thread from any other
+        signal.raise_signal(signal.SIGINT)
+    else:
+        send_to_thread(main_thread().ident, signal.SIGINT)
 
 
 def _interrupt() -> NoReturn:

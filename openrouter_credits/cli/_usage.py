@@ -119,8 +119,8 @@ def _unknown_argument(word: str, command: str, options: Mapping[str, Sequence[st
         return f"{command} takes one {_TAKEN[command]}: {_named(word)} is too many."
     if not command and word in options:
         return f"The command comes first: openrouter-credits {word} [OPTIONS]."
-    commands = [] if command else [*options, "help", "version"]
-    near = _nearest(word, [*commands, *options[command or "status"]])
+    first_words = () if command else (*options, "help", "version")
+    near = _nearest(word, [*first_words, *options[command or "status"]])
     if near:
         kind = "argument" if command else "command"
         return f"There is no {kind} {_named(word)}. Did you mean {near}?"

@@ -88,6 +88,15 @@ def test_bash_completes(run: Run, tmp_path: Path, keys: Path, words: list[str], 
     assert (expected, "") == (done.stdout.split(), done.stderr)
 
 
+def test_zsh_completes_files_after_options(run: Run) -> None:
+    """In zsh, options of `status` that stand before a command's argument do not hide the command."""
+    script = run("completion", "zsh").out
+
+    assert [' -A "-*" \\'] == [
+        line.partition("-C")[2] for line in script.splitlines() if "_arguments -C" in line
+    ]
+
+
 def test_the_shell_in_use_is_found(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the name of a shell, the script is for the one in use."""
     monkeypatch.setenv("ZSH_VERSION", "5.9")

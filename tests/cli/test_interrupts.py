@@ -100,6 +100,20 @@ def test_an_exception_that_is_lost_is_raised_again(capsys: pytest.CaptureFixture
     assert ("", "") == capsys.readouterr()
 
 
+def test_it_is_raised_again_on_windows_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no signal can be sent to a thread, as on Windows, the lost exception is raised again, too."""
+    monkeypatch.delattr(signal, "pthread_kill")
+
+    with one_interrupt(is_last=False), pytest.raises(KeyboardInterrupt):
+        Ignoring()
+        for _ in range(3000):  # elsewhere this signal wakes up nothing
+            threading.Event().wait(0.01)
+
+    assert ("", "") == capsys.readouterr()
+
+
 def test_other_exceptions_that_are_lost_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     """Any other exception that is ignored is shown as the interpreter shows it."""
 
