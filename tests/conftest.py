@@ -30,6 +30,8 @@ PROGRAMS = [HERE / name for name in ("compat", "docs")]
 """Where whole programs run, often with threads of their own."""
 OF_THE_NETWORK = {"NETRC", "REQUESTS_CA_BUNDLE", "SSLKEYLOGFILE", "SSL_CERT_DIR", "SSL_CERT_FILE"}
 """Variables that the libraries below read."""
+UNBUFFERED = "PYTHONUNBUFFERED"
+"""The variable of containers that hides a missing flush: with it, no output waits in a pipe."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -77,7 +79,8 @@ def _small_heap() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide the keys, proxies and certificates of the person who runs the tests."""
+    """Hide the keys, proxies and certificates of the person who runs the tests, and let pipes be buffered."""
+    monkeypatch.delenv(UNBUFFERED, raising=False)
     for name in list(os.environ):
         if name in OF_THE_NETWORK or name.startswith("OPENROUTER_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
