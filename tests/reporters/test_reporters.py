@@ -15,6 +15,9 @@ from .cases import CASES, FORGOTTEN, SECRETS
 for package in ("loguru", "rich", "sentry_sdk", "structlog"):
     pytest.importorskip(package, reason="the reporters group is not installed")
 
+# rich alone takes seven seconds of a processor, of which a busy machine may have few
+pytestmark = pytest.mark.timeout(180)
+
 REPORTERS = ("sentry", "rich", "structlog", "loguru", "logging", "traceback")
 
 
@@ -26,7 +29,7 @@ def shown_keys(text: str) -> list[str]:
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a program of Python in another process."""
     return subprocess.run(
-        [sys.executable, *arguments], check=False, capture_output=True, text=True, timeout=55
+        [sys.executable, *arguments], check=False, capture_output=True, text=True, timeout=175
     )
 
 
