@@ -187,7 +187,10 @@ _SHAPES = (
     ),
     (
         re.compile(r"[,;\[{]|sk-or-.*\ssk-or-", re.DOTALL),
-        "Paste one key alone, without brackets; check_keys() and check_all() take several, each on its own.",
+        (
+            "Paste one key alone, without brackets. For several, set OPENROUTER_API_KEYS and run "
+            "openrouter-credits check, or pass them to check_all(), each on its own."
+        ),
     ),
     (
         re.compile(r"\u2026|\*{3}"),
