@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from openrouter_credits import CreditsClient, KeySpec
+from openrouter_credits import CreditsClient, KeySpec, RetryPolicy
 from openrouter_credits._words import one_line
 from openrouter_credits.cli._check import draw_report
 from openrouter_credits.cli._exits import allow_closed_pipe
 from openrouter_credits.cli._options import Form
 from openrouter_credits.cli._screen import make_console, show
 from openrouter_credits.cli._status import draw_status
+from openrouter_credits.cli._waiting import make_spinner, shown_if_slow
 from openrouter_credits.testing import FakeOpenRouter, Reply
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ async def _show_program(console: Console, source: str, names: dict[str, Any]) ->
     printed: list[str] = []
     names = {**names, "print": lambda *words: printed.append(" ".join(map(str, words)))}
     code = compile(source, "the demo", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-    with console.status("Asking", spinner="line"):
+    with shown_if_slow(make_spinner("Asking the server", RetryPolicy().deadline)):
         await eval(code, names)  # noqa: S307 - the text is a constant of this module
     show(console, *printed)
 
