@@ -80,7 +80,8 @@ class CreditsClient:
     `await client.close()` at the end.
 
     Args:
-        api_key: the key; else `OPENROUTER_API_KEY`, then `OPENROUTER_KEY`.
+        api_key: the key; else `OPENROUTER_API_KEY`, then `OPENROUTER_KEY`. Each variable of a key may have
+            `_FILE` behind its name: then it holds the path of a file whose first line is the key.
         management_key: reads the wallet; else `OPENROUTER_MANAGEMENT_KEY` and its aliases. Any key given here
             switches the environment off for both: somebody else's key is never paired with this process's
             management key.
@@ -95,7 +96,8 @@ class CreditsClient:
     Raises:
         InvalidKeyError: a key is blank, or no bearer token.
         ConfigurationError: `base_url` is no address that a key should be sent to, or has no use for the
-            proxy; or the proxy is neither http nor https. The error names the argument or the variable.
+            proxy; the proxy is neither http nor https; or the file of a key cannot be read. The error names
+            the argument or the variable.
         TypeError: an argument of a wrong type, or `max_connections` or `proxy` together with a `session`,
             which has its own.
         ValueError: a number out of range.
