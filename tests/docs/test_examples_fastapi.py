@@ -6,8 +6,10 @@ import asyncio
 import json
 import logging
 import os
+import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,13 +25,30 @@ from openrouter_credits.testing import FakeOpenRouter, Reply
 from tests.kit.clock import FakeTime, until
 
 
+class Server(uvicorn.Server):
+    """Leaves signals alone: it would give the handler back that stood there while the fixture was set up."""
+
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
+        """Capture none."""
+        return nullcontext()
+
+
+@pytest.fixture(autouse=True)
+def _same_handler() -> Iterator[None]:
+    """Demand that Ctrl-C has the same handler after the test."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    after = signal.signal(signal.SIGINT, before)
+    assert after is before
+
+
 @pytest.fixture
 async def service(fake: FakeOpenRouter) -> AsyncIterator[aiohttp.ClientSession]:
     """Run the service, and return a session for its address."""
     from service_fastapi import app
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", ws="none"))
+        server = Server(uvicorn.Config(app, log_config=None, lifespan="on", ws="none"))
         task = asyncio.create_task(server.serve([listener]))
         await until(lambda: server.started or task.done())
         async with aiohttp.ClientSession(f"http://127.0.0.1:{listener.getsockname()[1]}") as session:
