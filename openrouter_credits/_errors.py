@@ -174,7 +174,10 @@ class InvalidKeyError(ConfigurationError):
 
 
 _SHAPES = (
-    (re.compile(r"\A\Z"), "Fill it in, or leave it out; with no key at all, OPENROUTER_API_KEY is read."),
+    (
+        re.compile(r"\A\Z"),
+        "Fill it in, or leave it out; with no key at all, CreditsClient reads OPENROUTER_API_KEY.",
+    ),
     (
         re.compile(r"\A\s*(\$|%\w+%|<[^>]*>|\{\{)"),
         "This is a variable or placeholder that nothing has replaced: put the key in its place.",

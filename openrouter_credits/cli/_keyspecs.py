@@ -87,6 +87,7 @@ class Keys:
         for entry in entries:  # millions of lines may have few keys
             if entry.name in MANAGEMENT_KEY_VARIABLES:
                 if entry.value.strip():
+                    self._count += 1
                     managers[entry.name] = entry
             else:
                 items.extend(item for item in self._items(entry) if item.is_key)
@@ -154,7 +155,7 @@ def make_spec(
     """Make a spec; if the text cannot be a key, its error names the place."""
     spec = KeySpec(key, name, account, manager)
     if isinstance(key, str) and isinstance(spec.api_key, InvalidKeyError):
-        error = InvalidKeyError(f"{place}: {spec.api_key.summary}")
+        error = InvalidKeyError(f"{place}: {spec.api_key.summary}", remedy=spec.api_key.remedy)
         return KeySpec(error, name, account, manager)
     return spec
 

@@ -35,5 +35,5 @@ def test_each_form_of_the_page_is_read(
 
     assert names == [spec.name for spec in specs]
     is_dotenv = "DATABASE_URL" in text
-    assert is_dotenv == ("Left out 1 of 3 values (first: line 4)." in capsys.readouterr().err)
+    assert is_dotenv == ("Left out 1 of 4 values (first: line 4)." in capsys.readouterr().err)
     assert {"keys" if is_dotenv else None} == {spec.account for spec in specs}
