@@ -137,7 +137,7 @@ def draw_report(console: Console, report: CheckReport, form: Form) -> None:
     keys = make_table("Level", "Key", "Account", ">Left", "Why", heads=2)
     for check in checks:
         level = form.level(check)
-        amount = UNKNOWN if check.status is None else left(check.status.spendable)
+        amount = UNKNOWN if check.status is None else left(check.status)
         account = one_line(check.account or UNKNOWN)
         keys.add_row(coloured(level, level), one_line(_name(check)), account, amount, _why(check))
     show(console, _counts(report, form), "", keys)

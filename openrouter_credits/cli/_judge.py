@@ -53,11 +53,15 @@ def usd(amount: Decimal | None) -> str:
     return UNKNOWN if amount is None else format_usd(amount)
 
 
-def left(spendable: Spendable) -> str:
-    """Format the amount left, with `<=` if the real amount may be smaller."""
+def left(status: KeyStatus) -> str:
+    """Format the amount left, with `<=` if a part that was not read may make it smaller.
+
+    A part that was not asked for, as with `--key-only`, is not called so; the sentence does the same.
+    """
+    spendable = status.spendable
     if spendable.amount is None:
         return UNKNOWN
-    at_most = spendable.certainty == "at_most" and spendable.amount > 0
+    at_most = spendable.certainty == "at_most" and status.problems and spendable.amount > 0
     return f"{'<= ' if at_most else ''}{usd(spendable.amount)}"
 
 

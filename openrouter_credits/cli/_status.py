@@ -47,7 +47,7 @@ def show_status(form: Form, reading: Reading) -> int:
         if form.style == "json":
             print(status.to_json(2, warn=form.warn, critical=form.critical))
         elif form.style == "oneline":
-            amount = left(status.spendable)
+            amount = left(status)
             reason = "" if amount == UNKNOWN else f" ({stopped_by(status)})"
             _show_line(f"{level} {amount}{reason}", level)
         else:

@@ -463,7 +463,7 @@ def test_a_wallet_that_was_not_read_is_in_no_sum(capsys: pytest.CaptureFixture[s
 def test_wallets_that_nobody_asked_for_are_left_out(
     fake: FakeOpenRouter, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With the keys alone there is no table of wallets, and no total."""
+    """With the keys alone there is no table of wallets, and no amount is called an upper bound."""
     acme = fake.add_account(credits=40)
     manager = acme.add_key(management=True)
     specs = [KeySpec(acme.add_key(limit=limit), str(limit), "acme", manager) for limit in (20, 30)]
@@ -471,7 +471,7 @@ def test_wallets_that_nobody_asked_for_are_left_out(
     assert 0 == show_check(specs, FORM, Reading(("key",)))
 
     assert ["2 keys: 2 OK", "", "Level Key Account Left Why"] + [
-        f"OK {limit} acme <= ${limit}.00 key limit" for limit in (20, 30)
+        f"OK {limit} acme ${limit}.00 key limit" for limit in (20, 30)
     ] == [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
 
 
