@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from openrouter_credits._version import __version__
 
 if TYPE_CHECKING:  # `__all__` says which of these names are public
+    from openrouter_credits._account import *
     from openrouter_credits._batch.check import *
     from openrouter_credits._batch.report import *
     from openrouter_credits._batch.spec import *
@@ -15,6 +16,7 @@ if TYPE_CHECKING:  # `__all__` says which of these names are public
     from openrouter_credits._client import *
     from openrouter_credits._errors import *
     from openrouter_credits._models import *
+    from openrouter_credits._models.activity import *
     from openrouter_credits._secrets import *
     from openrouter_credits._status.level import *
     from openrouter_credits._status.spendable import *
@@ -25,6 +27,9 @@ __all__ = [
     "APIConnectionError",
     "APIStatusError",
     "APITimeoutError",
+    "Account",
+    "Activity",
+    "ActivityItem",
     "AddressNotAllowedError",
     "AmbiguousWriteError",
     "ApiKey",
@@ -51,8 +56,10 @@ __all__ = [
     "KeyStatus",
     "Level",
     "LocalResourceError",
+    "ManagedKey",
     "ManagementKeyRequiredError",
     "MissingKeyError",
+    "NewKey",
     "NotFoundError",
     "OpenRouterError",
     "PaymentRequiredError",
@@ -69,6 +76,7 @@ __all__ = [
     "Total",
     "UnconfirmedCreditsError",
     "Wallet",
+    "Workspace",
     "__version__",
     "error_from_response",
     "format_usd",
@@ -80,6 +88,7 @@ _PICKLED = ("_SmallAmount",)
 _HOMES = (
     "_errors",
     "_models",
+    "_models.activity",
     "_models.amounts",
     "_secrets",
     "_words",
@@ -92,6 +101,7 @@ _HOMES = (
     "_batch.spec",
     "_batch.check",
     "_batch.report",
+    "_account",
     "_client",
 )
 """Where the public names live, the cheapest first. A name is imported when it is first used.

@@ -11,6 +11,7 @@ from typing import Any, Literal, NoReturn, Self, TypeVar
 
 from attrs import frozen
 
+from openrouter_credits._account import Account
 from openrouter_credits._arguments import require_count, require_read, require_seconds
 from openrouter_credits._batch.check import KeyCheck
 from openrouter_credits._batch.report import CheckReport
@@ -152,6 +153,11 @@ class CreditsClient:
         if not self._owns_caller:
             setup = setup.with_keys(self._api_key, self._management_key)
         return setup.settings()
+
+    @property
+    def account(self) -> Account:
+        """Everything that a management key may do: see `Account`."""
+        return Account(self._caller, self._managing_key)
 
     async def credits(self) -> Credits:
         """Read the wallet (`GET /credits`), with the management key if there is one.
@@ -401,6 +407,9 @@ class CreditsClient:
         if key is None:
             raise MissingKeyError("There is no API key")
         return key
+
+    def _managing_key(self) -> ApiKey:
+        return self._management_key or self._own_key()
 
     def _reader(self, deadline_at: float) -> Read:
         return partial(self._caller.read, deadline_at=deadline_at)

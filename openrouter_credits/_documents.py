@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from json.encoder import encode_basestring_ascii
 from typing import Any
@@ -130,6 +130,7 @@ _SCALARS: dict[type, Callable[[Any], str]] = {
     Decimal: _number,
     bool: lambda value: "true" if value else "false",
     datetime: _moment,
+    date: lambda day: f'"{day.isoformat()}"',
     int: str,
     float: _seconds,
 }

@@ -43,14 +43,14 @@ PACKAGE = Path(openrouter_credits.__file__).parent
 ROOT = Path(__file__).parents[1]
 
 PUBLIC = """
-    APIConnectionError APIStatusError APITimeoutError AddressNotAllowedError AmbiguousWriteError ApiKey
+    APIConnectionError APIStatusError APITimeoutError Account Activity ActivityItem AddressNotAllowedError AmbiguousWriteError ApiKey
     Attempt AuthenticationError BadRequestError Bound Budget BudgetExceededError CheckReport
     ClientClosedError ConfigurationError Credits CreditsClient EdgeRefusedError FreeModelQuota
     Generation InvalidKeyError InvalidResponseError KeyCheck KeyInfo KeyLimitExceededError KeySpec KeyStatus
-    Level LocalResourceError ManagementKeyRequiredError MissingKeyError NotFoundError OpenRouterError
+    Level LocalResourceError ManagedKey ManagementKeyRequiredError MissingKeyError NewKey NotFoundError OpenRouterError
     PaymentRequiredError PermissionDeniedError ProxyError RateLimitError RedirectError
     ResponseTooLargeError RetryPolicy ServerError Setting Spendable TLSError Total UnconfirmedCreditsError
-    Wallet __version__ error_from_response format_usd
+    Wallet Workspace __version__ error_from_response format_usd
 """.split()  # noqa: SIM905 - forty names are read more easily so
 
 BOTTOM = {"_version", "_public", "_arguments", "_masking", "_documents", "_secretfiles"}
@@ -69,7 +69,9 @@ ALLOWED: dict[str, set[str]] = {
     "_status": BOTTOM | {"_models", "_errors", "_secrets", "_words"},
     "_call": BOTTOM | {"_models", "_errors", "_secrets", "_words"},
     "_batch": CORE - {"_batch"},
-    "_client": CORE,
+    "_account": CORE,
+    "_guard": CORE,
+    "_client": CORE | {"_account", "_guard"},
     "testing": {"", "_public", "_models"},
     "cli": {"", "testing", "_documents", "_secretfiles", "_words"},
 }

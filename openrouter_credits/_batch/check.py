@@ -10,6 +10,7 @@ from attrs import field, frozen
 from openrouter_credits._arguments import Dollars, require_thresholds
 from openrouter_credits._documents import Value, as_written, layout, write
 from openrouter_credits._errors import AuthenticationError, InvalidKeyError, OpenRouterError
+from openrouter_credits._models import ManagedKey
 from openrouter_credits._public import public
 from openrouter_credits._status.level import Level
 from openrouter_credits._status.phrases import reasons
@@ -53,6 +54,8 @@ class KeyCheck(Value):
 
     Equal keys of a report have one wallet, even so: a negative number then.
     """
+    managed_key: ManagedKey | None = field(default=None, repr=False, kw_only=True)
+    """The key as its account's management key listed it, if it was checked so: with its hash."""
 
     def level(self, warn: Dollars = 10, critical: Dollars | None = None) -> Level:
         """Judge as `KeyStatus.level` does; a key that could not be read is `INVALID` or `UNKNOWN`."""
@@ -82,6 +85,7 @@ class KeyCheck(Value):
             **known,
             "error": self.error,
             "elapsed": round(self.elapsed, 3),
+            "managed_key": self.managed_key,
         }
 
     def __str__(self) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from openrouter_credits._arguments import Dollars, require_thresholds
 from openrouter_credits._batch.check import KeyCheck, wallet_number
@@ -69,6 +70,26 @@ class CheckReport(Value):
 
     checks: tuple[KeyCheck, ...] = field(repr=_number_of)
     """In the order of the source."""
+
+    @staticmethod
+    def merged(reports: Iterable[CheckReport]) -> CheckReport:
+        """Put reports together: checks and wallets are numbered anew, and equal account names are one wallet.
+
+        A masked management key is no account name: its wallet stays apart from those of other reports, unless
+        they have the same mask.
+        """
+        checks: list[KeyCheck] = []
+        numbers: dict[object, int] = {}
+        for place, report in enumerate(reports):
+            for check in report.checks:
+                number = wallet_number(check)
+                if number is not None:
+                    wallet: object = check.account or (place, number)
+                    sign = -1 if number < 0 else 0
+                    number = numbers.setdefault(wallet, len(numbers))
+                    number = sign - number if sign else number
+                checks.append(evolve(check, index=len(checks), wallet_id=number, joined={}))
+        return CheckReport(tuple(checks))
 
     def level(self, warn: Dollars = 10, critical: Dollars | None = None) -> Level:
         """Return the worst level of all checks, as `KeyStatus.level` judges; `UNKNOWN` if there are none."""

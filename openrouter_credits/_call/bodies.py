@@ -89,9 +89,9 @@ def plain_document(body: object, parse: Callable[[bytes], Any]) -> Any:
         return None
 
 
-def has_too_many_elements(body: bytes) -> bool:
-    """Tell, without parsing it, whether a body has more elements than one object of OpenRouter can have."""
-    return len(body) > MOST_ELEMENTS and len(body) - len(body.translate(None, _ELEMENTS)) > MOST_ELEMENTS
+def has_too_many_elements(body: bytes, most: int) -> bool:
+    """Tell, without parsing it, whether a body has more than `most` elements."""
+    return len(body) > most and len(body) - len(body.translate(None, _ELEMENTS)) > most
 
 
 def is_too_deep(document: Any, body: bytes) -> bool:

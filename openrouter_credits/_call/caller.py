@@ -58,6 +58,7 @@ class Caller:
         gate: Gate | None = None,
         clock: Callable[[], float] | None = None,
         whole: bool = False,
+        most: int | None = None,
         absent_until: float | None = None,
     ) -> Coroutine[Any, Any, T]:
         """Send a request until it is answered, or until the policy gives up.
@@ -70,6 +71,7 @@ class Caller:
             gate: asked before each try; see `retry`.
             clock: what the deadline is measured by; by default the event loop's.
             whole: structure the whole body instead of its `data`.
+            most: the most elements that the body may have; see `decode`.
             absent_until: until then a 404 is tried again, by the event loop's clock.
 
         Raises:
@@ -84,6 +86,7 @@ class Caller:
                 key=request.key,
                 secrets=request.secrets,
                 whole=whole,
+                most=most,
             )
 
         return retry(

@@ -17,13 +17,17 @@ from cattrs import ClassValidationError
 from cattrs.errors import AttributeValidationNote
 
 from openrouter_credits._call.scalars import SCALARS, Structure, kind_of, to_amount
-from openrouter_credits._models import Budget, KeyInfo, is_model
-from openrouter_credits._models.key import BEARS
+from openrouter_credits._models import Budget, KeyInfo, ManagedKey, is_model
+from openrouter_credits._models.allowance import BEARS_ON_SPENDING
 
 _NOT_SENT = {"extra", "unread"}
 """Fields that are ours, and not the server's."""
-_NEEDED = {Budget: ("remaining_usd", None), KeyInfo: ("limit_remaining", "limit")}
-"""A field that is unread if it has no value; the second field, if any, is why it is needed."""
+_NEEDED: dict[Any, dict[str, str | None]] = {
+    Budget: {"remaining_usd": None},
+    KeyInfo: {"limit_remaining": "limit"},
+    ManagedKey: {"limit_remaining": "limit", "disabled": None},
+}
+"""Fields that are unread if they have no value; the field behind each, if any, is why it is needed."""
 _PART = re.compile(r"[.\[]")
 _OF_SPENDING = {"limit_remaining", "limit_reset", "allowed_data_regions", "budgets", "effective_budget"}
 """What bears on nothing if a key is a management key, which cannot spend."""
@@ -40,20 +44,23 @@ def model_hook(model: Any) -> Structure:
     def hook(value: object, _: Any) -> Any:
         unread: list[str] = []
         made = read(value, "", unread)
-        return attrs.evolve(made, unread=_bearing(made, unread)) if unread and model is KeyInfo else made
+        if not unread or model not in (KeyInfo, ManagedKey):
+            return made
+        return attrs.evolve(made, unread=_bearing(made, unread))
 
     return hook
 
 
-def _bearing(key: KeyInfo, unread: Sequence[str]) -> tuple[str, ...]:
+def _bearing(key: KeyInfo | ManagedKey, unread: Sequence[str]) -> tuple[str, ...]:
     """Leave out the paths of parts that another field stands in for, or that limit nothing."""
     needless = set()
-    if key.is_management_key:
-        needless |= _OF_SPENDING
-    if key.budgets is not None and not any(path.startswith("budgets[") for path in unread):
-        needless.add("effective_budget")
-    if key.is_management_key is not None:
-        needless.add("is_provisioning_key")
+    if isinstance(key, KeyInfo):
+        if key.is_management_key:
+            needless |= _OF_SPENDING
+        if key.budgets is not None and not any(path.startswith("budgets[") for path in unread):
+            needless.add("effective_budget")
+        if key.is_management_key is not None:
+            needless.add("is_provisioning_key")
     if key.limit is None and key.limit_remaining is None:
         needless.add("limit_reset")
     return tuple(path for path in unread if _PART.split(path)[0] not in needless)
@@ -66,13 +73,13 @@ def _reader(model: Any) -> _Read:
     required = frozenset(name for name, a in fields.items() if a.default is attrs.NOTHING)
     may_be_null = frozenset(name for name, a in fields.items() if kinds[name] is not a.type)
     strict = frozenset(name for name, kind in kinds.items() if name in required or kind is Decimal)
-    bearing = frozenset(name for name, a in fields.items() if BEARS in a.metadata)
+    bearing = frozenset(name for name, a in fields.items() if BEARS_ON_SPENDING in a.metadata)
     scalars = {name: hook for name, kind in kinds.items() if (hook := _scalar(kind)) is not None}
     objects = {name: _reader(kind) for name, kind in kinds.items() if is_model(kind)}
     lists = {
         name: _reader(get_args(kind)[0]) for name, kind in kinds.items() if name not in scalars | objects
     }
-    needed, why_needed = _NEEDED.get(model, (None, None))
+    needed = tuple(_NEEDED.get(model, {}).items())
 
     def read(value: object, path: str, unread: list[str]) -> Any:
         if not isinstance(value, dict):
@@ -103,12 +110,9 @@ def _reader(model: Any) -> _Read:
                 if name not in may_be_null or name not in value:
                     raise _at(name, KeyError(name), model)
                 known[name] = None
-        if (
-            needed is not None
-            and known.get(needed) is None
-            and (why_needed is None or known[why_needed] is not None)
-        ):
-            unread.append(f"{path}{needed}")
+        for name, reason in needed:
+            if known.get(name) is None and (reason is None or known[reason] is not None):
+                unread.append(f"{path}{name}")
         return model(**known, extra=extra)
 
     return read

@@ -57,6 +57,7 @@ def decode(
     key: ApiKey | None = None,
     secrets: Collection[str] = (),
     whole: bool = False,
+    most: int | None = None,
     wall_clock: datetime | None = None,
 ) -> T:
     """Turn an answer into a value, or raise the error that it is.
@@ -67,13 +68,17 @@ def decode(
         key: the key to scrub from whatever is quoted.
         secrets: other texts to scrub from it; their `repr` is masked.
         whole: structure the whole body instead of its `data`.
+        most: the most elements that the body may have, as `MOST_ELEMENTS` counts them; by default so many for
+            `data`, and no limit for a whole body, which may also have a new key in it.
         wall_clock: the time (UTC) that hints are measured from if the answer has no `Date`.
 
     Raises:
         APIStatusError: the server refused, with a status or inside a 200.
         InvalidResponseError: the answer is not as documented.
     """
-    outcome = _decode(reply, into, key, secrets, wall_clock, whole=whole)
+    if most is None and not whole:
+        most = MOST_ELEMENTS
+    outcome = _decode(reply, into, key, secrets, wall_clock, whole=whole, most=most)
     if isinstance(outcome, OpenRouterError):
         try:
             raise outcome  # from here, where no local shows what the server sent
@@ -90,12 +95,13 @@ def _decode(
     wall_clock: datetime | None,
     *,
     whole: bool,
+    most: int | None,
 ) -> T | OpenRouterError:
     if not 200 <= reply.status < 300:
         document = hide(parse_refusal(reply.body), secrets)
         return refusal(reply.status, _headers(reply, secrets), document, key, wall_clock)
-    if not whole and has_too_many_elements(reply.body):
-        problem = f"has over {MOST_ELEMENTS} elements, or is nested too deeply"
+    if most is not None and has_too_many_elements(reply.body, most):
+        problem = f"has over {most} elements, or is nested too deeply"
         return InvalidResponseError(f"{reply.status}, but the body {problem}")
     try:
         document = parse_json(reply.body)
@@ -107,11 +113,12 @@ def _decode(
     if not whole:
         if not isinstance(document, dict) or "data" not in document:
             return InvalidResponseError(f"{reply.status}, but the body has no data")
-        if is_too_deep(document, reply.body):
-            return InvalidResponseError(f"{reply.status}, but the body is nested too deeply")
+    if most is not None and is_too_deep(document, reply.body):
+        return InvalidResponseError(f"{reply.status}, but the body is nested too deeply")
+    if not whole:
         document = document["data"]
     try:
-        if not whole:  # a caller's own class may be there to receive a new key
+        if most is not None:  # else it may be there to receive a new key
             document = without_keys(document, reply.body, key)
         return converter.structure(document, into)
     except Exception as error:  # noqa: BLE001 - a caller's own classes may raise anything from inside

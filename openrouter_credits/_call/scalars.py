@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from math import isfinite
 from typing import Any, cast
@@ -117,6 +117,11 @@ def to_datetime(value: object, _: object) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def to_date(value: object, _: object) -> date:
+    """Read the day of ISO 8601; a time behind it is left out."""
+    return date.fromisoformat(to_str(value, str)[:10])
+
+
 def to_key(value: object, _: object) -> ApiKey:
     """Read an API key, such as the one that `POST /keys` answers with; an error does not quote it."""
     key = parse_key(value)
@@ -132,6 +137,7 @@ SCALARS: dict[Any, Structure] = {
     int: to_int,
     float: to_float,
     datetime: to_datetime,
+    date: to_date,
     ApiKey: to_key,
 }
 

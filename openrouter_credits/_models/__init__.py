@@ -7,11 +7,25 @@ it takes no part in `==` and `repr`.
 
 import attrs
 
+from openrouter_credits._models.activity import ActivityItem
 from openrouter_credits._models.credits import Credits
 from openrouter_credits._models.generation import Generation
 from openrouter_credits._models.key import Budget, FreeModelQuota, KeyInfo
+from openrouter_credits._models.managed_key import ManagedKey
+from openrouter_credits._models.workspace import Workspace, WorkspaceBudget
 
-__all__ = ["Budget", "Credits", "FreeModelQuota", "Generation", "KeyInfo", "is_model"]
+__all__ = [
+    "ActivityItem",
+    "Budget",
+    "Credits",
+    "FreeModelQuota",
+    "Generation",
+    "KeyInfo",
+    "ManagedKey",
+    "Workspace",
+    "WorkspaceBudget",
+    "is_model",
+]
 
 
 def is_model(wanted: object) -> bool:

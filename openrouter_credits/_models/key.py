@@ -9,14 +9,10 @@ from typing import Any
 
 from attrs import Factory, field, frozen
 
-from openrouter_credits._models.amounts import finite, finite_or_none, subtract
-from openrouter_credits._models.moments import end_of_window, utc
+from openrouter_credits._models.allowance import BEARS, Allowance
+from openrouter_credits._models.amounts import finite_or_none
 from openrouter_credits._models.sparse import Sparse
 from openrouter_credits._public import public
-
-BEARS = "bears"
-"""Marks a field, in its metadata, that has a say in how much can be spent."""
-_BEARS = {BEARS: True}
 
 
 @frozen(repr=False)
@@ -31,9 +27,9 @@ class Budget(Sparse):
     """Spent in the current window."""
     remaining_usd: Decimal | None = field(default=None, validator=finite_or_none)
     """Left in the current window; may be negative."""
-    reset_interval: str | None = field(default=None, metadata=_BEARS)
+    reset_interval: str | None = field(default=None, metadata=BEARS)
     """`daily`, `weekly`, `monthly`, or `None` or `lifetime` for never; an open set."""
-    resets_at: datetime | None = field(default=None, metadata=_BEARS)
+    resets_at: datetime | None = field(default=None, metadata=BEARS)
     """When the window ends (UTC)."""
     include_byok: bool | None = None
     """Whether spending with your own providers' keys (BYOK) counts too."""
@@ -63,65 +59,27 @@ _older_name = Factory(lambda key: key.is_provisioning_key, takes_self=True)
 
 
 @frozen(repr=False)
-class KeyInfo(Sparse):
+class KeyInfo(Allowance):
     """One key's allowance and use: `GET /key`. It says nothing about the wallet."""
 
-    label: str
-    """The key, masked by OpenRouter."""
-    usage: Decimal = field(validator=finite)
-    """Spent with this key since it was made: not since the last reset."""
-    limit: Decimal | None = field(validator=finite_or_none)
-    """The key limit for each window, or `None` for no limit."""
-    limit_remaining: Decimal | None = field(default=None, validator=finite_or_none)
-    """The part of the key limit that is left in this window; may be negative.
-
-    `None` for a key that has a limit: not known.
-    """
-    limit_reset: str | None = field(default=None, metadata=_BEARS)
-    """The window: `daily`, `weekly` (from Monday) or `monthly` (from the 1st), from 00:00 UTC.
-
-    `None` for ever; an open set.
-    """
-    usage_daily: Decimal | None = field(default=None, validator=finite_or_none)
-    """Spent in the current UTC day."""
-    usage_weekly: Decimal | None = field(default=None, validator=finite_or_none)
-    """Spent in the current week, from Monday."""
-    usage_monthly: Decimal | None = field(default=None, validator=finite_or_none)
-    """Spent in the current month."""
-    byok_usage: Decimal | None = field(default=None, validator=finite_or_none)
-    """Spent with your own providers' keys (BYOK) since the key was made."""
-    byok_usage_daily: Decimal | None = field(default=None, validator=finite_or_none)
-    """Spent with your own providers' keys in the current UTC day."""
-    byok_usage_weekly: Decimal | None = field(default=None, validator=finite_or_none)
-    """Spent with your own providers' keys in the current week."""
-    byok_usage_monthly: Decimal | None = field(default=None, validator=finite_or_none)
-    """Spent with your own providers' keys in the current month."""
-    include_byok_in_limit: bool | None = None
-    """Whether spending with your own providers' keys (BYOK) counts towards the key limit."""
     is_free_tier: bool | None = None
     """Whether the account has never paid for credits."""
-    is_provisioning_key: bool | None = field(default=None, metadata=_BEARS)
+    is_provisioning_key: bool | None = field(default=None, metadata=BEARS)
     """The older name of `is_management_key`."""
-    is_management_key: bool | None = field(default=_older_name, metadata=_BEARS)
+    is_management_key: bool | None = field(default=_older_name, metadata=BEARS)
     """Whether the key manages the account and cannot run inference; by default what its older name says."""
-    creator_user_id: str | None = None
-    """Who made the key."""
-    expires_at: datetime | None = field(default=None, metadata=_BEARS)
-    """When the key expires (UTC); it is refused from then on."""
     organization_id: str | None = None
     """The organization that the key belongs to."""
-    workspace_id: str | None = None
-    """The workspace that the key belongs to."""
-    allowed_data_regions: tuple[str, ...] | None = field(default=None, metadata=_BEARS)
+    allowed_data_regions: tuple[str, ...] | None = field(default=None, metadata=BEARS)
     """Regions where data may be processed, such as `global`, `europe`, `us`; an open set. Empty: nowhere."""
     free_model_daily_requests: FreeModelQuota | None = None
     """Requests to free models that are left today."""
-    budgets: tuple[Budget, ...] | None = field(default=None, metadata=_BEARS)
+    budgets: tuple[Budget, ...] | None = field(default=None, metadata=BEARS)
     """All layers of limits on the key, in the order of enforcement; the key limit may be among them.
 
     An element that cannot be read is left out; `unread` names it, and `extra` keeps it.
     """
-    effective_budget: Budget | None = field(default=None, metadata=_BEARS)
+    effective_budget: Budget | None = field(default=None, metadata=BEARS)
     """The budget that limits the key first, as OpenRouter sees it."""
     unread: tuple[str, ...] = field(default=(), kw_only=True)
     """Parts of the answer that bear on how much can be spent, and that are missing or not as documented.
@@ -131,24 +89,6 @@ class KeyInfo(Sparse):
     """
     extra: Mapping[str, Any] = field(factory=dict, eq=False, repr=False, kw_only=True)
     """Fields of the answer that this version does not know, or that are not as documented."""
-
-    @property
-    def used_in_window(self) -> Decimal | None:
-        """The used part of the key limit in this window: `limit - limit_remaining`; `None` without one."""
-        if self.limit is None or self.limit_remaining is None:
-            return None
-        return subtract(self.limit, self.limit_remaining)
-
-    def next_reset(self, now: datetime) -> datetime | None:
-        """Return when the window around `now` (aware) ends, in UTC; `None` if never, or if it is unknown."""
-        return end_of_window(self.limit_reset, now)
-
-    def is_expired(self, now: datetime) -> bool:
-        """Tell whether the key has expired at `now` (aware)."""
-        return self.expires_at is not None and self.expires_at <= utc(now)
-
-    def _layout(self) -> dict[str, Any]:
-        return {**super()._layout(), "used_in_window": self.used_in_window}
 
 
 public(Budget, FreeModelQuota, KeyInfo)

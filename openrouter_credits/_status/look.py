@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Coroutine
+from collections.abc import Collection, Coroutine, Mapping
 from copy import copy
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
+
+from attrs import frozen
 
 from openrouter_credits._errors import (
     AuthenticationError,
@@ -25,6 +27,15 @@ from openrouter_credits._status.status import KeyStatus
 T = TypeVar("T")
 
 _HOW_TO_MANAGE = "Create a management key at https://openrouter.ai/settings/management-keys, and use that."
+
+
+@frozen
+class Listed:
+    """What a list of keys tells of a key beside its allowance."""
+
+    is_disabled: bool
+    faults: Mapping[str, OpenRouterError]
+    """Why a part of the key could not be read, by its path in `KeyInfo.unread`."""
 
 
 class Read(Protocol):
@@ -103,6 +114,7 @@ def assess(
     now: datetime,
     is_manager: bool = False,
     has_manager: bool = False,
+    listed: Listed | None = None,
 ) -> KeyStatus:
     """Put together what was read of a wallet and a key.
 
@@ -113,6 +125,7 @@ def assess(
         now: the time (aware).
         is_manager: whether the key is the management key of its wallet.
         has_manager: whether another key, the management key, read the wallet.
+        listed: what is known of the key from a list of keys, if it comes from one.
 
     Raises:
         OpenRouterError: nothing was readable; the key's error, if there is one, with the wallet's in its
@@ -124,7 +137,14 @@ def assess(
         problems = (key,)
     elif key is not None:
         info = key
-        problems = tuple([InvalidResponseError(f"GET /key: {path} could not be read") for path in key.unread])
+        faults = {} if listed is None else listed.faults
+        where = "/key" if listed is None else "/keys"
+        problems = tuple(
+            [
+                faults.get(path) or InvalidResponseError(f"GET {where}: {path} could not be read")
+                for path in key.unread
+            ]
+        )
     if isinstance(credits, Credits):
         doubt = unconfirmed(credits, wallet_reader)
         wallet, credits = (credits, None) if doubt is None else (None, doubt)
@@ -137,9 +157,10 @@ def assess(
         raise first
     # A 401 to the management key says nothing of this key; nor does one for the wallet if `/key` answered.
     stop: Stop | None = "refused" if isinstance(key, AuthenticationError) else None
-    return KeyStatus(
-        info, wallet, spendable(wallet, info, now, stop=stop, is_manager=is_manager), problems, now
-    )
+    if listed is not None and listed.is_disabled:
+        stop = "disabled"
+    found = spendable(wallet, info, now, stop=stop, is_manager=is_manager, is_listed=listed is not None)
+    return KeyStatus(info, wallet, found, problems, now)
 
 
 def _of_management_key(error: OpenRouterError) -> OpenRouterError:

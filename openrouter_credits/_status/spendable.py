@@ -106,6 +106,7 @@ def spendable(
     *,
     stop: Stop | None = None,
     is_manager: bool = False,
+    is_listed: bool = False,
 ) -> Spendable:
     """Find the limit that stops a key first; on a tie the wallet goes first, then the key's limit.
 
@@ -115,6 +116,7 @@ def spendable(
         now: the time (aware).
         stop: why the key cannot spend at all, if that is known from elsewhere than `key`.
         is_manager: whether the key is there to read the wallet, and not to spend.
+        is_listed: whether the key was only listed: then some limits of it cannot be known.
     """
     limits: list[_Limit] = []
     if wallet is not None:
@@ -130,7 +132,7 @@ def spendable(
         return Spendable(None, None, None, "unknown")
     first = _first(limits)
     bounds = tuple([Bound(*limit, limit is first) for limit in limits])
-    is_whole = wallet is not None and key is not None and not key.unread
+    is_whole = wallet is not None and key is not None and not key.unread and not is_listed
     name, amount, *_, resets_at = first
     return Spendable(amount, name, resets_at, "complete" if is_whole else "at_most", bounds)
 

@@ -1,0 +1,168 @@
+"""What a management key may do: list, make, change and delete the keys of its account, and check them all."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from datetime import date, datetime
+from types import EllipsisType
+from typing import Any, Literal
+
+from attrs import frozen
+
+from openrouter_credits._arguments import Dollars
+from openrouter_credits._batch.listed import check_account
+from openrouter_credits._batch.report import CheckReport
+from openrouter_credits._call.caller import Caller
+from openrouter_credits._call.keyrequests import create_request, managed_key_request, settings_of
+from openrouter_credits._call.listing import Listing, Which
+from openrouter_credits._call.request import Request
+from openrouter_credits._call.structure import converter
+from openrouter_credits._documents import Value
+from openrouter_credits._errors import OpenRouterError
+from openrouter_credits._models import ManagedKey, Workspace
+from openrouter_credits._models.activity import Activity
+from openrouter_credits._public import public
+from openrouter_credits._secrets import ApiKey
+
+
+@frozen
+class NewKey(Value):
+    """A key that was just made: what is known of it, and its secret, which OpenRouter shows only this once."""
+
+    info: ManagedKey
+    """The key, as `Account.keys()` lists it."""
+    secret: ApiKey
+    """The key itself."""
+
+    def _layout(self) -> dict[str, Any]:
+        return {"info": self.info, "secret": str(self.secret)}
+
+
+@frozen
+class _Created:
+    data: dict[str, Any]
+    key: ApiKey
+
+
+class Account:
+    """What one management key sees and may do: `client.account`. All times are in seconds.
+
+    All amounts are US dollars. Each method raises `MissingKeyError` if the client has no key, and
+    `ManagementKeyRequiredError` if its key is an ordinary one.
+    """
+
+    def __init__(self, caller: Caller, key: Callable[[], ApiKey]) -> None:
+        self._caller = caller
+        self._key = key
+
+    async def workspaces(self) -> AsyncGenerator[Workspace, None]:
+        """Yield the workspaces of the account (`GET /workspaces`)."""
+        async for workspace in Listing(self._caller, self._key()).workspaces():
+            yield workspace
+
+    async def keys(
+        self,
+        *,
+        include_disabled: bool = True,
+        include_expired: bool = False,
+        workspaces: Which = "all",
+    ) -> AsyncGenerator[ManagedKey, None]:
+        """Yield the keys of the account, newest first in each workspace (`GET /keys`, page after page)."""
+        faults: list[OpenRouterError] = []
+        listing = Listing(self._caller, self._key())
+        for workspace in await listing.choose(workspaces):
+            try:
+                async for key in listing.keys_of(
+                    workspace, include_disabled=include_disabled, include_expired=include_expired
+                ):
+                    yield key
+            except OpenRouterError as error:
+                faults.append(error)
+        if faults:
+            raise faults[0]
+
+    async def key(self, hash: str) -> ManagedKey:  # noqa: A002 - the API's own name
+        """Read one key (`GET /keys/{hash}`)."""
+        return await self._call(managed_key_request("GET", hash, self._key()), ManagedKey)
+
+    async def create_key(
+        self,
+        name: str,
+        *,
+        limit: Dollars | None = None,
+        limit_reset: str | None = None,
+        expires_at: datetime | None = None,
+        include_byok_in_limit: bool | None = None,
+        workspace_id: str | None = None,
+    ) -> NewKey:
+        """Make a key (`POST /keys`); its secret is in the answer, and nowhere else."""
+        given = {
+            "limit": limit,
+            "limit_reset": limit_reset,
+            "expires_at": expires_at,
+            "include_byok_in_limit": include_byok_in_limit,
+            "workspace_id": workspace_id,
+        }
+        settings = settings_of(name=name, **{k: v for k, v in given.items() if v is not None})
+        created = await self._call(create_request(settings, self._key()), _Created, whole=True)
+        return NewKey(converter.structure(created.data, ManagedKey), created.key)
+
+    async def update_key(
+        self,
+        hash: str,  # noqa: A002 - the API's own name
+        *,
+        name: str | EllipsisType = ...,
+        disabled: bool | EllipsisType = ...,
+        limit: Dollars | EllipsisType | None = ...,
+        limit_reset: str | EllipsisType | None = ...,
+        include_byok_in_limit: bool | EllipsisType = ...,
+        workspace_id: str | EllipsisType = ...,
+    ) -> ManagedKey:
+        """Change a key (`PATCH /keys/{hash}`); `...` leaves a setting as it is, `None` removes a limit."""
+        changes = settings_of(
+            name=name,
+            disabled=disabled,
+            limit=limit,
+            limit_reset=limit_reset,
+            include_byok_in_limit=include_byok_in_limit,
+            workspace_id=workspace_id,
+        )
+        return await self._call(managed_key_request("PATCH", hash, self._key(), changes), ManagedKey)
+
+    async def delete_key(self, hash: str) -> None:  # noqa: A002 - the API's own name
+        """Delete a key (`DELETE /keys/{hash}`)."""
+        await self._call(managed_key_request("DELETE", hash, self._key()), dict[str, Any], whole=True)
+
+    async def activity(
+        self,
+        start: date | None = None,
+        end: date | None = None,
+        *,
+        by: Literal["workspace"] | None = None,
+    ) -> Activity:
+        """Read what the account used in a range of completed UTC days (`GET /activity`)."""
+        raise NotImplementedError
+
+    async def check(
+        self,
+        *,
+        include_disabled: bool = True,
+        include_expired: bool = False,
+        workspaces: Which = "all",
+    ) -> CheckReport:
+        """Check all keys of the account from their list: some requests for hundreds of keys."""
+        return await check_account(
+            self._caller,
+            self._key(),
+            include_disabled=include_disabled,
+            include_expired=include_expired,
+            workspaces=workspaces,
+        )
+
+    async def _call(self, request: Request | Exception, into: Any, *, whole: bool = False) -> Any:
+        if isinstance(request, Exception):
+            raise request
+        return await self._caller.call(request, into, whole=whole)
+
+
+public(NewKey, Account)
