@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from datetime import date, datetime
 from types import EllipsisType
 from typing import Any, Literal
@@ -14,11 +15,10 @@ from openrouter_credits._batch.listed import check_account
 from openrouter_credits._batch.report import CheckReport
 from openrouter_credits._call.caller import Caller
 from openrouter_credits._call.keyrequests import create_request, managed_key_request, settings_of
-from openrouter_credits._call.listing import Listing, Which
+from openrouter_credits._call.listing import Faults, Listing, Which, require_workspaces
 from openrouter_credits._call.request import Request
 from openrouter_credits._call.structure import converter
 from openrouter_credits._documents import Value
-from openrouter_credits._errors import OpenRouterError
 from openrouter_credits._models import ManagedKey, Workspace
 from openrouter_credits._models.activity import Activity
 from openrouter_credits._public import public
@@ -56,9 +56,24 @@ class Account:
         self._key = key
 
     async def workspaces(self) -> AsyncGenerator[Workspace, None]:
-        """Yield the workspaces of the account (`GET /workspaces`)."""
-        async for workspace in Listing(self._caller, self._key()).workspaces():
-            yield workspace
+        """Yield the workspaces of the account, in OpenRouter's order (`GET /workspaces`, 100 a request).
+
+        Leave the loop early only under `contextlib.aclosing`. One page is in memory at a time.
+
+        Raises:
+            PermissionDeniedError: 403: this key may not list workspaces.
+            InvalidResponseError: an entry is not as documented, or the list does not end. It is raised at the
+                end, after all that could be read; further errors are in its `problems`.
+            OpenRouterError: any other fault.
+        """
+        faults = Faults()
+        async with aclosing(Listing(self._caller, self._key()).workspaces()) as found:
+            async for each in found:
+                if isinstance(each, Workspace):
+                    yield each
+                else:
+                    faults.add(each)
+        faults.raise_them()
 
     async def keys(
         self,
@@ -67,19 +82,51 @@ class Account:
         include_expired: bool = False,
         workspaces: Which = "all",
     ) -> AsyncGenerator[ManagedKey, None]:
-        """Yield the keys of the account, newest first in each workspace (`GET /keys`, page after page)."""
-        faults: list[OpenRouterError] = []
+        """Yield the keys of the account, workspace by workspace, newest first in each.
+
+        1,000 keys take 12 requests: `GET /workspaces`, then `GET /keys` for each hundred; each request is
+        tried again as the policy says. Keys may be made and deleted meanwhile: no other key is lost or comes
+        twice. Two pages are in memory at most, however many keys there are. Management keys are not listed.
+        Leave the loop early only under `contextlib.aclosing`.
+
+        Args:
+            include_disabled: whether to yield keys that are switched off.
+            include_expired: whether to yield keys that have expired.
+            workspaces: `"all"`, `"default"`, or ids of workspaces (`Workspace.id`). Where the key may not
+                list workspaces (403), or there are none (404), `"all"` means the default one.
+
+        Raises:
+            AuthenticationError: 401: the key was refused; at once.
+            ClientClosedError: the client was closed; at once.
+            APIConnectionError: `GET /workspaces` had no answer; at once.
+            ManagementKeyRequiredError: 403: an ordinary key lists nothing.
+            InvalidResponseError: a key that is not as documented (the text has its path, such as
+                `$.data[3].limit`), or a list that does not end.
+            OpenRouterError: any other fault. It is raised at the end, after all that could be read, in other
+                workspaces as well; further errors are in its `problems`.
+            ValueError: `workspaces` is another text, or has what cannot be an id.
+            TypeError: `workspaces` is neither a text nor an iterable of texts.
+        """
+        which = require_workspaces(workspaces)
+        del workspaces  # perhaps there is a key in it
+        if isinstance(which, Exception):
+            raise which
+        faults = Faults()
         listing = Listing(self._caller, self._key())
-        for workspace in await listing.choose(workspaces):
-            try:
-                async for key in listing.keys_of(
-                    workspace, include_disabled=include_disabled, include_expired=include_expired
-                ):
-                    yield key
-            except OpenRouterError as error:
-                faults.append(error)
-        if faults:
-            raise faults[0]
+        chosen, fault = await listing.choose(which)
+        for workspace in chosen:
+            keys = listing.keys_of(
+                workspace, include_disabled=include_disabled, include_expired=include_expired
+            )
+            async with aclosing(keys) as found:
+                async for each in found:
+                    if isinstance(each, ManagedKey):
+                        yield each
+                    else:
+                        faults.add(each)
+        if fault is not None:
+            faults.add(fault)
+        faults.raise_them()
 
     async def key(self, hash: str) -> ManagedKey:  # noqa: A002 - the API's own name
         """Read one key (`GET /keys/{hash}`)."""

@@ -2,57 +2,211 @@
 
 from __future__ import annotations
 
+import copy
+import re
 from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, cast
+
+from cattrs import ClassValidationError
 
 from openrouter_credits._call.caller import Caller
-from openrouter_credits._call.pages import MOST_ELEMENTS, Page, entries
+from openrouter_credits._call.pages import MOST_ELEMENTS, PAGE_SIZE, Page, new_entries
 from openrouter_credits._call.request import make_request
-from openrouter_credits._call.structure import converter
-from openrouter_credits._errors import NotFoundError, PermissionDeniedError
+from openrouter_credits._call.structure import converter, describe
+from openrouter_credits._errors import (
+    AddressNotAllowedError,
+    APIConnectionError,
+    AuthenticationError,
+    ClientClosedError,
+    EdgeRefusedError,
+    InvalidResponseError,
+    NotFoundError,
+    OpenRouterError,
+    PermissionDeniedError,
+)
+from openrouter_credits._masking import scrub
 from openrouter_credits._models import ManagedKey, Workspace
 from openrouter_credits._secrets import ApiKey
+from openrouter_credits._words import quote
 
 Which = Literal["all", "default"] | Iterable[str]
-"""The workspaces to read: all, the default one, or those of these ids."""
+"""The workspaces to read, as callers say: all, the default one, or those of these ids."""
+Checked = Literal["all", "default"] | tuple[str, ...]
+"""The same, checked."""
 DEFAULT = Workspace("", "default")
-"""Stands for the default workspace, whose id is not known."""
+"""Stands for the default workspace where its id is not known."""
+
+_ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._~:-]{1,200}")
+_WRONG = (TypeError, ValueError, ClassValidationError)
+_MOST_KEPT = 100
+
+
+def require_workspaces(which: object) -> Checked | TypeError | ValueError:
+    """Check which workspaces to read, and leave out doubles; an error is returned, since a key may be there."""
+    if isinstance(which, str):
+        if which in ("all", "default"):
+            return cast("Checked", which)
+        return ValueError('workspaces is "all", "default" or a list of ids; for one workspace, a list of one')
+    if not isinstance(which, Iterable):
+        return TypeError(f'workspaces is "all", "default" or a list of ids, not {type(which).__name__}')
+    ids = tuple(dict.fromkeys(which))
+    for each in ids:
+        if not isinstance(each, str):
+            return TypeError(f"the id of a workspace is a str, not {type(each).__name__}")
+        if not _ID.fullmatch(each) or scrub(each) != each:
+            return ValueError("the id of a workspace is Workspace.id: letters, digits and -, without blanks")
+    return ids
+
+
+class Faults:
+    """The faults of a list that is read on in spite of them; of very many, the first hundred are kept."""
+
+    def __init__(self) -> None:
+        self._kept: list[OpenRouterError] = []
+
+    def add(self, fault: OpenRouterError) -> None:
+        """Keep a fault."""
+        if len(self._kept) < _MOST_KEPT:
+            self._kept.append(fault)
+
+    def joined(self) -> OpenRouterError | None:
+        """Return the first fault, with the others in its `problems`; `None` if there was none."""
+        if len(self._kept) < 2:
+            return next(iter(self._kept), None)
+        first = copy.copy(self._kept[0])  # other code may share it
+        first.problems = (*first.problems, *self._kept[1:])
+        return first
+
+    def raise_them(self) -> None:
+        """Raise what `joined` returns, if there is a fault."""
+        error = self.joined()
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # its traceback holds this frame
 
 
 class Listing:
-    """Lists workspaces and keys with one management key."""
+    """Lists the workspaces and keys of an account once, with its management key.
+
+    What cannot be read is yielded as an error, so that it does not hide what follows.
+    """
 
     def __init__(self, caller: Caller, key: ApiKey) -> None:
         self._caller = caller
         self._key = key
+        self._ids: frozenset[str] = frozenset()
 
-    async def workspaces(self) -> AsyncGenerator[Workspace, None]:
-        """Yield the workspaces of the account."""
-        async for entry in entries(partial(self._page, "/workspaces", limit=100), lambda entry: entry["id"]):
-            yield converter.structure(entry, Workspace)
+    async def choose(self, which: Checked) -> tuple[Sequence[Workspace], OpenRouterError | None]:
+        """Find the workspaces to read; also return the error that hid some of them, if one did.
 
-    async def choose(self, which: Which) -> Sequence[Workspace]:
-        """Find the workspaces to read; if nobody may list them, the default one."""
-        if which == "default":
-            return [DEFAULT]
-        if which != "all":
-            return [Workspace(each) for each in which]
-        try:
-            return [workspace async for workspace in self.workspaces()] or [DEFAULT]
-        except (PermissionDeniedError, NotFoundError):
-            return [DEFAULT]
+        If the key may not list workspaces, or the server has none, there is the default one.
+
+        Raises:
+            AuthenticationError: the key was refused.
+            APIConnectionError: there was no answer.
+            ClientClosedError: the client was closed.
+        """
+        faults = Faults()
+        found: list[Workspace] = []
+        if which == "all":
+            async with aclosing(self.workspaces()) as workspaces:
+                async for each in workspaces:
+                    if isinstance(each, Workspace):
+                        found.append(each)
+                    elif isinstance(each, APIConnectionError):
+                        raise each
+                    elif not _is_without_workspaces(each):
+                        faults.add(each)
+        elif which != "default":
+            found = [Workspace(each) for each in which]
+            self._ids = frozenset(which)
+            return found, None
+        self._ids = frozenset(workspace.id for workspace in found)
+        return found or [DEFAULT], faults.joined()
+
+    async def workspaces(self) -> AsyncGenerator[Workspace | OpenRouterError, None]:
+        """Yield the workspaces of the account. An error at the end hides the rest of them.
+
+        Raises:
+            AuthenticationError: the key was refused.
+            ClientClosedError: the client was closed.
+        """
+        params = {"limit": PAGE_SIZE}
+        async with aclosing(self._entries("/workspaces", params, "id", Workspace)) as found:
+            async for each in found:
+                if isinstance(each, Workspace) and not _ID.fullmatch(each.id):
+                    yield InvalidResponseError("200, but the id of a workspace has characters that no id has")
+                else:
+                    yield each
 
     async def keys_of(
         self, workspace: Workspace, *, include_disabled: bool, include_expired: bool
-    ) -> AsyncGenerator[ManagedKey, None]:
-        """Yield the keys of a workspace."""
+    ) -> AsyncGenerator[ManagedKey | OpenRouterError, None]:
+        """Yield the keys of a workspace that `choose` has found, newest first.
+
+        An entry that cannot be read is an `InvalidResponseError`. An error at the end hides the rest.
+
+        Raises:
+            AuthenticationError: the key was refused.
+            ClientClosedError: the client was closed.
+        """
         params: dict[str, Any] = {"include_disabled": include_disabled, "include_expired": include_expired}
         if workspace.id:
             params["workspace_id"] = workspace.id
-        async for entry in entries(partial(self._page, "/keys", **params), lambda entry: entry["hash"]):
-            yield converter.structure(entry, ManagedKey)
+        elsewhere = self._ids - {workspace.id}
+        async with aclosing(self._entries("/keys", params, "hash", ManagedKey)) as found:
+            async for each in found:
+                # A server may not know these parameters.
+                if isinstance(each, ManagedKey) and (
+                    each.workspace_id in elsewhere
+                    or (each.disabled and not include_disabled)
+                    or (not include_expired and each.is_expired(datetime.now(UTC)))
+                ):
+                    continue
+                yield each
 
-    async def _page(self, path: str, offset: int, **params: Any) -> Page:
+    async def _entries(
+        self, path: str, params: dict[str, Any], name: str, into: type[Any]
+    ) -> AsyncGenerator[Any, None]:
+        """Yield each entry of a list once, or the error that it is; and an error that hides the rest."""
+        read, name_of = partial(self._page, path, params), partial(_name, name)
+        try:
+            async with aclosing(new_entries(read, name_of)) as pages:
+                async for page in pages:
+                    for place, entry in page:
+                        yield self._structure(entry, into, place)
+        except (AuthenticationError, ClientClosedError):
+            raise
+        except OpenRouterError as error:
+            fault = error.with_traceback(None)
+        else:
+            return
+        yield fault
+
+    async def _page(self, path: str, params: dict[str, Any], offset: int) -> Page:
         request = make_request("GET", path, self._key, {"offset": offset, **params})
         return await self._caller.call(request, Page, whole=True, most=MOST_ELEMENTS)
+
+    def _structure(self, entry: Any, into: type[Any], place: int) -> Any:
+        try:
+            return converter.structure(entry, into)
+        except _WRONG as error:
+            return InvalidResponseError(f"200, but {quote(describe(error, f'$.data[{place}]'), self._key)}")
+
+
+def _is_without_workspaces(error: OpenRouterError) -> bool:
+    """Tell whether OpenRouter's answer to `/workspaces` means that there are none for this key."""
+    if isinstance(error, EdgeRefusedError | AddressNotAllowedError):
+        return False
+    return isinstance(error, PermissionDeniedError | NotFoundError)
+
+
+def _name(field: str, entry: Any) -> str:
+    """Name an entry, so that it is known again; one without a name of its own is known by what it has."""
+    name = entry.get(field) if isinstance(entry, dict) else None
+    return name if isinstance(name, str) else f"?{hash(repr(entry))}"
