@@ -11,9 +11,9 @@ from attrs import frozen
 from openrouter_credits._batch.check import KeyCheck
 from openrouter_credits._batch.report import CheckReport
 from openrouter_credits._call.caller import Caller
-from openrouter_credits._call.listing import Listing, Which
+from openrouter_credits._call.listing import Listing, Which, require_workspaces
 from openrouter_credits._call.request import make_request
-from openrouter_credits._errors import ClientClosedError, NotFoundError, OpenRouterError
+from openrouter_credits._errors import NotFoundError, OpenRouterError
 from openrouter_credits._models import Budget, Credits, KeyInfo, ManagedKey, Workspace, WorkspaceBudget
 from openrouter_credits._secrets import ApiKey
 from openrouter_credits._status.managed import budgets_of, managed_status
@@ -32,6 +32,9 @@ async def check_account(
     loop = asyncio.get_running_loop()
     began_at = loop.time()
     listing = Listing(caller, manager)
+    which = require_workspaces(workspaces)
+    if isinstance(which, Exception):
+        raise which
     wallet = loop.create_task(caller.read("/credits", Credits, manager, caller.deadline_at()))
     try:
         read = [
@@ -43,7 +46,7 @@ async def check_account(
                 include_disabled=include_disabled,
                 include_expired=include_expired,
             )
-            for workspace in await listing.choose(workspaces)
+            for workspace in (await listing.choose(which))[0]
         ]
         credits = await wallet
     except BaseException:
@@ -89,13 +92,11 @@ async def _look_through(
     keys: list[ManagedKey] = []
     fault: OpenRouterError | None = None
     budgets: tuple[Budget, ...] | OpenRouterError = ()
-    try:
-        async for key in listing.keys_of(workspace, include_disabled=True, include_expired=True):
+    async for key in listing.keys_of(workspace, include_disabled=True, include_expired=True):
+        if isinstance(key, ManagedKey):
             keys.append(key)
-    except ClientClosedError:
-        raise
-    except OpenRouterError as error:
-        fault = error.with_traceback(None)
+        else:
+            fault = key
     now = datetime.now(UTC)
     if keys and workspace.id:
         try:
