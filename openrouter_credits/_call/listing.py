@@ -45,20 +45,21 @@ _MOST_KEPT = 100
 
 
 def require_workspaces(which: object) -> Checked | TypeError | ValueError:
-    """Check which workspaces to read, and leave out doubles; an error is returned, since a key may be there."""
+    """Check which workspaces to read, and leave out doubles; an error is returned: a key may be there."""
     if isinstance(which, str):
         if which in ("all", "default"):
             return cast("Checked", which)
-        return ValueError('workspaces is "all", "default" or a list of ids; for one workspace, a list of one')
+        return ValueError('workspaces is "all", "default" or a list of ids, also for one workspace')
     if not isinstance(which, Iterable):
         return TypeError(f'workspaces is "all", "default" or a list of ids, not {type(which).__name__}')
-    ids = tuple(dict.fromkeys(which))
-    for each in ids:
+    ids: list[str] = []
+    for each in which:
         if not isinstance(each, str):
             return TypeError(f"the id of a workspace is a str, not {type(each).__name__}")
         if not _ID.fullmatch(each) or scrub(each) != each:
-            return ValueError("the id of a workspace is Workspace.id: letters, digits and -, without blanks")
-    return ids
+            return ValueError("the id of a workspace is Workspace.id, without blanks, / and ?")
+        ids.append(each)
+    return tuple(dict.fromkeys(ids))
 
 
 class Faults:
@@ -119,7 +120,10 @@ class Listing:
                     if isinstance(each, Workspace):
                         found.append(each)
                     elif isinstance(each, APIConnectionError):
-                        raise each
+                        try:
+                            raise each
+                        finally:
+                            del each  # its traceback holds this frame
                     elif not _is_without_workspaces(each):
                         faults.add(each)
         elif which != "default":

@@ -1,9 +1,9 @@
 """Lists that are read page by page, while entries come and go.
 
 The newest entry is the first one. A page is asked for by its offset, so what is created or deleted meanwhile
-moves all that is behind it. Each page is therefore asked for from the last entry that was read: if neither
-that nor another known entry is there, a page further back is read. What follows the last known entry of a
-page was not read before.
+moves all that is behind it. Each page is therefore asked for from the last entry that was read. If neither
+this entry nor another known one is there, a page further back is read. Entries behind the last known one of a
+page are new; those before it were read, or were created meanwhile.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _MOST = 1000
 _SMALLEST = 2
 """Entries of a full page, at least: a page with one entry is the last one."""
 _REMEMBERED = 8
-"""Full pages of names: as many are known again. Two could be pushed out of reach by two pages of changes."""
+"""Full pages whose names are remembered: half of them may be deleted while the place is looked for."""
 _FRUITLESS = 4
-"""Pages without a new entry that changes to the list explain, beside those that are read to go back."""
+"""Pages in a row that may have nothing new, beside those that lead back to the beginning."""
 
 
 @frozen
