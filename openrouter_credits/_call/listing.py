@@ -101,6 +101,7 @@ class Listing:
         self._caller = caller
         self._key = key
         self._ids: frozenset[str] = frozenset()
+        """The workspaces that are read."""
 
     async def choose(self, which: Checked) -> tuple[Sequence[Workspace], OpenRouterError | None]:
         """Find the workspaces to read; also return the error that hid some of them, if one did.
@@ -112,24 +113,25 @@ class Listing:
             APIConnectionError: there was no answer.
             ClientClosedError: the client was closed.
         """
-        faults = Faults()
-        found: list[Workspace] = []
-        if which == "all":
-            async with aclosing(self.workspaces()) as workspaces:
-                async for each in workspaces:
-                    if isinstance(each, Workspace):
-                        found.append(each)
-                    elif isinstance(each, APIConnectionError):
-                        try:
-                            raise each
-                        finally:
-                            del each  # its traceback holds this frame
-                    elif not _is_without_workspaces(each):
-                        faults.add(each)
-        elif which != "default":
-            found = [Workspace(each) for each in which]
+        self._ids = frozenset()
+        if which == "default":
+            return [DEFAULT], None
+        if which != "all":
             self._ids = frozenset(which)
-            return found, None
+            return [Workspace(each) for each in which], None
+        found: list[Workspace] = []
+        faults = Faults()
+        async with aclosing(self.workspaces()) as workspaces:
+            async for each in workspaces:
+                if isinstance(each, Workspace):
+                    found.append(each)
+                elif isinstance(each, APIConnectionError):
+                    try:
+                        raise each
+                    finally:
+                        del each  # its traceback holds this frame
+                elif not _is_without_workspaces(each):
+                    faults.add(each)
         self._ids = frozenset(workspace.id for workspace in found)
         return found or [DEFAULT], faults.joined()
 

@@ -90,9 +90,9 @@ class Place:
         new: dict[str, int] = {}
         for place in range(0 if last is None else last + 1, count):
             new.setdefault(names[place], place)
-        if isinstance(total, int) and count < PAGE_SIZE:
-            self.is_over = self.offset + count >= total
-        self.is_over = self.is_over or count < self._size
+        # A total that equals the size of a full page may count this page alone.
+        is_all = count < PAGE_SIZE and self.offset + count == total
+        self.is_over = is_all or count < self._size
         self.offset += max(0, count - 1)
         if new:
             self._accept(names, new)

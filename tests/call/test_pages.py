@@ -127,7 +127,7 @@ def test_the_size_of_a_page_is_learnt(size: int) -> None:
 
 @pytest.mark.parametrize(
     ("total", "requests"),
-    [(40, 1), (0, 1), (41, 2), (None, 2), ("40", 2), (float("nan"), 2)],
+    [(40, 1), (41, 2), (39, 2), (0, 2), (None, 2), ("40", 2), (True, 2), (float("nan"), 2)],
 )
 def test_a_total_settles_whether_a_short_first_page_is_the_last_one(total: object, requests: int) -> None:
     """If the server tells the number of all entries, no second request asks whether there are more."""
