@@ -7,14 +7,17 @@ import json
 import pickle
 import traceback
 from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from weakref import WeakSet
 
+import attrs
 import pytest
 from attrs import define, field
+from hypothesis import given
+from hypothesis import strategies as st
 
 from openrouter_credits import (
     APIConnectionError,
@@ -35,7 +38,7 @@ from openrouter_credits._call.listing import DEFAULT, Faults, Listing, require_w
 from openrouter_credits._call.pages import MOST_ELEMENTS
 from openrouter_credits._call.protocol import Reply
 from openrouter_credits._call.request import Request
-from tests.kit.clock import settle, virtual
+from tests.kit.clock import run, settle, virtual
 from tests.kit.hosts import Answer, client_of, others, refusal, reply
 from tests.kit.values import KEY, QUICK
 
@@ -374,6 +377,37 @@ async def test_an_error_of_an_entry_quotes_no_key() -> None:
     assert KEY not in repr(pickle.dumps(error))
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = st.sampled_from([each.name for each in attrs.fields(ManagedKey)])
+ENTRIES = JSON | st.builds(
+    lambda fields, name: entry(name) | fields,
+    st.dictionaries(FIELDS, JSON | st.sampled_from(["daily", "2026-11-25T10:00:00Z", "1.5"]), max_size=3),
+    st.integers(0, 5),
+)
+
+
+@given(st.lists(ENTRIES, max_size=8) | JSON, JSON)
+def test_any_page_is_keys_and_errors(data: object, total: object) -> None:
+    """Whatever JSON a server lists, `keys()` yields keys, each hash once, and raises none but our errors."""
+
+    async def hashes() -> list[str]:
+        found = []
+        answer = reply(200, {"data": data, "total_count": total})
+        async with client_of(lambda _, __: answer, 0.0, QUICK) as (client, _):
+            with suppress(OpenRouterError):
+                async for key in client.account.keys():
+                    found.append(key.hash)  # noqa: PERF401 - what came before the error is kept
+        return found
+
+    found = run(hashes())
+
+    assert len(found) == len(set(found))
+
+
 async def test_wrong_entries_on_several_pages_are_told_once() -> None:
     """An entry that cannot be read is known again when it stands on two pages."""
     keys: list[Any] = entries(250)
@@ -599,8 +633,9 @@ async def test_a_hundred_thousand_keys_pass_through_a_few_pages_of_memory() -> N
 
     def page(request: Request, _: float) -> Answer:
         offset = int(dict(parse_qsl(urlsplit(request.target).query))["offset"])
-        keys = [entry(number) for number in range(offset, min(100_000, offset + 100))]
-        return reply(200, {"data": keys})
+        numbers = range(offset, min(100_000, offset + 100))
+        keys = ",".join([f'{{"hash":"{each}","label":"k","usage":1,"limit":null}}' for each in numbers])
+        return Reply(200, {}, f'{{"data":[{keys}]}}'.encode())
 
     async with client_of(page) as (client, wire):
         async for key in client.account.keys(workspaces="default"):
