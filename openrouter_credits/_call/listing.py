@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal, cast
 
+from attrs import frozen
 from cattrs import ClassValidationError
 
 from openrouter_credits._call.caller import Caller
@@ -40,8 +41,25 @@ DEFAULT = Workspace("", "default")
 """Stands for the default workspace where its id is not known."""
 
 _ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._~:-]{1,200}")
+_NOT_BLANK = re.compile(r"\S")
 _WRONG = (TypeError, ValueError, ClassValidationError)
 _MOST_KEPT = 100
+
+
+@frozen
+class _Kind:
+    """A kind of list."""
+
+    path: str
+    name: str
+    """The field that names an entry."""
+    model: type[ManagedKey | Workspace]
+    is_name: Callable[[str], object]
+    """Tells whether a text can be the name of an entry."""
+
+
+_KEYS = _Kind("/keys", "hash", ManagedKey, _NOT_BLANK.search)
+_WORKSPACES = _Kind("/workspaces", "id", Workspace, _ID.fullmatch)
 
 
 def require_workspaces(which: object) -> Checked | TypeError | ValueError:
@@ -142,13 +160,9 @@ class Listing:
             AuthenticationError: the key was refused.
             ClientClosedError: the client was closed.
         """
-        params = {"limit": PAGE_SIZE}
-        async with aclosing(self._entries("/workspaces", params, "id", Workspace)) as found:
+        async with aclosing(self._entries(_WORKSPACES, {"limit": PAGE_SIZE})) as found:
             async for each in found:
-                if isinstance(each, Workspace) and not _ID.fullmatch(each.id):
-                    yield InvalidResponseError("200, but the id of a workspace has characters that no id has")
-                else:
-                    yield each
+                yield each
 
     async def keys_of(
         self, workspace: Workspace, *, include_disabled: bool, include_expired: bool
@@ -165,7 +179,7 @@ class Listing:
         if workspace.id:
             params["workspace_id"] = workspace.id
         elsewhere = self._ids - {workspace.id}
-        async with aclosing(self._entries("/keys", params, "hash", ManagedKey)) as found:
+        async with aclosing(self._entries(_KEYS, params)) as found:
             async for each in found:
                 # A server may not know these parameters.
                 if isinstance(each, ManagedKey) and (
@@ -176,16 +190,14 @@ class Listing:
                     continue
                 yield each
 
-    async def _entries(
-        self, path: str, params: dict[str, Any], name: str, into: type[Any]
-    ) -> AsyncGenerator[Any, None]:
+    async def _entries(self, kind: _Kind, params: dict[str, Any]) -> AsyncGenerator[Any, None]:
         """Yield each entry of a list once, or the error that it is; and an error that hides the rest."""
-        read, name_of = partial(self._page, path, params), partial(_name, name)
+        read, name_of = partial(self._page, kind.path, params), partial(_name, kind.name)
         try:
             async with aclosing(new_entries(read, name_of)) as pages:
                 async for page in pages:
                     for place, entry in page:
-                        yield self._structure(entry, into, place)
+                        yield self._structure(entry, kind, f"$.data[{place}]")
         except (AuthenticationError, ClientClosedError):
             raise
         except OpenRouterError as error:
@@ -198,11 +210,16 @@ class Listing:
         request = make_request("GET", path, self._key, {"offset": offset, **params})
         return await self._caller.call(request, Page, whole=True, most=MOST_ELEMENTS)
 
-    def _structure(self, entry: Any, into: type[Any], place: int) -> Any:
+    def _structure(self, entry: Any, kind: _Kind, path: str) -> Any:
         try:
-            return converter.structure(entry, into)
+            made = converter.structure(entry, kind.model)
         except _WRONG as error:
-            return InvalidResponseError(f"200, but {quote(describe(error, f'$.data[{place}]'), self._key)}")
+            return InvalidResponseError(f"200, but {quote(describe(error, path), self._key)}")
+        name = kind.name
+        if not kind.is_name(getattr(made, name)):
+            problem = f"it is blank, or has characters that no {name} has"
+            return InvalidResponseError(f"200, but {path}.{name}: {problem}")
+        return made
 
 
 def _is_without_workspaces(error: OpenRouterError) -> bool:

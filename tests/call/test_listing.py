@@ -354,6 +354,7 @@ async def test_an_entry_that_cannot_be_read_does_not_hide_the_others() -> None:
     """Entries without a hash or with wrong money are named by their paths, after all others were listed."""
     nameless = {name: value for name, value in entry("d").items() if name != "hash"}
     wrong = [entry("a", limit="much"), {**entry("b"), "hash": None}, "c", nameless, nameless]
+    wrong += [entry("e", hash=""), entry("f", hash=" ")]
     host = Host({"": [entry("first"), *wrong, entry("last")]})
 
     found, error = await listed(host)
@@ -365,6 +366,8 @@ async def test_an_entry_that_cannot_be_read_does_not_hide_the_others() -> None:
         "200, but $.data[2].hash: a text is needed, not null",
         "200, but $.data[3]: an object is needed, not a text",
         "200, but $.data[4].hash: required, but missing",
+        "200, but $.data[6].hash: it is blank, or has characters that no hash has",
+        "200, but $.data[7].hash: it is blank, or has characters that no hash has",
     ]
 
 
@@ -680,7 +683,7 @@ async def test_a_workspace_that_cannot_be_read_does_not_hide_the_others() -> Non
 
     assert found == ["a", "e"]
     assert "$.data[1].id" in str(caught.value)
-    assert "characters" in str(caught.value.problems[0])
+    assert "$.data[2].id" in str(caught.value.problems[0])
 
 
 @pytest.mark.parametrize(
