@@ -58,7 +58,7 @@ class Account:
     async def workspaces(self) -> AsyncGenerator[Workspace, None]:
         """Yield the workspaces of the account, in OpenRouter's order (`GET /workspaces`, 100 a request).
 
-        Leave the loop early only under `contextlib.aclosing`. One page is in memory at a time.
+        No request is under way while your code runs, so the loop may be left at any time.
 
         Raises:
             PermissionDeniedError: 403: this key may not list workspaces.
@@ -86,14 +86,15 @@ class Account:
 
         1,000 keys take 12 requests: `GET /workspaces`, then `GET /keys` for each hundred; each request is
         tried again as the policy says. Keys may be made and deleted meanwhile: no other key is lost or comes
-        twice. Two pages are in memory at most, however many keys there are. Management keys are not listed.
-        Leave the loop early only under `contextlib.aclosing`.
+        twice. Two pages are in memory at most, however many keys there are. No request is under way while
+        your code runs, so the loop may be left at any time. Management keys are not listed.
 
         Args:
             include_disabled: whether to yield keys that are switched off.
             include_expired: whether to yield keys that have expired.
             workspaces: `"all"`, `"default"`, or ids of workspaces (`Workspace.id`). Where the key may not
-                list workspaces (403), or there are none (404), `"all"` means the default one.
+                list workspaces (403), or there are none (404), `"all"` means the default one; if their list
+                fails otherwise, that one is read as well, and the error is raised at the end.
 
         Raises:
             AuthenticationError: 401: the key was refused; at once.
@@ -111,9 +112,10 @@ class Account:
         del workspaces  # perhaps there is a key in it
         if isinstance(which, Exception):
             raise which
-        faults = Faults()
-        listing = Listing(self._caller, self._key())
+        listing, faults = Listing(self._caller, self._key()), Faults()
         chosen, fault = await listing.choose(which)
+        if fault is not None:
+            faults.add(fault)
         for workspace in chosen:
             keys = listing.keys_of(
                 workspace, include_disabled=include_disabled, include_expired=include_expired
@@ -124,8 +126,6 @@ class Account:
                         yield each
                     else:
                         faults.add(each)
-        if fault is not None:
-            faults.add(fault)
         faults.raise_them()
 
     async def key(self, hash: str) -> ManagedKey:  # noqa: A002 - the API's own name

@@ -239,10 +239,11 @@ async def test_an_error_that_hides_the_workspaces_is_raised_at_the_end(
     answer: Answer, kind: type[OpenRouterError]
 ) -> None:
     """If `/workspaces` fails otherwise, the default workspace is read, and then that error is raised."""
-    found, error = await listed(Host({"": entries(3)}, answer))
+    found, error = await listed(Host({"": [*entries(3), {}]}, answer))
 
     assert found == names(3)
     assert type(error) is kind
+    assert [type(each) for each in error.problems] == [InvalidResponseError]
 
 
 async def test_workspaces_that_could_be_read_are_read_if_the_others_are_hidden() -> None:
