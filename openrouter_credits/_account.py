@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
 from datetime import date, datetime
 from types import EllipsisType
 from typing import Any, Literal
@@ -15,8 +14,9 @@ from openrouter_credits._batch.listed import check_account
 from openrouter_credits._batch.report import CheckReport
 from openrouter_credits._call.caller import Caller
 from openrouter_credits._call.keyrequests import create_request, managed_key_request, settings_of
-from openrouter_credits._call.listing import Faults, Listing, Which, require_workspaces
+from openrouter_credits._call.listing import Which, require_workspaces
 from openrouter_credits._call.request import Request
+from openrouter_credits._call.streaming import stream_keys, stream_workspaces
 from openrouter_credits._call.structure import converter
 from openrouter_credits._documents import Value
 from openrouter_credits._models import ManagedKey, Workspace
@@ -55,78 +55,44 @@ class Account:
         self._caller = caller
         self._key = key
 
-    async def workspaces(self) -> AsyncGenerator[Workspace, None]:
-        """Yield the workspaces of the account, in OpenRouter's order (`GET /workspaces`, 100 a request).
-
-        No request is under way while your code runs, so the loop may be left at any time.
+    def workspaces(self) -> AsyncGenerator[Workspace, None]:
+        """Yield the workspaces of the account (`GET /workspaces`, 100 a request), in OpenRouter's order.
 
         Raises:
             PermissionDeniedError: 403: this key may not list workspaces.
-            InvalidResponseError: an entry is not as documented, or the list does not end. It is raised at the
-                end, after all that could be read; further errors are in its `problems`.
-            OpenRouterError: any other fault.
+            InvalidResponseError: an entry is not as documented, or the list does not end. It is raised when
+                all that could be read was yielded; further errors are in its `problems`.
         """
-        faults = Faults()
-        async with aclosing(Listing(self._caller, self._key()).workspaces()) as found:
-            async for each in found:
-                if isinstance(each, Workspace):
-                    yield each
-                else:
-                    faults.add(each)
-        faults.raise_them()
+        return stream_workspaces(self._caller, self._key)
 
-    async def keys(
-        self,
-        *,
-        include_disabled: bool = True,
-        include_expired: bool = False,
-        workspaces: Which = "all",
+    def keys(
+        self, *, include_disabled: bool = True, include_expired: bool = False, workspaces: Which = "all"
     ) -> AsyncGenerator[ManagedKey, None]:
         """Yield the keys of the account, workspace by workspace, newest first in each.
 
-        1,000 keys take 12 requests: `GET /workspaces`, then `GET /keys` for each hundred; each request is
-        tried again as the policy says. Keys may be made and deleted meanwhile: no other key is lost or comes
-        twice. Two pages are in memory at most, however many keys there are. No request is under way while
-        your code runs, so the loop may be left at any time. Management keys are not listed.
+        1,000 keys take 12 requests: `GET /workspaces`, then `GET /keys` for each hundred. Keys may be made
+        and deleted meanwhile: no other key is lost or comes twice. At most two pages are in memory. No
+        request is under way while your code runs, so the loop may be left at any time. Management keys are
+        not listed.
 
         Args:
             include_disabled: whether to yield keys that are switched off.
             include_expired: whether to yield keys that have expired.
             workspaces: `"all"`, `"default"`, or ids of workspaces (`Workspace.id`). Where the key may not
-                list workspaces (403), or there are none (404), `"all"` means the default one; if their list
-                fails otherwise, that one is read as well, and the error is raised at the end.
+                list workspaces (403), or there are none (404), `"all"` means the default one.
 
         Raises:
             AuthenticationError: 401: the key was refused; at once.
             ClientClosedError: the client was closed; at once.
-            APIConnectionError: `GET /workspaces` had no answer; at once.
-            ManagementKeyRequiredError: 403: an ordinary key lists nothing.
-            InvalidResponseError: a key that is not as documented (the text has its path, such as
-                `$.data[3].limit`), or a list that does not end.
-            OpenRouterError: any other fault. It is raised at the end, after all that could be read, in other
-                workspaces as well; further errors are in its `problems`.
-            ValueError: `workspaces` is another text, or has what cannot be an id.
-            TypeError: `workspaces` is neither a text nor an iterable of texts.
+            APIConnectionError: there was no answer: at once for the workspaces, at the end for keys.
+            InvalidResponseError: a key is not as documented (the text has its path, such as
+                `$.data[3].limit`), or a list does not end; at the end.
+            OpenRouterError: any other fault, such as a workspace that is forbidden. It is raised at the end,
+                when all that could be read was yielded; further errors are in its `problems`.
         """
         which = require_workspaces(workspaces)
-        del workspaces  # perhaps there is a key in it
-        if isinstance(which, Exception):
-            raise which
-        listing, faults = Listing(self._caller, self._key()), Faults()
-        chosen, fault = await listing.choose(which)
-        if fault is not None:
-            faults.add(fault)
-        for workspace in chosen:
-            keys = listing.keys_of(
-                workspace, include_disabled=include_disabled, include_expired=include_expired
-            )
-            async with aclosing(keys) as found:
-                async for each in found:
-                    if isinstance(each, ManagedKey):
-                        yield each
-                    else:
-                        faults.add(each)
-        faults.raise_them()
+        filters = {"include_disabled": include_disabled, "include_expired": include_expired}
+        return stream_keys(self._caller, self._key, which, **filters)
 
     async def key(self, hash: str) -> ManagedKey:  # noqa: A002 - the API's own name
         """Read one key (`GET /keys/{hash}`)."""

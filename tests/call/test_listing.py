@@ -242,6 +242,7 @@ async def test_an_error_that_hides_the_workspaces_is_raised_at_the_end(
     found, error = await listed(Host({"": [*entries(3), {}]}, answer))
 
     assert found == names(3)
+    assert error is not None
     assert type(error) is kind
     assert [type(each) for each in error.problems] == [InvalidResponseError]
 
