@@ -163,13 +163,41 @@ class Account:
         include_expired: bool = False,
         workspaces: Which = "all",
     ) -> CheckReport:
-        """Check all keys of the account from their list: some requests for hundreds of keys."""
+        """Check all keys of the account from the list of its keys: 1,000 keys take 14 requests.
+
+        It reads the wallet, and of each workspace the keys and the budgets that they share; a wallet of 0/0
+        takes one request more. Each `KeyCheck` has its `managed_key`, and is named as that is; all have the
+        masked management key as `account`, and one wallet. A key that is disabled or has expired is INVALID.
+
+        What is left is an upper limit (`at_most`): budgets of members and guardrails are in no list. Of a
+        workspace's budget the list has the limit alone: the spending of the workspace's keys is subtracted, but
+        not that of keys that were deleted. As nobody can ask for more, the level is judged by the amount.
+
+        What cannot be read is an outcome that is UNKNOWN: a workspace, after the keys of it that were read; an
+        entry of a list; the list of the workspaces, named `workspaces`. If there is no key to tell of, the
+        report has an outcome of the management key, for its wallet.
+
+        Args:
+            include_disabled: whether to tell of keys that are disabled.
+            include_expired: whether to tell of keys that have expired.
+            workspaces: `"all"`, `"default"` or ids, as of `keys`.
+
+        Raises:
+            AuthenticationError: 401: the management key was refused.
+            ManagementKeyRequiredError: 403: it is an ordinary key.
+            OpenRouterError: neither a key nor the wallet could be read; further errors are in its `problems`.
+            ValueError, TypeError: `workspaces` is not as `keys` takes it; nothing was sent.
+        """
+        which = require_workspaces(workspaces)
+        del workspaces  # perhaps there is a key in it
+        if isinstance(which, Exception):
+            raise which
         return await check_account(
             self._caller,
             self._key(),
             include_disabled=include_disabled,
             include_expired=include_expired,
-            workspaces=workspaces,
+            workspaces=which,
         )
 
     async def _call(self, request: Request | Exception, into: Any, *, whole: bool = False) -> Any:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Coroutine, Mapping
+from collections.abc import Collection, Coroutine
 from copy import copy
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
-
-from attrs import frozen
 
 from openrouter_credits._errors import (
     AuthenticationError,
@@ -27,15 +25,6 @@ from openrouter_credits._status.status import KeyStatus
 T = TypeVar("T")
 
 _HOW_TO_MANAGE = "Create a management key at https://openrouter.ai/settings/management-keys, and use that."
-
-
-@frozen
-class Listed:
-    """What a list of keys tells of a key beside its allowance."""
-
-    is_disabled: bool
-    faults: Mapping[str, OpenRouterError]
-    """Why a part of the key could not be read, by its path in `KeyInfo.unread`."""
 
 
 class Read(Protocol):
@@ -114,7 +103,6 @@ def assess(
     now: datetime,
     is_manager: bool = False,
     has_manager: bool = False,
-    listed: Listed | None = None,
 ) -> KeyStatus:
     """Put together what was read of a wallet and a key.
 
@@ -125,7 +113,6 @@ def assess(
         now: the time (aware).
         is_manager: whether the key is the management key of its wallet.
         has_manager: whether another key, the management key, read the wallet.
-        listed: what is known of the key from a list of keys, if it comes from one.
 
     Raises:
         OpenRouterError: nothing was readable; the key's error, if there is one, with the wallet's in its
@@ -137,33 +124,31 @@ def assess(
         problems = (key,)
     elif key is not None:
         info = key
-        faults = {} if listed is None else listed.faults
-        where = "/key" if listed is None else "/keys"
-        problems = tuple(
-            [
-                faults.get(path) or InvalidResponseError(f"GET {where}: {path} could not be read")
-                for path in key.unread
-            ]
-        )
+        problems = tuple([InvalidResponseError(f"GET /key: {path} could not be read") for path in key.unread])
     if isinstance(credits, Credits):
         doubt = unconfirmed(credits, wallet_reader)
         wallet, credits = (credits, None) if doubt is None else (None, doubt)
     if credits is not None:
         is_managers = has_manager or (is_manager and _is_of_ordinary_key(credits))
-        problems += (_of_management_key(credits) if is_managers else credits,)
+        problems += (of_management_key(credits) if is_managers else credits,)
     if wallet is None and info is None:
         first, *others = map(copy, problems)  # copies: other keys may share these errors
         first.problems += tuple(others)
         raise first
     # A 401 to the management key says nothing of this key; nor does one for the wallet if `/key` answered.
     stop: Stop | None = "refused" if isinstance(key, AuthenticationError) else None
-    if listed is not None and listed.is_disabled:
-        stop = "disabled"
-    found = spendable(wallet, info, now, stop=stop, is_manager=is_manager, is_listed=listed is not None)
-    return KeyStatus(info, wallet, found, problems, now)
+    return KeyStatus(
+        info, wallet, spendable(wallet, info, now, stop=stop, is_manager=is_manager), problems, now
+    )
 
 
-def _of_management_key(error: OpenRouterError) -> OpenRouterError:
+def believed(credits: Credits, wallet_reader: KeyInfo | OpenRouterError | None) -> Credits | OpenRouterError:
+    """Return the wallet that a management key has read, or the doubt about it."""
+    doubt = unconfirmed(credits, wallet_reader)
+    return credits if doubt is None else of_management_key(doubt)
+
+
+def of_management_key(error: OpenRouterError) -> OpenRouterError:
     """Mark an error, and say in its text what is wrong with the management key."""
     marked = copy(error)  # a copy: other keys may share it, among them that key itself
     marked.is_of_management_key = True

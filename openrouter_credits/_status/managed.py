@@ -1,23 +1,27 @@
-"""The status of a key that its account's management key has listed: pure decisions, no I/O."""
+"""What a key of an account can spend, from the list of its keys: pure decisions, no I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 import attrs
+from attrs import field, frozen
 
-from openrouter_credits._errors import OpenRouterError
+from openrouter_credits._errors import InvalidResponseError, OpenRouterError
 from openrouter_credits._models import Budget, Credits, KeyInfo, ManagedKey, WorkspaceBudget
 from openrouter_credits._models.allowance import Allowance
 from openrouter_credits._models.amounts import add, subtract
 from openrouter_credits._models.moments import end_of_window
-from openrouter_credits._status.look import Listed, assess
+from openrouter_credits._status.spendable import spendable
 from openrouter_credits._status.status import KeyStatus
+from openrouter_credits._words import quote
 
-_SHARED = tuple(field.name for field in attrs.fields(Allowance))
+_NAMES = [each.name for each in attrs.fields(Allowance)]
+_allowance = attrgetter(*_NAMES)
 _COUNTERS = {
     "daily": ("usage_daily", "byok_usage_daily"),
     "weekly": ("usage_weekly", "byok_usage_weekly"),
@@ -25,81 +29,119 @@ _COUNTERS = {
     "lifetime": ("usage", "byok_usage"),
     None: ("usage", "byok_usage"),
 }
-"""The counters of a key that count what it has spent of a budget, by the budget's interval."""
+"""The counters of a key that tell what it has spent of a budget, by the budget's interval."""
 
 
-def budgets_of(
-    budgets: Sequence[WorkspaceBudget], keys: Sequence[ManagedKey], now: datetime, *, include_byok: bool
-) -> tuple[Budget, ...]:
-    """Tell how much of a workspace's budgets is left: OpenRouter tells the limits alone.
+@frozen
+class Shared:
+    """The budgets that all keys of a workspace share."""
 
-    What the listed keys have spent in the current window is subtracted. Keys that were deleted in the window
-    have spent, too, so that what is left is an upper limit.
+    budgets: tuple[Budget, ...] | None = ()
+    """`None` if nothing is known of them."""
+    faults: Mapping[str, OpenRouterError] = field(factory=dict)
+    """Why a part of them is not known, by its path in `KeyInfo.unread`."""
+
+
+def shared_by(
+    keys: Sequence[ManagedKey],
+    entries: Sequence[WorkspaceBudget | OpenRouterError],
+    now: datetime,
+    *,
+    include_byok: bool,
+    is_whole: bool,
+) -> Shared:
+    """Tell what is left of a workspace's budgets: OpenRouter tells their limits alone.
+
+    What the keys have spent in the current window is subtracted. Keys that were deleted in it have spent,
+    too, so that what is left is an upper limit.
+
+    Args:
+        keys: all keys of the workspace that were listed, also those that are disabled or have expired.
+        entries: the budgets, or the errors that they are.
+        now: the time (aware).
+        include_byok: whether spending with one's own providers' keys (BYOK) counts, too.
+        is_whole: whether these are all the keys; else nobody knows what the others have spent.
     """
-    return tuple([_budget(budget, keys, now, include_byok=include_byok) for budget in budgets])
+    budgets: list[Budget] = []
+    faults: dict[str, OpenRouterError] = {}
+    for place, entry in enumerate(entries):
+        if isinstance(entry, OpenRouterError):
+            faults[f"budgets[{place}]"] = entry
+            continue
+        names = _COUNTERS.get(entry.reset_interval, ())[: 2 if include_byok else 1]
+        spent = _spent(keys, names) if is_whole and names else None
+        if spent is None:
+            faults[f"budgets[{place}].remaining_usd"] = _why_unknown(keys, names, entry, is_whole=is_whole)
+        budgets.append(
+            Budget(
+                "workspace",
+                limit_usd=entry.limit_usd,
+                spend_usd=spent,
+                remaining_usd=None if spent is None else subtract(entry.limit_usd, spent),
+                reset_interval=entry.reset_interval,
+                resets_at=end_of_window(entry.reset_interval, now),
+                include_byok=include_byok,
+                budget_id=entry.id,
+            )
+        )
+    return Shared(tuple(budgets), faults)
 
 
-def _budget(
-    budget: WorkspaceBudget, keys: Sequence[ManagedKey], now: datetime, *, include_byok: bool
-) -> Budget:
-    names = _COUNTERS.get(budget.reset_interval)
-    spent: Decimal | None = None
-    if names is not None:
-        wanted = names if include_byok else names[:1]
-        amounts = [getattr(key, name) for key in keys for name in wanted]
-        if None not in amounts:
-            spent = Decimal(0)
-            for amount in amounts:
-                spent = add(spent, amount)
-    remaining = None if spent is None else subtract(budget.limit_usd, spent)
-    resets_at = end_of_window(budget.reset_interval, now)
-    return Budget(
-        "workspace",
-        budget.limit_usd,
-        spent,
-        remaining,
-        budget.reset_interval,
-        resets_at,
-        include_byok,
-        budget.id,
-    )
+def _spent(keys: Sequence[ManagedKey], names: Sequence[str]) -> Decimal | None:
+    """Add up these counters of all keys; `None` if one is missing."""
+    spent = Decimal(0)
+    for name in names:
+        for key in keys:
+            amount: Decimal | None = getattr(key, name)
+            if amount is None:
+                return None
+            spent = add(spent, amount)
+    return spent
+
+
+def _why_unknown(
+    keys: Sequence[ManagedKey], names: Sequence[str], budget: WorkspaceBudget, *, is_whole: bool
+) -> InvalidResponseError:
+    """Tell why nobody knows what is left of a budget."""
+    if not names:
+        why = f"how it is renewed ({quote(str(budget.reset_interval), None)}) is not known"
+    elif not is_whole:
+        why = "not all keys of the workspace could be read"
+    else:
+        counter, key = next((each, key) for each in names for key in keys if getattr(key, each) is None)
+        why = f"{counter} of {quote(key.label, None)} is missing"
+    return InvalidResponseError(f"The spending of a workspace budget is unknown: {why}")
 
 
 def managed_status(
-    key: ManagedKey,
-    credits: Credits | OpenRouterError,
-    wallet_reader: KeyInfo | OpenRouterError | None,
-    budgets: tuple[Budget, ...] | OpenRouterError,
-    now: datetime,
+    key: ManagedKey, wallet: Credits | OpenRouterError, shared: Shared, now: datetime
 ) -> KeyStatus:
     """Tell what a listed key can spend.
 
     Args:
         key: the key.
-        credits: the wallet, or the error that hid it.
-        wallet_reader: the answer of `/key` to the management key, if the wallet is 0/0.
-        budgets: the budgets of the key's workspace, or the error that hid them.
+        wallet: the wallet, or why it could not be read.
+        shared: the budgets of its workspace.
         now: the time (aware).
     """
-    unread, faults, known = key.unread, _no_faults(), ()
-    if isinstance(budgets, OpenRouterError):
-        unread, faults = (*unread, "budgets"), {"budgets": budgets}
-    else:
-        known = budgets
-        for place, budget in enumerate(budgets):
-            if budget.remaining_usd is None:
-                unread = (*unread, f"budgets[{place}].remaining_usd")
-    shared: dict[str, Any] = {name: getattr(key, name) for name in _SHARED}
-    info = KeyInfo(**shared, is_management_key=False, budgets=known, unread=unread)
-    return assess(
-        credits,
-        info,
-        wallet_reader=wallet_reader,
-        now=now,
-        has_manager=True,
-        listed=Listed(key.disabled is True, faults),
+    unread = [InvalidResponseError(f"GET /keys: {path} could not be read") for path in key.unread]
+    problems: tuple[OpenRouterError, ...] = (*unread, *shared.faults.values())
+    allowance: dict[str, Any] = dict(zip(_NAMES, _allowance(key), strict=True))
+    info = KeyInfo(
+        **allowance,
+        is_management_key=False,
+        budgets=shared.budgets,
+        unread=(*key.unread, *shared.faults),
     )
+    credits: Credits | None = None
+    if isinstance(wallet, Credits):
+        credits = wallet
+    else:
+        problems = (*problems, wallet)
+    found = spendable(credits, info, now, stop="disabled" if key.disabled else None, is_listed=True)
+    return KeyStatus(info, credits, found, problems, now)
 
 
-def _no_faults() -> Mapping[str, OpenRouterError]:
-    return {}
+def wallet_status(wallet: Credits, now: datetime) -> KeyStatus:
+    """Tell what is in the wallet of a management key; `now` is the time (aware)."""
+    return KeyStatus(None, wallet, spendable(wallet, None, now, is_manager=True), (), now)

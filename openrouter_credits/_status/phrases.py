@@ -25,6 +25,7 @@ _NO_LIMITS = frozenset(
         "is_management_key",
         "is_provisioning_key",
         "allowed_data_regions",
+        "disabled",
     }
 )
 """Fields that may be unread although each amount was read."""

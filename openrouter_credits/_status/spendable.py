@@ -68,7 +68,8 @@ class Spendable(Value):
     """How much of it is known.
 
     `complete`: wallet and key were read whole, or the key cannot spend at all. `at_most`: one is missing, or
-    a part of the key's answer (`KeyInfo.unread`), and could allow less. `unknown`: no limit is known.
+    a part of the key's answer (`KeyInfo.unread`), and could allow less; so it is of each key of
+    `Account.check()`, as budgets of members and guardrails are in no list. `unknown`: no limit is known.
     """
     bounds: tuple[Bound, ...] = field(default=(), eq=False, repr=False)
     """All known limits: the wallet, the key's own limit, then the budgets in OpenRouter's order.
@@ -116,7 +117,7 @@ def spendable(
         now: the time (aware).
         stop: why the key cannot spend at all, if that is known from elsewhere than `key`.
         is_manager: whether the key is there to read the wallet, and not to spend.
-        is_listed: whether the key was only listed: then some limits of it cannot be known.
+        is_listed: whether the key comes from a list of keys, which does not tell all of its limits.
     """
     limits: list[_Limit] = []
     if wallet is not None:

@@ -42,7 +42,8 @@ class KeyStatus(Value):
         """Judge the amount by two thresholds in US dollars; `critical` is half of `warn` unless it is given.
 
         If a part is missing, the amount is an upper limit: it can show that too little is left, but not that
-        enough is. So it is OK only if that part was not asked for.
+        enough is. So it is OK only if that part was not asked for, or if nobody can ask for it: see
+        `Account.check()`.
 
         Raises:
             ValueError: `warn` is below `critical`, or one is not finite.
