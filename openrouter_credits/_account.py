@@ -170,8 +170,8 @@ class Account:
         masked management key as `account`, and one wallet. A key that is disabled or has expired is INVALID.
 
         What is left is an upper limit (`at_most`): budgets of members and guardrails are in no list. Of a
-        workspace's budget the list has the limit alone: the spending of the workspace's keys is subtracted, but
-        not that of keys that were deleted. As nobody can ask for more, the level is judged by the amount.
+        workspace's budget the list has the limit alone: the spending of the workspace's keys is subtracted,
+        but not that of keys that were deleted. As nobody can ask for more, the level is judged by the amount.
 
         What cannot be read is an outcome that is UNKNOWN: a workspace, after the keys of it that were read; an
         entry of a list; the list of the workspaces, named `workspaces`. If there is no key to tell of, the

@@ -6,11 +6,16 @@ from collections.abc import Iterable, Mapping
 
 from attrs import define, evolve, field
 
-from openrouter_credits._batch.check import KeyCheck
+from openrouter_credits._batch.check import KeyCheck, wallet_number
 from openrouter_credits._batch.spec import KeySpec
 from openrouter_credits._errors import ConfigurationError
 from openrouter_credits._secrets import ApiKey, is_mask
 from openrouter_credits._status.status import KeyStatus
+
+_Name = str | ApiKey | tuple[int, int]
+"""The name of a wallet: an account, a management key, or the place of a report and its number there."""
+_HIDDEN = "***"
+"""The mask of a short key, which tells no two of them apart."""
 
 
 @define(eq=False)  # faster to make than a frozen one
@@ -21,7 +26,7 @@ class Job:
     spec: KeySpec
     account: str | None
     management_key: ApiKey | ConfigurationError | None
-    wallet_names: tuple[str | ApiKey, ...]
+    wallet_names: tuple[_Name, ...]
     """The names that its wallet has in `Accounts`."""
     wallet_id: int | None
 
@@ -38,12 +43,12 @@ class Accounts:
     """
 
     _management_keys: dict[str, ApiKey] = field(init=False, factory=dict)
-    _numbers: dict[str | ApiKey, int] = field(init=False, factory=dict)
+    _numbers: dict[_Name, int] = field(init=False, factory=dict)
     _names: dict[int, str] = field(init=False, factory=dict)
     """The account's name of each wallet that has one."""
     joined: dict[int, int] = field(init=False, factory=dict)
     """Numbers that are no longer used, and the number that stands for the same wallet."""
-    _read: dict[int, tuple[ApiKey, tuple[str | ApiKey, ...]]] = field(init=False, factory=dict)
+    _read: dict[int, tuple[ApiKey, tuple[_Name, ...]]] = field(init=False, factory=dict)
     """Keys that a later spec may name as management keys, by their index, and the names of their wallets."""
 
     def job(self, index: int, spec: KeySpec) -> Job:
@@ -55,7 +60,7 @@ class Accounts:
         account, management_key = spec.account, spec.management_key
         if account is not None and not isinstance(management_key, ConfigurationError):
             management_key = self._management_key(account, management_key)
-        names: tuple[str | ApiKey, ...] = () if account is None else (account,)
+        names: tuple[_Name, ...] = () if account is None else (account,)
         if isinstance(management_key, ApiKey):
             account = account or str(management_key)
             names = (*names, management_key)
@@ -68,15 +73,15 @@ class Accounts:
         """Tell whether a key is the management key of a wallet."""
         return bool(self._numbers) and key in self._numbers
 
-    def join(self, *names: str | ApiKey) -> int | None:
-        """Note that these account names and management keys stand for one wallet; return its number."""
+    def join(self, *names: _Name) -> int | None:
+        """Note that these names stand for one wallet, and return its number."""
         if not names:
             return None
         numbers = [self._current(self._numbers.setdefault(name, len(self._numbers))) for name in names]
         first = min(numbers)
         for name, number in zip(names, numbers, strict=True):
             self._numbers[name] = first
-            account = self._names.get(number) if isinstance(name, ApiKey) else name
+            account = name if isinstance(name, str) else self._names.get(number)
             if account:
                 self._names.setdefault(first, account)
             if number != first:
@@ -154,3 +159,25 @@ class Accounts:
         if (wallet_id, account) == (check.wallet_id, check.account):
             return check
         return evolve(check, wallet_id=wallet_id, account=account)
+
+
+def united(reports: Iterable[Iterable[KeyCheck]]) -> tuple[KeyCheck, ...]:
+    """Put the outcomes of reports together, numbered anew; wallets whose accounts have one name are one."""
+    accounts = Accounts()
+    found: list[tuple[KeyCheck, int, int | None]] = []
+    for place, report in enumerate(reports):
+        for check in report:
+            number = wallet_number(check)
+            found.append((check, place, number))
+            if number is not None:
+                account = check.account
+                accounts.join((place, number), *([] if account in (None, _HIDDEN) else [account]))
+    numbers: dict[int | None, int] = {}
+    checks = []
+    for index, (check, place, number) in enumerate(found):
+        wallet_id = None
+        if number is not None:
+            wallet_id = numbers.setdefault(accounts.join((place, number)), len(numbers))
+            wallet_id = wallet_id if number >= 0 else -1 - wallet_id
+        checks.append(evolve(check, index=index, wallet_id=wallet_id, joined={}))
+    return tuple(checks)

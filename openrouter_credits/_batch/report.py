@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from openrouter_credits._arguments import Dollars, require_thresholds
+from openrouter_credits._batch.accounts import united
 from openrouter_credits._batch.check import KeyCheck, wallet_number
 from openrouter_credits._documents import Value, as_written, layout, write
 from openrouter_credits._errors import OpenRouterError
@@ -73,23 +74,12 @@ class CheckReport(Value):
 
     @staticmethod
     def merged(reports: Iterable[CheckReport]) -> CheckReport:
-        """Put reports together: checks and wallets are numbered anew, and equal account names are one wallet.
+        """Put reports together: all checks in their order, with an `index` and a `wallet_id` of their own.
 
-        A masked management key is no account name: its wallet stays apart from those of other reports, unless
-        they have the same mask.
+        Wallets of different reports are one if their accounts have the same name. A masked management key is
+        such a name, too, unless it is `***`. Keys whose account is not known stay apart.
         """
-        checks: list[KeyCheck] = []
-        numbers: dict[object, int] = {}
-        for place, report in enumerate(reports):
-            for check in report.checks:
-                number = wallet_number(check)
-                if number is not None:
-                    wallet: object = check.account or (place, number)
-                    sign = -1 if number < 0 else 0
-                    number = numbers.setdefault(wallet, len(numbers))
-                    number = sign - number if sign else number
-                checks.append(evolve(check, index=len(checks), wallet_id=number, joined={}))
-        return CheckReport(tuple(checks))
+        return CheckReport(united(report.checks for report in reports))
 
     def level(self, warn: Dollars = 10, critical: Dollars | None = None) -> Level:
         """Return the worst level of all checks, as `KeyStatus.level` judges; `UNKNOWN` if there are none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import UTC, datetime
 from decimal import Context, Decimal, localcontext
 
@@ -24,7 +25,7 @@ from openrouter_credits import (
     Total,
 )
 from openrouter_credits._status.look import assess
-from tests.kit.values import HARSH, LENIENT, MASK, WALLET, key, made_up, wallet
+from tests.kit.values import HARSH, LENIENT, MASK, OTHER_MASK, WALLET, key, made_up, wallet
 
 
 def status_of(credits: Credits | None = WALLET, *problems: OpenRouterError) -> KeyStatus:
@@ -343,3 +344,106 @@ def test_the_total_is_exact(context: Context) -> None:
 
     assert (str(total.known), str(total.owed)) == ("100000000000000000000.000000000000001",) * 2
     assert total.unread == 0
+
+
+# Reports put together.
+
+
+def of(*checks: tuple[str | None, int | None], status: KeyStatus | None = None) -> CheckReport:
+    """Make a report of checks with these accounts and wallet numbers."""
+    return CheckReport(
+        tuple(
+            [
+                check_of(index, number, account=account, status=status)
+                for index, (account, number) in enumerate(checks)
+            ]
+        )
+    )
+
+
+ACME = ("acme", 0)
+MERGED: dict[str, tuple[list[CheckReport], list[int | None]]] = {
+    "nothing": ([], []),
+    "empty reports": ([of(), of()], []),
+    "one report, numbered anew": ([of(("acme", 7), ("other", 3), ("acme", 7))], [0, 1, 0]),
+    "the same account in two reports": ([of(ACME), of(ACME)], [0, 0]),
+    "other accounts with the same number": ([of(ACME), of(("other", 0))], [0, 1]),
+    "one account with other numbers": ([of(("x", 0), ("acme", 1)), of(ACME, ("x", 5))], [0, 1, 1, 0]),
+    "accounts that are not known": ([of((None, None)), of((None, None), ACME)], [None, None, 0]),
+    "equal keys without an account": ([of((None, -1), (None, -1)), of((None, -1), ACME)], [-1, -1, -2, 2]),
+    "the same mask": ([of((MASK, 0)), of((MASK, 3))], [0, 0]),
+    "another mask": ([of((MASK, 0)), of((OTHER_MASK, 0))], [0, 1]),
+    "masks that hide a key whole": ([of(("***", 0), ("***", 0)), of(("***", 0))], [0, 0, 1]),
+    "a name that was learnt late": ([of((MASK, 0), ("acme", 0)), of(ACME), of((MASK, 2))], [0, 0, 0, 0]),
+    "two names of one wallet": ([of(("a", 0)), of(("b", 0)), of(("a", 4), ("b", 4))], [0, 0, 0, 0]),
+    "a number without a name": ([of((None, 0), (None, 0)), of((None, 0))], [0, 0, 1]),
+}
+
+
+@pytest.mark.parametrize(("reports", "expected"), MERGED.values(), ids=MERGED)
+def test_merged_reports_join_wallets_by_the_accounts_name(
+    reports: list[CheckReport], expected: list[int | None]
+) -> None:
+    """merged() numbers checks and wallets anew, and joins wallets whose accounts have the same name."""
+    merged = CheckReport.merged(reports)
+
+    assert [check.wallet_id for check in merged.checks] == expected
+    assert [check.index for check in merged.checks] == [*range(len(expected))]
+    assert CheckReport.merged([merged]) == merged
+    assert CheckReport.merged(iter(reports)) == merged
+    assert pickle.loads(pickle.dumps(merged)) == merged
+
+
+@pytest.mark.parametrize("reports", [reports for reports, _ in MERGED.values()], ids=MERGED)
+def test_reports_may_be_merged_step_by_step(reports: list[CheckReport]) -> None:
+    """Reports that are merged one after another give the same as all of them at once."""
+    so_far = CheckReport(())
+    for report in reports:
+        so_far = CheckReport.merged([so_far, report])
+
+    assert so_far == CheckReport.merged(reports)
+
+
+def test_a_merged_report_keeps_what_was_found() -> None:
+    """merged() changes only index and wallet number of a check."""
+    checks = (
+        evolve(check_of(0, 4, account="acme", status=status_of()), name="bot", label=MASK),
+        check_of(1, error=APIConnectionError("refused")),
+    )
+
+    merged = CheckReport.merged([of(ACME), CheckReport(checks)])
+
+    assert [evolve(each, index=0, wallet_id=None) for each in merged.checks[1:]] == [
+        evolve(each, index=0, wallet_id=None) for each in checks
+    ]
+
+
+def test_an_account_that_one_report_could_not_read_is_shown_once() -> None:
+    """The wallet of an account that failed in one report and was read in two others is in the sum once."""
+    merged = CheckReport.merged(
+        [
+            of(ACME, status=status_of(None, APIConnectionError("refused"))),
+            of(ACME, ("other", 1), status=holding("20")),
+            of(ACME, status=holding("20")),
+        ]
+    )
+
+    assert [(wallet.account, len(wallet.checks)) for wallet in merged.wallets()] == [
+        ("acme", 3),
+        ("other", 1),
+    ]
+    assert merged.total() == Total(Decimal(40), Decimal(0), 0)
+    assert str(merged) == "4 keys: 1 UNKNOWN, 3 OK; wallets: $40.00 left."
+
+
+def test_numbers_that_a_batch_has_joined_are_followed() -> None:
+    """Keys whose numbers a batch joined after they were yielded have one wallet in a merged report."""
+    joined = {1: 0}
+    checks = [
+        KeyCheck(index, None, None, None, None, None, 0.1, wallet_id=index, joined=joined)
+        for index in range(3)
+    ]
+
+    merged = CheckReport.merged([CheckReport(tuple(checks))])
+
+    assert [check.wallet_id for check in merged.checks] == [0, 0, 1]
