@@ -173,9 +173,9 @@ class Account:
         workspace's budget the list has the limit alone: the spending of the workspace's keys is subtracted,
         but not that of keys that were deleted. As nobody can ask for more, the level is judged by the amount.
 
-        What cannot be read is an outcome that is UNKNOWN: a workspace, after the keys of it that were read; an
-        entry of a list; the list of the workspaces, named `workspaces`. If there is no key to tell of, the
-        report has an outcome of the management key, for its wallet.
+        What cannot be read is an outcome of its own, and UNKNOWN: a workspace or an entry of its list, with
+        the name of the workspace; the list of workspaces, named `workspaces`. If there is no key to tell of,
+        the report has an outcome of the management key, for its wallet.
 
         Args:
             include_disabled: whether to tell of keys that are disabled.
@@ -185,6 +185,7 @@ class Account:
         Raises:
             AuthenticationError: 401: the management key was refused.
             ManagementKeyRequiredError: 403: it is an ordinary key.
+            MissingKeyError: the client has no key; nothing was sent.
             OpenRouterError: neither a key nor the wallet could be read; further errors are in its `problems`.
             ValueError, TypeError: `workspaces` is not as `keys` takes it; nothing was sent.
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ import pytest
 
 import openrouter_credits
 from openrouter_credits import (
+    Activity,
+    ActivityItem,
+    ApiKey,
     Attempt,
     Budget,
     CheckReport,
@@ -24,13 +28,17 @@ from openrouter_credits import (
     KeyCheck,
     KeyStatus,
     Level,
+    ManagedKey,
+    NewKey,
     OpenRouterError,
     RateLimitError,
     Setting,
     Spendable,
     Wallet,
+    Workspace,
 )
 from openrouter_credits._status.look import assess
+from openrouter_credits._status.managed import Shared, managed_status
 from tests.kit.values import DOWN, FORBIDDEN, KEY, MASK, MONDAY, NOW, budget, key, wallet
 
 INFO = key(
@@ -47,6 +55,22 @@ BLIND = assess(FORBIDDEN, key(), wallet_reader=None, now=NOW)
 CHECK = KeyCheck(0, "bot", MASK, "acme", STATUS, None, 0.0016742959, wallet_id=0)
 FAILED = KeyCheck(1, None, MASK, None, None, DOWN, 12.5)
 REPORT = CheckReport((CHECK, FAILED, KeyCheck(2, "blind", MASK, None, BLIND, None, 0.1)))
+MANAGED = ManagedKey(
+    label=MASK,
+    usage=Decimal("3.17"),
+    limit=Decimal(30),
+    limit_remaining=Decimal("26.83"),
+    hash="8f14e45f",
+    name="bot",
+    disabled=False,
+    last_used_at=NOW,
+    extra={"new": 1},
+)
+LISTED = attrs.evolve(
+    CHECK, status=managed_status(MANAGED, wallet("74.75"), Shared(), NOW), managed_key=MANAGED
+)
+ITEM = ActivityItem(date(2026, 10, 20), "openai/gpt-4.1", Decimal("0.25"), requests=3, extra={"new": 1})
+NEW_KEY = NewKey(MANAGED, ApiKey(KEY))
 LIMITED = RateLimitError("slow down", status=429, metadata={"retry_after_seconds": 2})
 
 VALUES: dict[str, Any] = {
@@ -60,6 +84,12 @@ VALUES: dict[str, Any] = {
     "a blind KeyStatus": BLIND,
     "KeyCheck": CHECK,
     "a failed KeyCheck": FAILED,
+    "a listed KeyCheck": LISTED,
+    "ManagedKey": MANAGED,
+    "Workspace": Workspace("w0", "Team", "team", created_at=NOW, extra={"new": 1}),
+    "ActivityItem": ITEM,
+    "Activity": Activity((ITEM, ITEM), date(2026, 10, 20), date(2026, 10, 20), is_cut=True),
+    "an empty Activity": Activity((), None, None),
     "Wallet": REPORT.wallets()[0],
     "Total": REPORT.total(),
     "CheckReport": REPORT,
@@ -79,12 +109,12 @@ each_of_attrs = pytest.mark.parametrize(
 
 
 def test_the_table_has_all_values() -> None:
-    """Each public class of attrs is in the table, but for keys and settings."""
+    """Each public class of attrs is in the table, but for keys, what holds one, and settings."""
     public = [getattr(openrouter_credits, name) for name in openrouter_credits.__all__]
     classes = {item.__name__ for item in public if isinstance(item, type) and attrs.has(item)}
     values = {type(value).__name__ for value in VALUES.values() if attrs.has(type(value))}
 
-    assert classes - {"ApiKey", "CreditsClient", "KeySpec", "RetryPolicy"} == values
+    assert classes - {"ApiKey", "CreditsClient", "KeySpec", "NewKey", "RetryPolicy"} == values
 
 
 @each_value
@@ -150,6 +180,24 @@ def test_a_value_can_be_taken_apart_by_cattrs(value: Any) -> None:
     assert not any(attrs.has(type(part)) for part in parts.values())
 
 
+def test_a_new_key_is_written_with_its_mask() -> None:
+    """The JSON of a new key has the key as it is listed, and its secret masked; so has its repr."""
+    document = json.loads(NEW_KEY.to_json())
+
+    assert list(document) == ["schema_version", "info", "secret"]
+    assert (document["info"]["hash"], document["secret"]) == ("8f14e45f", MASK)
+    assert KEY not in f"{NEW_KEY!r} {NEW_KEY} {NEW_KEY.to_json(2)}"
+
+
+def test_a_new_key_is_not_pickled() -> None:
+    """Pickling a new key is a TypeError, as it is for its secret; a copy has the secret."""
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(NEW_KEY)
+
+    assert [copy.copy(NEW_KEY), copy.deepcopy(NEW_KEY)] == [NEW_KEY] * 2
+    assert copy.deepcopy(NEW_KEY).secret.reveal() == KEY
+
+
 def test_a_status_is_laid_out_for_readers() -> None:
     """The document of a status has its level and sentence, the figures, the problems and the time."""
     document = json.loads(STATUS.to_json())
@@ -207,6 +255,19 @@ def test_a_check_without_a_status_has_the_same_fields() -> None:
     assert {failed[name] for name in ("sentence", "spendable", "wallet", "key", "checked_at")} == {None}
 
 
+def test_a_listed_check_has_the_key_as_it_was_listed() -> None:
+    """The document of a check from a list has the key in it as ManagedKey.to_json() writes it."""
+    listed = json.loads(LISTED.to_json())["managed_key"]
+
+    assert {"schema_version": 2, **listed} == json.loads(MANAGED.to_json())
+    assert (listed["hash"], listed["disabled"], listed["last_used_at"]) == (
+        "8f14e45f",
+        False,
+        "2026-10-21T13:05:00Z",
+    )
+    assert json.loads(CHECK.to_json())["managed_key"] is None
+
+
 def test_a_report_is_laid_out_for_readers() -> None:
     """The document of a report has its level, the counts of levels, the total, each check, each wallet."""
     report = json.loads(REPORT.to_json())
@@ -246,7 +307,7 @@ def paths_of(document: Any, path: str = "") -> set[str]:
 
 
 def test_the_page_of_values_tells_every_field() -> None:
-    """The tables in docs/howto/values.md name each field of a status, a check and a report, and no other."""
+    """The tables in docs/howto/values.md name each field of a status, a check, a listed key and a report."""
     told: dict[str, set[str]] = {}
     for table in PAGE.read_text(encoding="utf-8").partition("## Every field")[2].split("| Field of a ")[1:]:
         rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
@@ -254,7 +315,9 @@ def test_the_page_of_values_tells_every_field() -> None:
         for row in rows:
             first, *others = [name.strip(" `") for name in row.split(",")]
             names |= {first, *(first.rpartition(".")[0] + other for other in others)}
-    full = KeyCheck(0, "bot", MASK, "acme", attrs.evolve(STATUS, key=FULL, problems=(DOWN,)), DOWN, 0.1)
+    status_of_full = attrs.evolve(STATUS, key=FULL, problems=(DOWN,))
+    full = KeyCheck(0, "bot", MASK, "acme", status_of_full, DOWN, 0.1, managed_key=MANAGED)
+    listed = json.loads(attrs.evolve(MANAGED, unread=("disabled",)).to_json())
     report = CheckReport((full,))
     check = json.loads(full.to_json())
     status = {name: value for name, value in check.items() if name not in told["check"]}
@@ -265,6 +328,9 @@ def test_the_page_of_values_tells_every_field() -> None:
 
     assert told["status"] == paths_of(status)
     assert told["check"] == check.keys() - json.loads(STATUS.to_json()).keys()
+    assert told["listed"] == paths_of(listed) - {"schema_version"} - {path[4:] for path in told["status"]} | {
+        "unread[]"
+    }
     assert told["report"] == paths_of(of_report) - {"schema_version"} | {"complete"}
 
 
@@ -339,7 +405,14 @@ def test_the_repr_of_many_checks_is_their_number() -> None:
     )
 
 
-SENTENCES = {"KeyStatus", "a blind KeyStatus", "KeyCheck", "a failed KeyCheck", "CheckReport"}
+SENTENCES = {
+    "KeyStatus",
+    "a blind KeyStatus",
+    "KeyCheck",
+    "a failed KeyCheck",
+    "a listed KeyCheck",
+    "CheckReport",
+}
 
 
 @pytest.mark.parametrize(

@@ -31,12 +31,15 @@ def _seconds(elapsed: float) -> str:
 
 @frozen
 class KeyCheck(Value):
-    """The outcome of one key."""
+    """The outcome of one key.
+
+    Of an account, some may be of other things, which have no status: see `Account.check()`.
+    """
 
     index: int
-    """Its place in the source, from 0."""
+    """Its place in the source, or in the list of the account, from 0."""
     name: str | None
-    """Its name in its `KeySpec`, or in the mapping."""
+    """Its name in its `KeySpec`, in the mapping, or in its account."""
     label: str | None
     """The key, masked; `None` if the text could not be a key."""
     account: str | None
@@ -46,7 +49,7 @@ class KeyCheck(Value):
     error: OpenRouterError | None = field(eq=as_written)
     """Why nothing could be read."""
     elapsed: float = field(repr=_seconds)
-    """Seconds from taking the key to its outcome."""
+    """Seconds from taking the key to its outcome; of an account, those of the whole check."""
     # Numbers that turned out to be of the same wallet as others; a batch has one map, which may still grow.
     _joined: Mapping[int, int] = field(factory=dict, alias="joined", eq=False, repr=False, kw_only=True)
     wallet_id: int | None = field(default=None, repr=False, kw_only=True)
@@ -55,7 +58,7 @@ class KeyCheck(Value):
     Equal keys of a report have one wallet, even so: a negative number then.
     """
     managed_key: ManagedKey | None = field(default=None, repr=False, kw_only=True)
-    """The key as its account's management key listed it, if it was checked so: with its hash."""
+    """The key as it is listed, with its hash, if it was found in the list of its account; else `None`."""
 
     def level(self, warn: Dollars = 10, critical: Dollars | None = None) -> Level:
         """Judge as `KeyStatus.level` does; a key that could not be read is `INVALID` or `UNKNOWN`."""

@@ -67,10 +67,10 @@ class Total(Value):
 
 @frozen
 class CheckReport(Value):
-    """The outcome of a whole batch."""
+    """The outcome of a whole batch, or of an account."""
 
     checks: tuple[KeyCheck, ...] = field(repr=_number_of)
-    """In the order of the source."""
+    """In the order of the source, or of the account's list."""
 
     @staticmethod
     def merged(reports: Iterable[CheckReport]) -> CheckReport:

@@ -25,7 +25,7 @@ class Level(StrEnum):
     DEPLETED = "DEPLETED"
     """Nothing is left."""
     INVALID = "INVALID"
-    """The key cannot spend at all: it was refused, has expired, or is a management key."""
+    """The key cannot spend at all: it was refused, is disabled, has expired, or is a management key."""
 
     def __lt__(self, other: object) -> bool:
         return _place(self) < _place(other) if isinstance(other, str) else NotImplemented

@@ -28,7 +28,7 @@ class KeyStatus(Value):
     """Everything that one look at a key found."""
 
     key: KeyInfo | None = field(repr=_by_label)
-    """The answer of `/key`, or `None` if it was not read."""
+    """The answer of `/key`, or what the list of its account tells of it; `None` if it was not read."""
     credits: Credits | None
     """The answer of `/credits`, or `None` if it was not read or is not believed."""
     spendable: Spendable

@@ -96,8 +96,8 @@ class Host:
 
     def __call__(self, request: Request, _: float) -> Answer:
         """Answer a request."""
-        path, _, query = request.target.partition("?")
-        asked = {name: value for name, (value,) in parse_qs(query).items()}
+        path, *query = request.target.split("?")
+        asked = {name: value for name, (value,) in parse_qs("".join(query)).items()}
         match path.split("/")[1:]:
             case ["credits"]:
                 return self.credits
@@ -566,6 +566,16 @@ async def test_a_closed_client_ends_the_check(after: float) -> None:
         with pytest.raises(ClientClosedError):
             await task
         assert others() == set()
+
+
+async def test_a_client_that_is_closed_while_budgets_are_read_ends_the_check() -> None:
+    """A client that is closed when only budgets are under way ends the check, too."""
+    async with client_at(Host(budgets={"w0": None})) as (client, _):
+        task = asyncio.create_task(client.account.check())
+        await asyncio.sleep(1)
+        await client.close()
+        with pytest.raises(ClientClosedError):
+            await task
 
 
 async def test_the_json_of_an_account_has_no_secret_and_each_hash() -> None:

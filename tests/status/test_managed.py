@@ -318,7 +318,7 @@ def test_the_wallet_is_told_without_a_key() -> None:
 
 # Budgets of a workspace.
 
-COUNTERS = {
+COUNTERS: dict[str, Any] = {
     "usage": Decimal(100),
     "usage_daily": Decimal("0.3"),
     "usage_weekly": Decimal(2),
