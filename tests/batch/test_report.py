@@ -8,6 +8,8 @@ from decimal import Context, Decimal, localcontext
 
 import pytest
 from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
 
 from openrouter_credits import (
     APIConnectionError,
@@ -402,6 +404,22 @@ def test_reports_may_be_merged_step_by_step(reports: list[CheckReport]) -> None:
         so_far = CheckReport.merged([so_far, report])
 
     assert so_far == CheckReport.merged(reports)
+
+
+KNOWN = st.tuples(st.sampled_from([None, "***", MASK, "acme", "other"]), st.integers(0, 3))
+UNKNOWN = st.tuples(st.none(), st.none() | st.integers(-3, -1))
+DRAWN = st.lists(KNOWN | UNKNOWN, max_size=5).map(lambda checks: of(*checks))
+
+
+@given(DRAWN, DRAWN, DRAWN)
+def test_the_order_of_merging_does_not_matter(one: CheckReport, two: CheckReport, three: CheckReport) -> None:
+    """Reports may be merged step by step, in any grouping; keys of one account stay together."""
+    merged = CheckReport.merged([one, two, three])
+
+    assert merged == CheckReport.merged([CheckReport.merged([one, two]), three])
+    assert merged == CheckReport.merged([one, CheckReport.merged([two, three])])
+    named = {(check.account, check.wallet_id) for check in merged.checks if check.account in {MASK, "acme"}}
+    assert len(named) == len({account for account, _ in named})
 
 
 def test_a_merged_report_keeps_what_was_found() -> None:
