@@ -20,6 +20,7 @@ from openrouter_credits import (
     ClientClosedError,
     CreditsClient,
     InvalidResponseError,
+    KeySpec,
     Level,
     ManagementKeyRequiredError,
     MissingKeyError,
@@ -31,8 +32,10 @@ from openrouter_credits import (
     UnconfirmedCreditsError,
 )
 from openrouter_credits._call.caller import Caller
+from openrouter_credits.testing import FakeOpenRouter
 from tests.kit.hosts import FUNDED, UNAUTHORIZED, StandIn, credits_of, key_of, others, refusal, reply
-from tests.kit.values import KEY, MASK, QUICK
+from tests.kit.values import KEY, MASK, QUICK, stopped_clock
+from tests.kit.wire import in_this_loop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -524,6 +527,56 @@ async def test_without_a_key_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) ->
             await client.account.check()
 
     assert wire.hits == []
+
+
+# Beside a look at each key.
+
+
+async def test_a_list_tells_what_each_key_tells() -> None:
+    """The limits that a check of the account finds are those of a look at each key with its secret."""
+    async with in_this_loop(FakeOpenRouter(now=stopped_clock())) as fake:
+        acme = fake.add_account(credits="100.5", usage="25.75")
+        boss = acme.add_key(management=True)
+        teams = [acme.add_workspace("one"), acme.add_workspace("two")]
+        teams[0].add_budget(40, "monthly")
+        teams[0].add_budget(10, "daily")
+        teams[1].add_budget("12.5")
+        keys = {
+            f"{place}-{limit}-{reset}-{disabled}": acme.add_key(
+                name=f"{place}-{limit}-{reset}-{disabled}",
+                workspace=workspace,
+                limit=limit,
+                limit_reset=reset,
+                disabled=disabled,
+            )
+            for place, workspace in enumerate([*teams, None])
+            for limit in (None, 3, "7.25")
+            for reset in (None, "daily", "weekly", "monthly")
+            for disabled in (False, True)
+        }
+        for place, key in enumerate(keys.values()):
+            fake.spend(key, Decimal(place) / 10)
+        async with CreditsClient(management_key=boss, base_url=fake.url) as client:
+            listed = await client.account.check()
+            specs = {name: KeySpec(key, management_key=boss) for name, key in keys.items()}
+            looked = {check.name: check.status for check in (await client.check_all(specs)).checks}
+
+    assert {check.name for check in listed.checks} == set(keys)
+    for check in listed.checks:
+        status, other = check.status, looked[check.name]
+        assert status is not None
+        assert status.credits is not None
+        if other is None or other.spendable.bound_by == "refused":  # a disabled key cannot be asked
+            assert status.spendable.bound_by == "disabled"
+            continue
+        found, expected = status.spendable, other.spendable
+        assert (found.amount, found.bound_by, found.resets_at) == (
+            expected.amount,
+            expected.bound_by,
+            expected.resets_at,
+        )
+        assert found.bounds == expected.bounds
+        assert status.level() == other.level()
 
 
 # How it runs.
