@@ -14,7 +14,6 @@ from cattrs import ClassValidationError
 
 from openrouter_credits._batch.check import KeyCheck
 from openrouter_credits._batch.report import CheckReport
-from openrouter_credits._call.bodies import MOST_ELEMENTS
 from openrouter_credits._call.caller import Caller
 from openrouter_credits._call.listing import Checked, Faults, Listing
 from openrouter_credits._call.request import Request, make_request
@@ -39,6 +38,8 @@ T = TypeVar("T")
 
 _Outcome = tuple[str | None, str | None, KeyStatus | None, OpenRouterError | None, ManagedKey | None]
 """Name, label, status, error and key of an outcome."""
+_MOST_ELEMENTS = 500
+"""The most elements of a list of budgets: a workspace has four at most, of about seven fields."""
 _WRONG = (TypeError, ValueError, ClassValidationError)
 
 
@@ -141,11 +142,14 @@ class _Reading:
         async with aclosing(keys) as found:
             entries = [each async for each in found]
         ids = {each.workspace_id for each in entries if isinstance(each, ManagedKey)}
-        request = self._budgets_request(workspace.id or next(filter(None, ids), None)) if ids else None
+        if workspace.id and ids:
+            ids = {workspace.id}
+        # The keys of the default workspace tell its id.
+        request = self._budgets_request(ids.pop()) if len(ids) == 1 else None
         return _Found(workspace, entries, None if request is None else self.start(self._budgets(request)))
 
     def _budgets_request(self, workspace_id: str | None) -> Request | None:
-        if workspace_id is None:
+        if not workspace_id:
             return None
         try:
             return make_request("GET", f"/workspaces/{quote_in_url(workspace_id, '')}/budgets", self.manager)
@@ -154,7 +158,7 @@ class _Reading:
 
     async def _budgets(self, request: Request) -> _Budgets | OpenRouterError:
         try:
-            return await self.caller.call(request, _Budgets, whole=True, most=MOST_ELEMENTS)
+            return await self.caller.call(request, _Budgets, whole=True, most=_MOST_ELEMENTS)
         except ClientClosedError:
             raise
         except OpenRouterError as error:

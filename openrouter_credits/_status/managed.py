@@ -64,12 +64,15 @@ def shared_by(
     """
     budgets: list[Budget] = []
     faults: dict[str, OpenRouterError] = {}
+    sums: dict[tuple[str, ...], Decimal | None] = {}
     for place, entry in enumerate(entries):
         if isinstance(entry, OpenRouterError):
             faults[f"budgets[{place}]"] = entry
             continue
         names = _COUNTERS.get(entry.reset_interval, ())[: 2 if include_byok else 1]
-        spent = _spent(keys, names) if is_whole and names else None
+        if names not in sums:
+            sums[names] = _spent(keys, names) if is_whole and names else None
+        spent = sums[names]
         if spent is None:
             faults[f"budgets[{place}].remaining_usd"] = _why_unknown(keys, names, entry, is_whole=is_whole)
         budgets.append(

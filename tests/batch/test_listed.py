@@ -373,16 +373,18 @@ async def test_a_default_workspace_may_hide_its_budgets(answer: Answer) -> None:
     assert [check.level() for check in report.checks] == [Level.OK, Level.OK]
 
 
-@pytest.mark.parametrize("workspace", [None, "", "../keys"])
+@pytest.mark.parametrize("workspace", [None, "", "../keys", "w0"])
 async def test_a_workspace_that_nobody_names_has_no_budgets(workspace: str | None) -> None:
     """If keys tell no workspace that can be asked for, the budgets are not known, and not asked for."""
-    report, paths = await checked(Host({"w0": [entry("a", workspace)]}, workspaces=ABSENT))
+    keys = [entry("a", workspace), entry("b", "w1" if workspace == "w0" else workspace)]
+
+    report, paths = await checked(Host({"w0": keys}, workspaces=ABSENT))
 
     status = report.checks[0].status
     assert status is not None
     assert status.key is not None
     assert (status.key.budgets, status.level()) == (None, Level.OK)
-    assert not any("keys/budgets" in path for path in paths)
+    assert not any("budgets" in path for path in paths)
 
 
 @pytest.mark.parametrize("answer", [DOWN, refusal(500), reply(200, {"data": 5}), REFUSED_CONNECTION])
@@ -444,6 +446,7 @@ async def test_byok_counts_if_openrouter_says_so(beside: Any, of_workspace: Any,
         (FORBIDDEN, "budgets"),
         (DOWN, "budgets"),
         (reply(200, {"data": None}), "budgets"),
+        ([weekly(50)] * 300, "budgets"),
         ([weekly("much"), weekly(50)], "budgets[0]"),
         ([weekly(50), "no budget"], "budgets[1]"),
         ([weekly(50, reset_interval="fortnightly")], "budgets[0].remaining_usd"),
