@@ -405,10 +405,12 @@ def test_a_budget_whose_spending_is_unknown_is_a_problem(
 
 def test_a_wrong_entry_among_budgets_is_left_out() -> None:
     """An entry that is no budget is a problem, and the other budgets are there."""
-    shared = shared_by(KEYS, [LOST, WEEKLY], NOW, include_byok=False, is_whole=True)
+    larger = evolve(WEEKLY, limit_usd=Decimal(60))
+
+    shared = shared_by(KEYS, [LOST, WEEKLY, larger], NOW, include_byok=False, is_whole=True)
 
     assert shared.budgets is not None
-    assert [budget.remaining_usd for budget in shared.budgets] == [Decimal(44)]
+    assert [budget.remaining_usd for budget in shared.budgets] == [Decimal(44), Decimal(54)]
     assert shared.faults == {"budgets[0]": LOST}
 
 
