@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # `__all__` says which of these names are public
     from openrouter_credits._batch.check import *
     from openrouter_credits._batch.report import *
     from openrouter_credits._batch.spec import *
+    from openrouter_credits._call.keycalls import *
     from openrouter_credits._call.protocol import error_from_response
     from openrouter_credits._call.retry import *
     from openrouter_credits._call.settings import *
@@ -98,6 +99,7 @@ _HOMES = (
     "_call.retry",
     "_call.settings",
     "_call.protocol",
+    "_call.keycalls",
     "_batch.spec",
     "_batch.check",
     "_batch.report",

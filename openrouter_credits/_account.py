@@ -1,54 +1,36 @@
-"""What a management key may do: list, make, change and delete the keys of its account, and check them all."""
+"""Everything that a management key may do: list, make, change, delete and check the keys of its account."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
-from datetime import date, datetime
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from datetime import UTC, date, datetime
 from types import EllipsisType
 from typing import Any, Literal
-
-from attrs import frozen
 
 from openrouter_credits._arguments import Dollars
 from openrouter_credits._batch.listed import check_account
 from openrouter_credits._batch.report import CheckReport
+from openrouter_credits._call.activity import Range, choose_range, read_activity
 from openrouter_credits._call.caller import Caller
-from openrouter_credits._call.keyrequests import create_request, managed_key_request, settings_of
+from openrouter_credits._call.keycalls import NewKey, call_about_key, create, delete
+from openrouter_credits._call.keyrequests import create_request, key_request
 from openrouter_credits._call.listing import Which, require_workspaces
-from openrouter_credits._call.request import Request
 from openrouter_credits._call.streaming import stream_keys, stream_workspaces
-from openrouter_credits._call.structure import converter
-from openrouter_credits._documents import Value
 from openrouter_credits._models import ManagedKey, Workspace
 from openrouter_credits._models.activity import Activity
 from openrouter_credits._public import public
 from openrouter_credits._secrets import ApiKey
 
 
-@frozen
-class NewKey(Value):
-    """A key that was just made: what is known of it, and its secret, which OpenRouter shows only this once."""
-
-    info: ManagedKey
-    """The key, as `Account.keys()` lists it."""
-    secret: ApiKey
-    """The key itself."""
-
-    def _layout(self) -> dict[str, Any]:
-        return {"info": self.info, "secret": str(self.secret)}
-
-
-@frozen
-class _Created:
-    data: dict[str, Any]
-    key: ApiKey
-
-
 class Account:
-    """What one management key sees and may do: `client.account`. All times are in seconds.
+    """What one management key sees of its account, and may do there: `client.account`.
 
-    All amounts are US dollars. Each method raises `MissingKeyError` if the client has no key, and
-    `ManagementKeyRequiredError` if its key is an ordinary one.
+    Amounts are US dollars, times are aware datetimes in UTC. Wrong arguments are a `TypeError` or a
+    `ValueError` before anything is sent. Each call raises `MissingKeyError` if the client has no key,
+    `ManagementKeyRequiredError` if its key is an ordinary one, and `OpenRouterError` for any other fault.
+
+    What changes something is sent once, unless the connection was refused or the answer was 429. If it fails
+    after that, it is an `AmbiguousWriteError`, whose text says how to look whether it took place.
     """
 
     def __init__(self, caller: Caller, key: Callable[[], ApiKey]) -> None:
@@ -94,11 +76,19 @@ class Account:
         filters = {"include_disabled": include_disabled, "include_expired": include_expired}
         return stream_keys(self._caller, self._key, which, **filters)
 
-    async def key(self, hash: str) -> ManagedKey:  # noqa: A002 - the API's own name
-        """Read one key (`GET /keys/{hash}`)."""
-        return await self._call(managed_key_request("GET", hash, self._key()), ManagedKey)
+    # Plain functions that return a coroutine: no frame holds a key that is passed by mistake.
+    def key(self, hash: str) -> Coroutine[Any, Any, ManagedKey]:  # noqa: A002 - the API's own name
+        """Read one key (`GET /keys/{hash}`).
 
-    async def create_key(
+        Args:
+            hash: `ManagedKey.hash`.
+
+        Raises:
+            NotFoundError: the account has no such key.
+        """
+        return call_about_key(self._caller, self._key, key_request("GET", hash))
+
+    def create_key(
         self,
         name: str,
         *,
@@ -107,20 +97,33 @@ class Account:
         expires_at: datetime | None = None,
         include_byok_in_limit: bool | None = None,
         workspace_id: str | None = None,
-    ) -> NewKey:
-        """Make a key (`POST /keys`); its secret is in the answer, and nowhere else."""
-        given = {
+    ) -> Coroutine[Any, Any, NewKey]:
+        """Make a key (`POST /keys`). Its secret is in the answer, and never shown again.
+
+        Args:
+            name: the name that people see; it need not be unique.
+            limit: the amount that each window allows, from 0; `None` for no limit.
+            limit_reset: the window: `daily`, `weekly` or `monthly`; `None` for one that never ends.
+            expires_at: when the key expires, an aware datetime; `None` for never.
+            include_byok_in_limit: whether spending with your own providers' keys counts towards the limit;
+                `None` for OpenRouter's default.
+            workspace_id: the workspace, such as `Workspace.id`; `None` for the default one.
+
+        Raises:
+            AmbiguousWriteError: the key may be there, but its secret is lost, such as when the answer was cut
+                or cannot be read.
+            NotFoundError: the account has no such workspace.
+        """
+        settings = {
             "limit": limit,
             "limit_reset": limit_reset,
             "expires_at": expires_at,
             "include_byok_in_limit": include_byok_in_limit,
             "workspace_id": workspace_id,
         }
-        settings = settings_of(name=name, **{k: v for k, v in given.items() if v is not None})
-        created = await self._call(create_request(settings, self._key()), _Created, whole=True)
-        return NewKey(converter.structure(created.data, ManagedKey), created.key)
+        return create(self._caller, self._key, create_request(name, settings))
 
-    async def update_key(
+    def update_key(
         self,
         hash: str,  # noqa: A002 - the API's own name
         *,
@@ -130,31 +133,62 @@ class Account:
         limit_reset: str | EllipsisType | None = ...,
         include_byok_in_limit: bool | EllipsisType = ...,
         workspace_id: str | EllipsisType = ...,
-    ) -> ManagedKey:
-        """Change a key (`PATCH /keys/{hash}`); `...` leaves a setting as it is, `None` removes a limit."""
-        changes = settings_of(
-            name=name,
-            disabled=disabled,
-            limit=limit,
-            limit_reset=limit_reset,
-            include_byok_in_limit=include_byok_in_limit,
-            workspace_id=workspace_id,
-        )
-        return await self._call(managed_key_request("PATCH", hash, self._key(), changes), ManagedKey)
+    ) -> Coroutine[Any, Any, ManagedKey]:
+        """Change a key (`PATCH /keys/{hash}`), and return it as it is now; `...` leaves a setting as it is.
 
-    async def delete_key(self, hash: str) -> None:  # noqa: A002 - the API's own name
-        """Delete a key (`DELETE /keys/{hash}`)."""
-        await self._call(managed_key_request("DELETE", hash, self._key()), dict[str, Any], whole=True)
+        Args:
+            hash: `ManagedKey.hash`.
+            name: the name that people see.
+            disabled: whether OpenRouter refuses the key.
+            limit: the amount that each window allows, from 0; `None` removes the limit.
+            limit_reset: the window, as for `create_key`; `None` for one that never ends.
+            include_byok_in_limit: whether spending with your own providers' keys counts towards the limit.
+            workspace_id: the workspace that the key moves to.
 
-    async def activity(
+        Raises:
+            NotFoundError: the account has no such key, or no such workspace.
+            AmbiguousWriteError: it may or may not have been changed.
+        """
+        changes = {
+            "name": name,
+            "disabled": disabled,
+            "limit": limit,
+            "limit_reset": limit_reset,
+            "include_byok_in_limit": include_byok_in_limit,
+            "workspace_id": workspace_id,
+        }
+        return call_about_key(self._caller, self._key, key_request("PATCH", hash, changes))
+
+    def delete_key(self, hash: str) -> Coroutine[Any, Any, None]:  # noqa: A002 - the API's own name
+        """Delete a key for ever (`DELETE /keys/{hash}`).
+
+        Args:
+            hash: `ManagedKey.hash`.
+
+        Raises:
+            NotFoundError: the account has no such key.
+            AmbiguousWriteError: it may or may not have been deleted.
+        """
+        return delete(self._caller, self._key, key_request("DELETE", hash))
+
+    def activity(
         self,
         start: date | None = None,
         end: date | None = None,
         *,
         by: Literal["workspace"] | None = None,
-    ) -> Activity:
-        """Read what the account used in a range of completed UTC days (`GET /activity`)."""
-        raise NotImplementedError
+    ) -> Coroutine[Any, Any, Activity]:
+        """Read what the account used, by UTC day and model (`GET /activity`).
+
+        OpenRouter has the last 30 completed UTC days. Of a range that has other days, the rest is read, and
+        `is_cut` is true. A range of one day, or one too large for one answer, takes a request for each day.
+
+        Args:
+            start: the first day, a date or an aware datetime; `None` for the first of those 30.
+            end: the last day, included; `None` for yesterday.
+            by: `"workspace"` divides the entries by workspace.
+        """
+        return self._activity(choose_range(start, end, by, datetime.now(UTC).date()))
 
     async def check(
         self,
@@ -201,10 +235,10 @@ class Account:
             workspaces=which,
         )
 
-    async def _call(self, request: Request | Exception, into: Any, *, whole: bool = False) -> Any:
-        if isinstance(request, Exception):
-            raise request
-        return await self._caller.call(request, into, whole=whole)
+    async def _activity(self, days: Range | Exception) -> Activity:
+        if isinstance(days, Exception):
+            raise days
+        return await read_activity(self._caller, self._key(), days)
 
 
-public(NewKey, Account)
+public(Account)

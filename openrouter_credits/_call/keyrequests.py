@@ -1,81 +1,76 @@
-"""Requests about the keys of an account. An error is returned, since a caller may have passed a key."""
+"""Requests about the keys of an account, so far without its management key.
+
+An error is returned, and quotes nothing: a caller may have passed a key by mistake.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from types import EllipsisType
+from decimal import Decimal
 from typing import Any
 
 from openrouter_credits._arguments import require_dollars
 from openrouter_credits._call.request import Request, make_request
 from openrouter_credits._masking import scrub
 from openrouter_credits._models.moments import utc
-from openrouter_credits._secrets import ApiKey
 
-_HASH = re.compile(r"[A-Za-z0-9_-]{1,200}")
-_LONGEST_NAME = 1000
+_HASH = re.compile(r"(?!sk-)[A-Za-z0-9_-]{1,200}")
+"""OpenRouter's own are SHA-256 in hexadecimal."""
 
 
-def managed_key_request(
-    method: str, key_hash: object, key: ApiKey, changes: Mapping[str, Any] | Exception | None = None
+def key_request(
+    method: str, key_hash: object, changes: Mapping[str, object] | None = None
 ) -> Request | TypeError | ValueError:
-    """Make a request about one key of the account."""
-    if isinstance(changes, TypeError | ValueError):
-        return changes
+    """Make the request that reads, changes or deletes one key; `...` leaves a setting as it is."""
     if not isinstance(key_hash, str):
-        return TypeError(f"the hash of a key is a str, not {type(key_hash).__name__}")
+        return TypeError(f"hash is a str, not {type(key_hash).__name__}")
     if not _HASH.fullmatch(key_hash) or scrub(key_hash) != key_hash:
-        return ValueError("the hash of a key is ManagedKey.hash: letters and digits, and not the key itself")
-    return make_request(method, f"/keys/{key_hash}", key, json_body=changes)
-
-
-def create_request(settings: Mapping[str, Any] | Exception, key: ApiKey) -> Request | TypeError | ValueError:
-    """Make the request that creates a key."""
-    if isinstance(settings, TypeError | ValueError):
+        return ValueError(
+            "hash is ManagedKey.hash (letters and digits), and neither a path nor the key itself"
+        )
+    if changes is None:
+        return make_request(method, f"/keys/{key_hash}", None)
+    settings = _as_json({name: value for name, value in changes.items() if value is not ...})
+    if isinstance(settings, Exception):
         return settings
-    return make_request("POST", "/keys", key, json_body=settings)
+    if not settings:
+        return ValueError(f"there is nothing to change: give one of {', '.join(changes)}")
+    return make_request(method, f"/keys/{key_hash}", None, json_body=settings)
 
 
-def settings_of(**values: object) -> Mapping[str, Any] | TypeError | ValueError:
-    """Check the settings of a key, and return those that are given as JSON values; `...` is not given."""
-    given: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, EllipsisType):
-            continue
+def create_request(name: object, settings: Mapping[str, object]) -> Request | TypeError | ValueError:
+    """Make the request that makes a key; a setting that is `None` is left out."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    document = _as_json({"name": name, **given})
+    if isinstance(document, Exception):
+        return document
+    return make_request("POST", "/keys", None, json_body=document)
+
+
+def _as_json(settings: Mapping[str, object]) -> Mapping[str, Any] | TypeError | ValueError:
+    """Return checked settings, as OpenRouter takes them."""
+    document = {}
+    for name, value in settings.items():
         try:
-            given[name] = _CHECKS[name](name, value)
+            document[name] = _WRITERS[name](name, value)
         except (TypeError, ValueError) as error:
-            return error.with_traceback(None)
-    return given
-
-
-def _limit(name: str, value: Any) -> int | float | None:
-    if value is None:
-        return None
-    amount = require_dollars(value)
-    if amount < 0:
-        raise ValueError(f"{name} is at least 0")
-    return int(amount) if amount == amount.to_integral_value() else float(amount)
-
-
-def _name(name: str, value: object) -> str:
-    text = _text(name, value)
-    if not text.strip() or len(text) > _LONGEST_NAME:
-        raise ValueError(f"{name} is not blank, and has at most {_LONGEST_NAME} characters")
-    if scrub(text) != text:
-        raise ValueError(f"{name} has a key in it")
-    return text
+            return error.with_traceback(None)  # its frames hold the value
+    return document
 
 
 def _text(name: str, value: object) -> str:
-    if isinstance(value, str):
-        return value
-    raise TypeError(f"{name} is a str, not {type(value).__name__}")
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is a str, not {type(value).__name__}")
+    if not value.strip():
+        raise ValueError(f"{name} is blank")
+    if scrub(value) != value:
+        raise ValueError(f"{name} has a key in it")
+    return value
 
 
-def _optional_text(name: str, value: object) -> str | None:
+def _text_or_none(name: str, value: object) -> str | None:
     return None if value is None else _text(name, value)
 
 
@@ -85,19 +80,30 @@ def _flag(name: str, value: object) -> bool:
     raise TypeError(f"{name} is True or False, not {type(value).__name__}")
 
 
-def _moment(name: str, value: object) -> str | None:
+def _amount_or_none(name: str, value: Any) -> int | float | None:
+    """Return the JSON number that is exactly this amount; OpenRouter reads it as a double."""
     if value is None:
         return None
+    amount = require_dollars(value)
+    if amount < 0:
+        raise ValueError(f"{name} is at least 0")
+    number = float(amount)
+    if Decimal(repr(number)) != amount:
+        raise ValueError(f"{name} has more digits than OpenRouter keeps, which is 15")
+    return int(amount) if number.is_integer() else number
+
+
+def _moment(name: str, value: object) -> str:
     if isinstance(value, datetime):
         return utc(value).isoformat().replace("+00:00", "Z")
     raise TypeError(f"{name} is an aware datetime, not {type(value).__name__}")
 
 
-_CHECKS = {
-    "name": _name,
+_WRITERS: Mapping[str, Callable[[str, Any], Any]] = {
+    "name": _text,
     "disabled": _flag,
-    "limit": _limit,
-    "limit_reset": _optional_text,
+    "limit": _amount_or_none,
+    "limit_reset": _text_or_none,
     "expires_at": _moment,
     "include_byok_in_limit": _flag,
     "workspace_id": _text,

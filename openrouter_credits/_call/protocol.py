@@ -68,8 +68,9 @@ def decode(
         key: the key to scrub from whatever is quoted.
         secrets: other texts to scrub from it; their `repr` is masked.
         whole: structure the whole body instead of its `data`.
-        most: the most elements that the body may have, as `MOST_ELEMENTS` counts them; by default so many for
-            `data`, and no limit for a whole body, which may also have a new key in it.
+        most: the most elements that the body may have, by default `MOST_ELEMENTS` with `data`. Keys in such a
+            body are masked; its depth is limited, too. By default neither is done to a whole body, which may
+            be for a class of a caller's own.
         wall_clock: the time (UTC) that hints are measured from if the answer has no `Date`.
 
     Raises:
@@ -110,16 +111,15 @@ def _decode(
     if isinstance(document, dict) and document.get("error") is not None:
         document = hide(document, secrets)
         return error_inside(reply.status, _headers(reply, secrets), document, key, wall_clock)
-    if not whole:
-        if not isinstance(document, dict) or "data" not in document:
-            return InvalidResponseError(f"{reply.status}, but the body has no data")
+    if not whole and (not isinstance(document, dict) or "data" not in document):
+        return InvalidResponseError(f"{reply.status}, but the body has no data")
     if most is not None and is_too_deep(document, reply.body):
         return InvalidResponseError(f"{reply.status}, but the body is nested too deeply")
     if not whole:
         document = document["data"]
     try:
-        if most is not None:  # else it may be there to receive a new key
-            document = without_keys(document, reply.body, key)
+        if most is not None:  # a caller's own class may be there to receive a new key
+            document = without_keys(document, reply.body, key, is_whole=whole)
         return converter.structure(document, into)
     except Exception as error:  # noqa: BLE001 - a caller's own classes may raise anything from inside
         path = "$" if whole else "$.data"

@@ -90,7 +90,7 @@ class Request:
 def make_request(
     method: str,
     path: str,
-    key: ApiKey,
+    key: ApiKey | None,
     params: Mapping[str, str | int] | None = None,
     json_body: object = None,
     *,

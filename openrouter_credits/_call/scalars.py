@@ -118,8 +118,8 @@ def to_datetime(value: object, _: object) -> datetime:
 
 
 def to_date(value: object, _: object) -> date:
-    """Read the day of ISO 8601; a time behind it is left out."""
-    return date.fromisoformat(to_str(value, str)[:10])
+    """Read a day of ISO 8601; of a time, it is the UTC day."""
+    return to_datetime(value, str).date()
 
 
 def to_key(value: object, _: object) -> ApiKey:

@@ -19,7 +19,7 @@ from cattrs.errors import IterableValidationNote
 from openrouter_credits._call.models import model_hook
 from openrouter_credits._call.scalars import SCALARS, Structure, kind_of
 from openrouter_credits._models import is_model
-from openrouter_credits._secrets import ApiKey
+from openrouter_credits._secrets import ApiKey, parse_key
 from openrouter_credits._words import mask_all
 
 _COLLECTIONS: set[Any] = {
@@ -136,8 +136,13 @@ def _make_converter() -> Converter:
 converter = _make_converter()
 
 
-def without_keys(document: Any, body: bytes, key: ApiKey | None) -> Any:
-    """Mask what may be a key in a document: a server may echo keys in any field. `body` is its text."""
+def without_keys(document: Any, body: bytes, key: ApiKey | None, *, is_whole: bool) -> Any:
+    """Mask what may be a key in a document: a server may echo keys in any field. `body` is its text.
+
+    The `key` of a whole body is a key that was just made: it becomes an `ApiKey`.
+    """
+    if is_whole and isinstance(document, dict) and isinstance(new := parse_key(document.get("key")), ApiKey):
+        return {**mask_all(mask_all(document, new), key), "key": new}
     looks_like_one = b"\\" in body or (b"sk-" in body and _MAY_BE_A_KEY.search(body))
     if looks_like_one or (key is not None and _is_in(key.reveal(), body)):
         return mask_all(document, key)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date as Date  # noqa: N812 - a field is named `date`, as in the API
 from decimal import Decimal
-from typing import Any
+from functools import reduce
+from typing import Any, overload
 
 from attrs import field, frozen
 
 from openrouter_credits._documents import Value
-from openrouter_credits._models.amounts import finite, finite_or_none
+from openrouter_credits._models.amounts import add, finite, finite_or_none
 from openrouter_credits._models.sparse import Sparse
 from openrouter_credits._public import public
 
@@ -52,27 +53,40 @@ class ActivityItem(Sparse):
     """Fields of the entry that this version does not know, or that are not as documented."""
 
 
+def _number_of(items: tuple[ActivityItem, ...]) -> str:
+    return f"<{len(items)} of ActivityItem>"
+
+
 @frozen
-class Activity(Value):
+class Activity(Value, Sequence[ActivityItem]):
     """What an account used in a range of completed UTC days: a sequence of `ActivityItem`."""
 
-    items: tuple[ActivityItem, ...]
-    """The entries, in OpenRouter's order; exact duplicates are left out."""
+    items: tuple[ActivityItem, ...] = field(repr=_number_of)
+    """The entries, in OpenRouter's order; an exact duplicate is left out."""
     start: Date | None
-    """The first day that was asked for; `None` if no day of the range is among the last 30 completed ones."""
+    """The first day that was read; `None` if OpenRouter has no day of the range."""
     end: Date | None
-    """The last day that was asked for, included; `None` as for `start`."""
+    """The last day that was read, included; `None` as for `start`."""
     is_cut: bool = False
-    """Whether days of the range are missing: today, days to come, and those OpenRouter no longer has."""
+    """Whether days of the range are missing: today, days to come, and days that OpenRouter has no longer."""
 
-    def __iter__(self) -> Iterator[ActivityItem]:
-        return iter(self.items)
+    @property
+    def total(self) -> Decimal:
+        """The amount taken from the wallet, in US dollars: the exact sum of `usage`."""
+        return reduce(add, [item.usage for item in self.items], Decimal(0))
 
     def __len__(self) -> int:
         return len(self.items)
 
-    def __getitem__(self, place: int) -> ActivityItem:
+    @overload
+    def __getitem__(self, place: int) -> ActivityItem: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[ActivityItem, ...]: ...
+    def __getitem__(self, place: int | slice) -> ActivityItem | tuple[ActivityItem, ...]:
         return self.items[place]
+
+    def _layout(self) -> dict[str, Any]:
+        return {**super()._layout(), "total": self.total}
 
 
 public(ActivityItem, Activity)

@@ -1,0 +1,117 @@
+"""Calls that read, make, change or delete one key of an account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from attrs import evolve, frozen
+
+from openrouter_credits._call.bodies import MOST_ELEMENTS
+from openrouter_credits._call.caller import Caller
+from openrouter_credits._call.request import Request
+from openrouter_credits._call.retry import after_write
+from openrouter_credits._documents import Value
+from openrouter_credits._errors import AmbiguousWriteError, InvalidResponseError, NotFoundError
+from openrouter_credits._models import ManagedKey
+from openrouter_credits._public import public
+from openrouter_credits._secrets import ApiKey
+
+_T = TypeVar("_T")
+
+_NO_SUCH_KEY = (
+    "Look for the key with client.account.keys(include_expired=True): it is deleted, or of another account. "
+    "If it is there, check base_url, and the workspace_id if you gave one."
+)
+_NO_SUCH_WORKSPACE = (
+    "Look for the workspace_id with client.account.workspaces(); if it is there, check base_url."
+)
+_LOOK_FOR_ITS_NAME = (
+    "Look for its name with client.account.keys() or openrouter-credits keys before you make another: if it "
+    "is there, its secret is lost, so delete it first."
+)
+_READ_THE_KEY = "Read the key with client.account.key(hash) before you send it again."
+_READ_WHETHER_IT_IS_DELETED = (
+    "Read the key with client.account.key(hash): after a NotFoundError it is deleted, else delete it again."
+)
+
+
+@frozen
+class NewKey(Value):
+    """A key that was just made, and its secret, which OpenRouter shows this once.
+
+    It cannot be pickled, and its JSON has the secret masked: hand over `secret.reveal()` yourself.
+    """
+
+    info: ManagedKey
+    """The key, as `Account.keys()` lists it."""
+    secret: ApiKey
+    """The key itself."""
+
+    def _layout(self) -> dict[str, Any]:
+        return {"info": self.info, "secret": str(self.secret)}
+
+
+@frozen
+class _Created:
+    data: ManagedKey
+    key: ApiKey
+
+
+@frozen
+class _Deleted:
+    deleted: bool
+
+
+async def call_about_key(
+    caller: Caller, manager: Callable[[], ApiKey], request: Request | Exception
+) -> ManagedKey:
+    """Read or change a key."""
+    return await _call(caller, manager, request, ManagedKey, (_NO_SUCH_KEY, _READ_THE_KEY))
+
+
+async def create(caller: Caller, manager: Callable[[], ApiKey], request: Request | Exception) -> NewKey:
+    """Make a key.
+
+    An answer with a secret, but with no key that can be read, is an error: the remedy says how to find the
+    key and delete it. A key without `info` would be one that nobody can name, limit or delete.
+    """
+    remedies = _NO_SUCH_WORKSPACE, _LOOK_FOR_ITS_NAME
+    created = await _call(caller, manager, request, _Created, remedies, whole=True)
+    return NewKey(created.data, created.key)
+
+
+async def delete(caller: Caller, manager: Callable[[], ApiKey], request: Request | Exception) -> None:
+    """Delete a key."""
+    remedies = _NO_SUCH_KEY, _READ_WHETHER_IT_IS_DELETED
+    answer = await _call(caller, manager, request, _Deleted, remedies, whole=True)
+    if not answer.deleted:
+        error = after_write(InvalidResponseError("the answer says that the key is not deleted"))
+        error.remedy = _READ_WHETHER_IT_IS_DELETED
+        raise error
+
+
+async def _call(
+    caller: Caller,
+    manager: Callable[[], ApiKey],
+    request: Request | Exception,
+    into: type[_T],
+    remedies: tuple[str, str],
+    *,
+    whole: bool = False,
+) -> _T:
+    """Send a request; the remedies are for a 404, and for a write that may or may not have happened."""
+    if isinstance(request, Exception):
+        raise request
+    request = evolve(request, key=manager())
+    try:
+        return await caller.call(request, into, whole=whole, most=MOST_ELEMENTS)
+    except NotFoundError as error:
+        error.remedy = remedies[0]
+        raise
+    except AmbiguousWriteError as error:
+        error.remedy = remedies[1]
+        raise
+
+
+public(NewKey)
