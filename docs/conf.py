@@ -73,20 +73,24 @@ def count_attributes(app: "Sphinx", env: "BuildEnvironment") -> None:
     shown = env.domains["py"].data["objects"]
     for name in with_members:
         door, _, class_name = name.rpartition(".")
-        home = HOMES[
-            getattr(
-                openrouter_credits.testing if door.endswith("testing") else openrouter_credits, class_name
-            )
-        ]
-        documented = ModuleAnalyzer.for_module(home).find_attr_docs()
-        attributes = [
-            attribute for owner, attribute in documented if owner == class_name and attribute[0] != "_"
-        ]
-        for attribute in attributes:
+        module = openrouter_credits.testing if door.endswith("testing") else openrouter_credits
+        for attribute in documented_attributes(getattr(module, class_name)):
             if f"{name}.{attribute}" not in shown:
                 logging.getLogger(__name__).warning(
                     "the reference has lost the docstring of %s.%s", name, attribute
                 )
+
+
+def documented_attributes(item: type) -> list[str]:
+    """List the attributes with a docstring that a class has, or has from a base class that is not public."""
+    ours = [each for each in item.__mro__ if each.__module__.startswith("openrouter_credits.")]
+    classes = [each for each in ours if each is item or each not in HOMES]
+    return [
+        attribute
+        for each in classes
+        for owner, attribute in ModuleAnalyzer.for_module(each.__module__).find_attr_docs()
+        if owner == each.__name__ and attribute[0] != "_"
+    ]
 
 
 def setup(app: "Sphinx") -> None:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from openrouter_credits import Budget, Credits, FreeModelQuota, InvalidResponseError, KeyInfo
+from openrouter_credits import (
+    ActivityItem,
+    Budget,
+    Credits,
+    FreeModelQuota,
+    InvalidResponseError,
+    KeyInfo,
+    ManagedKey,
+    Workspace,
+)
 from openrouter_credits._call.protocol import Reply, decode
 from tests.kit.values import sample
 
@@ -453,3 +462,150 @@ def test_two_values_share_no_extra() -> None:
 
     assert first.extra == {"new": 1}
     assert second.extra == {}
+
+
+# Entries of an account's lists
+
+
+def read_managed(**fields: Any) -> ManagedKey:
+    """Decode the smallest valid entry of `/keys`, with these fields added or replaced."""
+    data = {"hash": "h", "label": "k", "usage": 1, "limit": None, "disabled": False, **fields}
+    return decode(Reply(200, {}, json.dumps({"data": data}).encode()), ManagedKey)
+
+
+def test_keys_of_2026_decode() -> None:
+    """Entries of `/keys` in the shape of October 2026 are read whole; an unknown field is kept."""
+    production, old = decode(Reply(200, {}, sample("keys-2026-10")), list[ManagedKey])
+
+    assert production == ManagedKey(
+        label="sk-or-v1-0e6...1c96",
+        limit=Decimal(100),
+        limit_remaining=Decimal("74.5"),
+        limit_reset="monthly",
+        usage=USED,
+        usage_daily=USED,
+        usage_weekly=USED,
+        usage_monthly=USED,
+        byok_usage=BYOK,
+        byok_usage_daily=BYOK,
+        byok_usage_weekly=BYOK,
+        byok_usage_monthly=BYOK,
+        include_byok_in_limit=False,
+        creator_user_id="user_2dHFtVWx2n56w6HkM0000000000",
+        expires_at=datetime(2027, 12, 31, 23, 59, 59, tzinfo=UTC),
+        workspace_id="0df9e665-d932-5740-b2c7-b52af166bc11",
+        hash="f01d52606dc8f0a8303a7b5cc3fa07109c2e346cec7c0a16b40de462992ce943",
+        name="Production API Key",
+        disabled=False,
+        created_at=datetime(2026, 10, 1, 10, 30, tzinfo=UTC),
+        updated_at=datetime(2026, 10, 20, 15, 45, tzinfo=UTC),
+        last_used_at=datetime(2026, 10, 21, 13, 4, 0, 500_000, tzinfo=UTC),
+    )
+    assert production.used_in_window == USED
+    assert production.extra == {}
+    assert (old.disabled, old.limit, old.last_used_at, old.external_user) == (True, None, None, "customer-7")
+    assert (old.unread, old.extra) == ((), {"external": {"user": "customer-7"}})
+
+
+def test_keys_of_2025_decode() -> None:
+    """Entries of `/keys` in the shape of 2025 are read; what they do not tell is unknown, and never 0."""
+    (key,) = decode(Reply(200, {}, sample("keys-2025")), list[ManagedKey])
+
+    assert (key.name, key.limit, key.usage) == ("Customer Key", Decimal(10), Decimal("0.65017511"))
+    assert (key.limit_remaining, key.usage_monthly, key.byok_usage, key.used_in_window) == (None,) * 4
+    assert key.unread == ("limit_remaining",)
+
+
+UNREAD_OF_MANAGED: list[tuple[dict[str, Any], tuple[str, ...]]] = [
+    ({}, ()),
+    ({"disabled": None}, ("disabled",)),
+    ({"disabled": "no"}, ("disabled",)),
+    ({"limit": 5}, ("limit_remaining",)),
+    ({"limit": 5, "disabled": 0}, ("limit_remaining", "disabled")),
+    ({"limit": 5, "limit_remaining": 0}, ()),
+    ({"limit_reset": 7}, ()),
+    ({"limit": 5, "limit_remaining": 1, "limit_reset": 7}, ("limit_reset",)),
+    ({"expires_at": "tomorrow"}, ("expires_at",)),
+    ({"name": 7, "created_at": "then", "unread": ["limit"]}, ()),
+]
+
+
+@pytest.mark.parametrize(("fields", "unread"), UNREAD_OF_MANAGED, ids=repr)
+def test_what_bears_on_a_listed_key_and_cannot_be_read_is_unread(
+    fields: dict[str, Any], unread: tuple[str, ...]
+) -> None:
+    """`unread` of an entry of `/keys` names what is missing or wrong and bears on what can be spent."""
+    key = read_managed(**fields)
+
+    assert key.unread == unread
+    assert key.extra.keys() <= fields.keys()
+
+
+def test_a_listed_key_without_disabled_is_not_taken_for_enabled() -> None:
+    """An entry of `/keys` without `disabled` has None there, and says that it is unread."""
+    data = {"hash": "h", "label": "k", "usage": 1, "limit": None}
+
+    key = decode(Reply(200, {}, json.dumps({"data": data}).encode()), ManagedKey)
+
+    assert (key.disabled, key.unread) == (None, ("disabled",))
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [("hash", None), ("hash", 7), ("label", None), ("usage", "x"), ("limit_remaining", "x")],
+)
+def test_required_fields_and_amounts_of_a_listed_key_are_strict(field: str, wrong: Any) -> None:
+    """An entry of `/keys` without a hash, or with a wrong amount, is an error that names the field."""
+    with pytest.raises(InvalidResponseError, match=rf"\$\.data\.{field}: "):
+        read_managed(**{field: wrong})
+
+
+def test_a_workspace_is_read() -> None:
+    """An entry of `/workspaces` needs its id alone; what is not documented is kept."""
+    data = [
+        {"id": "w1", "name": "Default", "slug": "default", "created_at": "2026-11-01T00:00:00Z", "new": 1},
+        {"id": "w2", "created_at": "then"},
+    ]
+
+    first, second = decode(Reply(200, {}, json.dumps({"data": data}).encode()), list[Workspace])
+
+    assert first == Workspace("w1", "Default", "default", created_at=datetime(2026, 11, 1, tzinfo=UTC))
+    assert first.extra == {"new": 1}
+    assert (second, second.extra) == (Workspace("w2"), {"created_at": "then"})
+
+
+def test_an_entry_of_activity_is_read() -> None:
+    """An entry of `/activity` is read by the names of the API; counts may be sent as `10.0`."""
+    data = {
+        "byok_usage_inference": 0.012,
+        "cached_tokens": 10.0,
+        "completion_tokens": 125,
+        "date": "2026-10-20",
+        "endpoint_id": "550e8400-e29b-41d4-a716-446655440000",
+        "model": "openai/gpt-4.1",
+        "model_permaslug": "openai/gpt-4.1-2025-04-14",
+        "prompt_tokens": 50,
+        "provider_name": "OpenAI",
+        "reasoning_tokens": 25,
+        "requests": 5,
+        "usage": 0.015000000000000001,
+        "new": "x",
+    }
+
+    item = decode(Reply(200, {}, json.dumps({"data": data}).encode()), ActivityItem)
+
+    assert item == ActivityItem(
+        date(2026, 10, 20),
+        "openai/gpt-4.1",
+        Decimal("0.015"),
+        "openai/gpt-4.1-2025-04-14",
+        "550e8400-e29b-41d4-a716-446655440000",
+        "OpenAI",
+        Decimal("0.012"),
+        5,
+        50,
+        125,
+        25,
+        10,
+    )
+    assert item.extra == {"new": "x"}

@@ -403,6 +403,65 @@ def test_a_whole_body_may_have_more_elements() -> None:
     assert len(decode(Reply(200, {}, body), dict[str, Any], whole=True)["data"]["more"]) == 5001
 
 
+def test_a_whole_body_may_be_bounded() -> None:
+    """With `most`, a whole body has at most so many elements, is nested at most 20 deep, and has no key."""
+    wide, deep = ELEMENTS % (b"0," * 5000), b'{"a": %s}' % (b"[" * 30 + b"]" * 30)
+    echo = b'{"data": ["%s"]}' % KEY.encode()
+
+    def bounded(body: bytes, most: int) -> Any:
+        return decode(Reply(200, {}, body), dict[str, Any], whole=True, most=most)
+
+    assert len(bounded(wide, 6000)["data"]["more"]) == 5001
+    with pytest.raises(InvalidResponseError, match="over 5000 elements"):
+        bounded(wide, 5000)
+    with pytest.raises(InvalidResponseError, match="nested too deeply"):
+        bounded(deep, 6000)
+    assert bounded(echo, 6000) == {"data": ["sk-or-***"]}
+    assert decode(Reply(200, {}, echo), dict[str, Any], whole=True) == {"data": [KEY]}
+
+
+def test_data_may_have_more_elements() -> None:
+    """With `most`, the `data` of a body may be a longer list, whose keys are masked as well."""
+    body = b'{"data": [%s"%s"]}' % (b'"x",' * 5000, KEY.encode())
+
+    assert decode(Reply(200, {}, body), list[str], most=6000)[-1] == "sk-or-***"
+    with pytest.raises(InvalidResponseError, match="over 4000 elements"):
+        decode(Reply(200, {}, body), list[str])
+
+
+def test_a_new_key_is_taken_out_of_a_bounded_body() -> None:
+    """With `most`, the `key` of a whole body becomes an ApiKey; all the rest is masked as anywhere."""
+    body = json.dumps({"data": {KEY: f"{KEY}!", "own": "own-key-1234"}, "key": KEY, "more": [KEY]}).encode()
+
+    found = decode(Reply(201, {}, body), Any, whole=True, most=100, key=ApiKey("own-key-1234"))
+
+    assert found == {
+        "data": {MASK: f"{MASK}!", "own": "***"},
+        "key": ApiKey(KEY),
+        "more": [MASK],
+    }
+
+
+@pytest.mark.parametrize("key", [None, 7, [KEY], f"{KEY} {KEY}", ""])
+def test_what_is_no_key_is_masked_as_anywhere(key: Any) -> None:
+    """A `key` of a bounded body that cannot be a key stays what it is, masked."""
+    body = json.dumps({"key": key}).encode()
+
+    found = decode(Reply(201, {}, body), dict[str, Any], whole=True, most=100)
+
+    assert KEY not in repr(found)
+    assert type(found["key"]) is type(key)
+
+
+def test_a_field_named_key_in_data_is_no_new_key() -> None:
+    """A field `key` inside `data`, and one in a body without limits, is a text."""
+    inside = decode(Reply(200, {}, json.dumps({"data": {"key": KEY}}).encode()), dict[str, Any])
+    unbounded = decode(Reply(200, {}, json.dumps({"key": KEY}).encode()), dict[str, Any], whole=True)
+
+    assert inside == {"key": "sk-or-***"}
+    assert unbounded == {"key": KEY}
+
+
 def test_a_long_text_is_no_element() -> None:
     """A long body of few elements is accepted: a text may be long."""
     body = ELEMENTS % (b'"' + b"x" * 500_000 + b'",')

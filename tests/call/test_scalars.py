@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Any, Literal
 
@@ -265,6 +265,9 @@ def test_an_amount_that_only_python_has_is_refused(amount: object) -> None:
         (int, "1e30", 10**30),
         (float, "1.5", 1.5),
         (float, "2", 2.0),
+        (date, '"2026-11-01"', date(2026, 11, 1)),
+        (date, '"2026-11-01 23:59:59"', date(2026, 11, 1)),
+        (date, '"2026-11-01T23:00:00-02:00"', date(2026, 11, 2)),
         (datetime, '"2026-11-01T00:00:00Z"', datetime(2026, 11, 1, tzinfo=UTC)),
         (datetime, '"2026-11-01T02:00:00+02:00"', datetime(2026, 11, 1, tzinfo=UTC)),
         (datetime, '"2026-11-01T00:00:00.123456"', datetime(2026, 11, 1, 0, 0, 0, 123456, tzinfo=UTC)),
@@ -306,6 +309,10 @@ def test_a_scalar_is_what_it_says(into: Any, text: str, expected: object) -> Non
         (float, '"1.5"'),
         (float, "1e400"),
         (float, "1" + "0" * 400),
+        (date, "null"),
+        (date, "20261101"),
+        (date, '"2026-11"'),
+        (date, '"2026-11-31"'),
         (datetime, "null"),
         (datetime, "1792567680"),
         (datetime, '"tomorrow"'),

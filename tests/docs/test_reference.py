@@ -33,6 +33,7 @@ MODULES: tuple[ModuleType, ...] = (openrouter_credits, openrouter_credits.testin
 PUBLIC = [(module, name) for module in MODULES for name in module.__all__]
 
 MADE_BY_US = {
+    "Account",
     "OpenRouterError",
     "FakeAccount",
     "FakeWorkspace",
