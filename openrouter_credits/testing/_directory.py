@@ -45,10 +45,12 @@ class Directory:
             if key.hash in self._keys:
                 raise ValueError(f"api_key: the server has the key {key.api_key} already")
             self._keys[key.hash] = key.account.books.keys[key.hash] = key
+            key.account.books.listings.clear()
 
     def remove(self, key: Key) -> None:
         """Remove a key."""
         del self._keys[key.hash], key.account.books.keys[key.hash]
+        key.account.books.listings.clear()
 
     def make_key(self, account: Account, workspace: FakeWorkspace, settings: KeySettings) -> Key:
         """Make a new key, register it and return it."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from attrs import Factory, define, field
+from attrs import Factory, define, field, frozen
 
 from openrouter_credits import ApiKey
 from openrouter_credits._models.amounts import add, subtract
@@ -40,12 +40,27 @@ def hash_of(text: str) -> str:
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
+@frozen
+class Listing:
+    """The keys of a workspace that `/keys` lists, newest first, as long as none of them expires."""
+
+    keys: list[Key]
+    since: datetime
+    until: datetime | None
+
+    def holds(self, now: datetime) -> bool:
+        """Tell whether the list is right at `now`."""
+        return self.since <= now and (self.until is None or now < self.until)
+
+
 @define(eq=False)
 class Books:
     """The server's notes on an account."""
 
     keys: dict[str, Key] = field(factory=dict)
     """The keys by hash, oldest first."""
+    listings: dict[tuple[str, bool, bool], Listing] = field(factory=dict)
+    """Lists that pages were cut from, kept for the next pages; whoever changes a key empties it."""
     workspaces: list[FakeWorkspace] = field(factory=list)
     """The workspaces; the default one is first."""
     activity: Activity = field(factory=Activity)

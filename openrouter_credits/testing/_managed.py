@@ -14,7 +14,7 @@ from openrouter_credits.testing._bodies import managed_key
 from openrouter_credits.testing._call import Call, Refused
 from openrouter_credits.testing._directory import Directory
 from openrouter_credits.testing._faults import Reply
-from openrouter_credits.testing._keys import Account, Key
+from openrouter_credits.testing._keys import Account, Books, Key, Listing
 from openrouter_credits.testing._settings import KeySettings
 from openrouter_credits.testing._workspaces import FakeWorkspace
 
@@ -30,15 +30,30 @@ def list_keys(call: Call, manager: Key, directory: Directory) -> Reply:
     offset = call.number("offset", 0, least=0)
     with_disabled, with_expired = call.flag("include_disabled"), call.flag("include_expired")
     workspace = workspace_by_id(manager.account, call.parameter("workspace_id"))
-    keys = [
-        key
-        for key in reversed(manager.account.books.keys.values())
-        if not key.management
-        and key.workspace is workspace
-        and (with_disabled or not key.settings.disabled)
-        and (with_expired or not key.is_expired(now))
-    ]
+    keys = _listed(
+        manager.account.books, workspace, now, with_disabled=with_disabled, with_expired=with_expired
+    )
     return Reply(200, {"data": [managed_key(key, now) for key in keys[offset : offset + _PAGE]]})
+
+
+def _listed(
+    books: Books, workspace: FakeWorkspace, now: datetime, *, with_disabled: bool, with_expired: bool
+) -> list[Key]:
+    """List keys newest first; the list is kept for the next pages, so that each costs the same."""
+    wanted = workspace.id, with_disabled, with_expired
+    kept = books.listings.get(wanted)
+    if kept is None or not kept.holds(now):
+        keys = [
+            key
+            for key in reversed(books.keys.values())
+            if not key.management
+            and key.workspace is workspace
+            and (with_disabled or not key.settings.disabled)
+            and (with_expired or not key.is_expired(now))
+        ]
+        ends = [key.settings.expires_at for key in keys if key.settings.expires_at and not with_expired]
+        books.listings[wanted] = kept = Listing(keys, now, min(ends, default=None))
+    return kept.keys
 
 
 def create_key(call: Call, manager: Key, directory: Directory) -> Reply:
@@ -68,6 +83,7 @@ def change_key(call: Call, manager: Key, directory: Directory) -> Reply:
     key.settings = _checked(partial(evolve, key.settings), _settings(document))
     key.workspace = workspace
     key.updated_at = now = directory.now()
+    manager.account.books.listings.clear()
     return Reply(200, {"data": managed_key(key, now)})
 
 
