@@ -151,8 +151,9 @@ class FakeOpenRouter:
         Scripted answers ignore `rate_limit`.
 
         Args:
-            path: the path relative to the base URL, without a query, such as `/credits`. One of `paths` with
-                `{…}`, such as `/keys/{hash}`, is for each path that fits it and has no answers of its own.
+            path: the path relative to the base URL, such as `/credits`. One of `paths` with `{…}`, such as
+                `/keys/{hash}`, is for each path that fits it and has no answers of its own. With a query,
+                such as `/keys?offset=99`, it is for the requests that have these parameters, among others.
             answers: `Reply`, `Disconnect`, `CutBody`, `Drip` or `Hang`.
 
         Raises:
@@ -209,7 +210,7 @@ class FakeOpenRouter:
         token = parse_bearer(request.headers.get("Authorization"))
         self.requests.append(record(request.method, path, token))
         with self._lock:
-            due = self._scripts.take(path) if is_below else None
+            due = self._scripts.take(path, query) if is_below else None
             if due is None and self._bucket is not None:
                 due = self._bucket.check()
         if self._latency:

@@ -41,6 +41,28 @@ async def test_a_template_is_for_each_path_that_fits_it(call: Caller, acme: Fake
     assert [200, 500, 503, 404, 404, 502, 404] == statuses
 
 
+async def test_a_query_is_for_the_requests_that_have_its_parameters(call: Caller, acme: FakeAccount) -> None:
+    """Answers for a path with a query are for requests with those parameters, and come before the path's."""
+    boss, team = acme.add_key(management=True), acme.add_workspace("Team Ä")
+    call.fake.script("/keys", Reply(500))
+    call.fake.script(f"/keys?workspace_id={team.id}", Reply(403), Reply(403))
+    call.fake.script(f"/keys?offset=100&workspace_id={team.id}", Reply(503))
+    call.fake.script("/workspaces/{ref}/budgets?a=%C3%84", Reply(502))
+
+    paths = (
+        f"/keys?workspace_id={team.id}&offset=0",
+        f"/keys?include_disabled=true&workspace_id={team.id}&offset=100",
+        f"/keys?offset=100&workspace_id={team.id}",
+        "/keys?offset=100",
+        f"/keys?workspace_id={team.id}",
+        "/workspaces/default/budgets?a=x",
+        "/workspaces/default/budgets?a=%c3%84",
+    )
+    statuses = [(await call(path, boss))[0] for path in paths]
+
+    assert [403, 503, 403, 500, 200, 404, 502] == statuses
+
+
 @pytest.mark.parametrize("path", FakeOpenRouter.paths)
 def test_each_served_path_can_be_scripted(path: str) -> None:
     """script() takes each path that the server serves, as `paths` lists it."""
@@ -68,7 +90,7 @@ def test_a_path_that_is_never_served_is_refused(path: str, nearest: str) -> None
     assert expected == str(caught.value)
 
 
-@pytest.mark.parametrize("path", ["{}", "/{}", "/keys/{}/x", "/keys?api_key={}"])
+@pytest.mark.parametrize("path", ["{}", "/{}", "/keys/{}/x", "/keys?{}"])
 def test_a_refused_path_does_not_show_a_key(path: str) -> None:
     """The error of script() masks a key that stands in the path by mistake."""
     key = FakeOpenRouter().add_account().add_key()
@@ -86,12 +108,12 @@ def test_a_refused_path_does_not_show_a_key(path: str) -> None:
         (
             ("key", Reply()),
             ValueError,
-            "path is below the base URL and without a query, such as '/credits', not 'key'",
+            "path is below the base URL, such as '/credits', not 'key'",
         ),
         (
-            ("/key?x=1", Reply()),
+            ("/key?x", Reply()),
             ValueError,
-            "path is below the base URL and without a query, such as '/credits', not '/key?x=1'",
+            "the query of path is such as '/keys?offset=99', not as in '/key?x'",
         ),
         ((b"/key", Reply()), TypeError, "path is a str such as '/credits', not bytes"),
         (
