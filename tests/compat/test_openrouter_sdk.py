@@ -1,12 +1,15 @@
-"""The official Python SDK accepts what `FakeOpenRouter` answers."""
+"""The official Python SDK accepts what `FakeOpenRouter` answers, and reads in it what we read."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 
+from openrouter_credits import CreditsClient
 from openrouter_credits.testing import FakeBudget, FakeOpenRouter
 from tests.kit.values import NOW, stopped_clock
 
@@ -143,6 +146,80 @@ async def test_the_sdk_reads_workspaces_and_their_budgets(fake: FakeOpenRouter) 
     assert [(60, "weekly"), (500, None)] == [(budget.limit_usd, budget.reset_interval) for budget in found]
     assert [budget.id for budget in budgets] == [budget.budget_id for budget in shown[0]]
     assert [budget.budget_id for budget in shown[0]] == [budget.budget_id for budget in shown[1]]
+
+
+async def test_both_list_the_same_keys(fake: FakeOpenRouter) -> None:
+    """`account.keys()` yields what the SDK lists, page after page in each workspace, with all fields."""
+    acme = fake.add_account(user_id="user_1")
+    boss, team = acme.add_key(management=True), acme.add_workspace("Team")
+    keys = [
+        acme.add_key(
+            name=f"key {number}", limit=30, limit_reset="weekly", workspace=team if number < 120 else None
+        )
+        for number in range(250)
+    ]
+    acme.add_key(name="off", disabled=True)
+    acme.add_key(name="old", expires_at=datetime(2026, 1, 1, tzinfo=UTC))
+    fake.spend(keys[7], "0.25")
+
+    theirs: list[Any] = []
+    async with sdk(fake, boss) as client:
+        for workspace in (await client.workspaces.list_async(limit=100)).result.data:
+            for offset in (0, 100, 200):
+                page = await client.api_keys.list_async(
+                    workspace_id=workspace.id, offset=offset, include_disabled=True, include_expired=True
+                )
+                theirs += page.data
+    async with CreditsClient(management_key=boss, base_url=fake.url) as client:
+        ours = [key async for key in client.account.keys(include_expired=True)]
+
+    assert [key.hash for key in theirs] == [key.hash for key in ours]
+    assert len(ours) == 252
+    for their, our in zip(theirs, ours, strict=True):
+        assert {name: _plain(getattr(their, name)) for name in type(their).model_fields} == {
+            name: _plain(getattr(our, name)) for name in type(their).model_fields
+        }
+
+
+def _plain(value: Any) -> Any:
+    """Convert amounts and times to what the SDK makes of them: floats, and texts of ISO 8601."""
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return float(value) if isinstance(value, Decimal) else value
+
+
+async def test_both_read_the_same_workspaces_and_activity() -> None:
+    """Workspaces and activity have the SDK's fields; what only the SDK names is in `extra`."""
+    async with FakeOpenRouter(now=stopped_clock()) as fake:
+        acme = fake.add_account(user_id="user_1")
+        boss, team = acme.add_key(management=True), acme.add_workspace("Team")
+        today = datetime.now(UTC).date()
+        for days in (1, 5, 29):
+            acme.add_activity(
+                today - timedelta(days=days), workspace=team, usage="0.25", prompt_tokens=9, cached_tokens=3
+            )
+
+        async with sdk(fake, boss) as client:
+            their_workspaces = (await client.workspaces.list_async(limit=100)).result.data
+            their_rows = (
+                await client.analytics.get_user_activity_async(request={"group_by": "workspace"})
+            ).data
+        async with CreditsClient(management_key=boss, base_url=fake.url) as client:
+            workspaces = [workspace async for workspace in client.account.workspaces()]
+            activity = await client.account.activity(by="workspace")
+
+    for their, our in zip(their_workspaces, workspaces, strict=True):
+        ours = {field.name for field in attrs.fields(type(our))} - {"extra"}
+        assert ours <= set(type(their).model_fields)
+        assert {name: _plain(getattr(their, name)) for name in ours} == {
+            name: _plain(getattr(our, name)) for name in ours
+        }
+        assert set(type(their).model_fields) - ours == set(our.extra)
+    names = {name.rstrip("_"): name for name in type(their_rows[0]).model_fields}
+    assert set(names) == {field.name for field in attrs.fields(type(activity[0]))} - {"extra"}
+    assert [
+        {our: str(_plain(getattr(row, their))) for our, their in names.items()} for row in their_rows
+    ] == [{name: str(_plain(getattr(row, name))) for name in names} for row in activity]
 
 
 async def test_the_sdk_reads_activity() -> None:
