@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import case_batches, case_calls, case_faults, case_startup
+from . import case_account, case_batches, case_calls, case_faults, case_startup
 from .report import Table, as_markdown, as_text
 from .sizes import FULL, TINY
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CASES: dict[str, Callable[[Sizes], Iterator[Table]]] = {
     "calls": case_calls.tables,
     "batches": case_batches.tables,
+    "account": case_account.tables,
     "faults": case_faults.tables,
     "startup": case_startup.tables,
 }

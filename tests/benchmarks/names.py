@@ -16,11 +16,16 @@ PYTHON_OPEN_ROUTER = "python-open-router"
 OPENAI = "openai"
 OFFICIAL = "openrouter"
 UVLOOP = ", uvloop"
+KEYS = "`account.keys()`"
+CHECK = "`account.check()`"
+CHECK_ALL = "`check_all`"
+LIST = "openrouter, `list_async`"
 
 MODULES = {
     PYTHON_OPEN_ROUTER: "python_open_router",
     OPENAI: "openai",
     OFFICIAL: "openrouter",
+    LIST: "openrouter",
     UVLOOP: "uvloop",
 }
 

@@ -13,6 +13,7 @@ import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
+from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +25,18 @@ KEY = (
     b'"byok_usage_weekly":0,"byok_usage_monthly":0,"creator_user_id":null,"include_byok_in_limit":false,"is_free_tier":false,'
     b'"is_management_key":false,"is_provisioning_key":false,"expires_at":null,"rate_limit":{"interval":"10s","requests":-1}}}'
 )
+ENTRY = (
+    '{"hash":"%064x","name":"key %d","disabled":false,"label":"sk-or-v1-0e6...1c96","limit":500,'
+    '"limit_remaining":454.542594979,"limit_reset":"monthly","include_byok_in_limit":false,'
+    '"usage":433.286754736,"usage_daily":3.404645509,"usage_weekly":3.404645509,"usage_monthly":45.457405021,'
+    '"byok_usage":0,"byok_usage_daily":0,"byok_usage_weekly":0,"byok_usage_monthly":0,'
+    '"created_at":"2026-08-24T10:30:00Z","updated_at":null,"last_used_at":"2026-11-23T09:59:00Z",'
+    '"expires_at":null,"creator_user_id":"user_1","external_user":null,"workspace_id":"%s"}'
+)
+WORKSPACE = "00000000-0000-4000-8000-000000000001"
+WORKSPACES = b'{"data":[{"id":"%s","name":"Default","slug":"default"}],"total_count":1}' % WORKSPACE.encode()
+MISSING = b'{"error":{"code":404,"message":"Resource not found"}}'
+PAGE = 100
 UNAVAILABLE = b'{"error":{"code":503,"message":"No instances available"}}'
 LIMITED = b'{"error":{"code":429,"message":"Rate limit exceeded"}}'
 
@@ -37,10 +50,37 @@ def reply(status: str, body: bytes, more: str = "") -> bytes:
     return head.encode() + body
 
 
+class Account:
+    """An account with so many keys in one workspace, which has no budgets."""
+
+    def __init__(self, keys: int) -> None:
+        self._entries = [(ENTRY % (number, number, WORKSPACE)).encode() for number in range(keys)]
+        self._workspaces = reply("200 OK", WORKSPACES)
+        self._missing = reply("404 Not Found", MISSING)
+
+    def answer(self, request: bytes) -> bytes | None:
+        """Answer what is asked of the list; `None` for another path."""
+        target = request.split(b" ", 2)[1]
+        path, _, query = target.decode().partition("?")
+        match path.removeprefix("/api/v1/").split("/"):
+            case ["keys"]:
+                offset = int(dict(parse_qsl(query)).get("offset", 0))
+                page = b",".join(self._entries[offset : offset + PAGE])
+                return reply("200 OK", b'{"data":[%s]}' % page)
+            case ["workspaces"]:
+                return self._workspaces
+            case ["workspaces", _, _]:
+                return self._missing
+            case _:
+                return None
+
+
 class Behaviour:
     """What all connections share: what was asked for, and how it is answered."""
 
-    def __init__(self, *, latency: float, failing: float, limit: float | None, dead: bool) -> None:
+    def __init__(
+        self, *, latency: float, failing: float, limit: float | None, dead: bool, keys: int | None
+    ) -> None:
         self.latency = latency
         self._failing = failing
         self._limit = limit
@@ -53,6 +93,7 @@ class Behaviour:
             b"GET /api/v1/k": reply("200 OK", KEY),
         }
         self._unavailable = reply("503 Service Unavailable", UNAVAILABLE)
+        self._account = None if keys is None else Account(keys)
         self._limited = reply("429 Too Many Requests", LIMITED, "Retry-After: 1\r\n")
 
     def answer(self, request: bytes) -> bytes | None:
@@ -68,6 +109,8 @@ class Behaviour:
             return self._limited
         if int(self._requests * self._failing) != int((self._requests - 1) * self._failing):
             return self._unavailable
+        if self._account is not None and (page := self._account.answer(request)):
+            return page
         return self._replies[request[:13]]
 
     def _admit(self, limit: float) -> bool:
@@ -125,6 +168,7 @@ def main() -> None:
     parser.add_argument("--failing", type=float, default=0.0, help="share of the requests answered with 503")
     parser.add_argument("--limit", type=float, help="requests a second; above it, 429 with Retry-After: 1")
     parser.add_argument("--dead", action="store_true", help="take requests and answer none")
+    parser.add_argument("--keys", type=int, help="also serve the list of so many keys")
     behaviour = Behaviour(**vars(parser.parse_args()))
     factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     with suppress(ImportError):

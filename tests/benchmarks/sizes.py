@@ -24,6 +24,8 @@ class Sizes:
     batch_rounds: int = 3
     pooled: int = 5_000
     late: int = 8_000
+    accounts: tuple[int, ...] = (1_000, 10_000)
+    """Keys of an account."""
     faulty: int = 1_000
     dead: int = 400
     patience: float = 4.0
@@ -46,6 +48,7 @@ TINY = Sizes(
     batch_rounds=1,
     pooled=30,
     late=40,
+    accounts=(150,),
     faulty=20,
     dead=8,
     patience=0.2,

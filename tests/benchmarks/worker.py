@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .accounts import ACCOUNTS
 from .bare import pool
 from .batches import BATCHES
 from .clients import CLIENTS
@@ -50,7 +51,12 @@ async def batch(client: str, **options: Any) -> dict[str, Any]:
     return await measure(BATCHES[client](**options))
 
 
-TASKS: dict[str, Callable[..., Any]] = {"requests": requests, "batch": batch}
+async def account(client: str, url: str, number: int) -> dict[str, Any]:
+    """Read all keys of an account; what is told is how many were read."""
+    return await measure(ACCOUNTS[client](url, number))
+
+
+TASKS: dict[str, Callable[..., Any]] = {"requests": requests, "batch": batch, "account": account}
 
 
 def main() -> None:
