@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # `__all__` says which of these names are public
     from openrouter_credits._models.activity import *
     from openrouter_credits._secrets import *
     from openrouter_credits._status.level import *
+    from openrouter_credits._status.shortage import *
     from openrouter_credits._status.spendable import *
     from openrouter_credits._status.status import *
     from openrouter_credits._words import *
@@ -48,6 +49,7 @@ __all__ = [
     "EdgeRefusedError",
     "FreeModelQuota",
     "Generation",
+    "InsufficientCreditsError",
     "InvalidKeyError",
     "InvalidResponseError",
     "KeyCheck",
@@ -76,6 +78,7 @@ __all__ = [
     "TLSError",
     "Total",
     "UnconfirmedCreditsError",
+    "UnknownCreditsError",
     "Wallet",
     "Workspace",
     "__version__",
@@ -96,6 +99,7 @@ _HOMES = (
     "_status.level",
     "_status.spendable",
     "_status.status",
+    "_status.shortage",
     "_call.retry",
     "_call.settings",
     "_call.protocol",

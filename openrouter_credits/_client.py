@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from types import TracebackType
 from typing import Any, Literal, NoReturn, Self, TypeVar
@@ -12,7 +13,7 @@ from typing import Any, Literal, NoReturn, Self, TypeVar
 from attrs import frozen
 
 from openrouter_credits._account import Account
-from openrouter_credits._arguments import require_count, require_read, require_seconds
+from openrouter_credits._arguments import Dollars, require_count, require_read, require_seconds
 from openrouter_credits._batch.check import KeyCheck
 from openrouter_credits._batch.report import CheckReport
 from openrouter_credits._batch.run import run, run_all
@@ -49,10 +50,12 @@ from openrouter_credits._errors import (
     OpenRouterError,
     PermissionDeniedError,
 )
+from openrouter_credits._guard import Ask, Guard
 from openrouter_credits._models import Credits, Generation, KeyInfo
 from openrouter_credits._public import public
 from openrouter_credits._secrets import ApiKey, HiddenUrl, as_management_key, parse_key
 from openrouter_credits._status.look import Read, confirm, look
+from openrouter_credits._status.spendable import Spendable
 from openrouter_credits._status.status import KeyStatus
 
 _T = TypeVar("_T")
@@ -141,6 +144,7 @@ class CreditsClient:
         variables = key_variables(os.environ)
         self._setup = Setup(own, management, address, via, timeout, connections, retry, variables)
         self._caller = Caller(transport, retry)
+        self._guard = Guard(self._caller)
         self._owns_caller = True
 
     @property
@@ -184,19 +188,81 @@ class CreditsClient:
         """
         return await self._caller.get("/key", KeyInfo, self._own_key())
 
-    async def status(self, *, read: Iterable[Literal["credits", "key"]] = ("credits", "key")) -> KeyStatus:
+    async def status(
+        self,
+        *,
+        read: Iterable[Literal["credits", "key"]] = ("credits", "key"),
+        max_age: float | None = None,
+    ) -> KeyStatus:
         """Read the wallet and the key at once; either may fail without hiding the other.
 
         Args:
             read: what to read. `("key",)` judges the key by its own limits, `("credits",)` by the wallet.
+            max_age: accept a status whose look began at most so many seconds ago, or one that another task
+                waits for. Tasks that ask at the same time share one look. A look that failed is not kept,
+                but for 401 and 403, which are kept for up to a minute. By default each call looks anew.
 
         Raises:
-            ValueError: `read` is empty, or has another name.
+            ValueError: `read` is empty, or has another name; or `max_age` is out of range.
             OpenRouterError: nothing could be read; the key's error, with the wallet's in its `problems`.
         """
         wanted = require_read(read)
-        reader = self._reader(self._caller.deadline_at())
-        return await look(reader, self._own_key(), self._management_key, wanted)
+        if max_age is not None:
+            require_seconds("max_age", max_age, zero=True)
+            return await self._guard.status(wanted, max_age, self._look)
+        began_at = asyncio.get_running_loop().time()
+        status = await self._look(wanted)
+        self._guard.keep(wanted, status, began_at)
+        return status
+
+    async def require(
+        self,
+        amount: Dollars,
+        *,
+        read: Iterable[Literal["credits", "key"]] = ("credits", "key"),
+        unknown: Literal["raise", "allow"] = "raise",
+        max_age: float = 60,
+    ) -> Spendable:
+        """Make sure that an amount can be spent, before a job begins; what is not sure is no pass.
+
+        Reservations are not counted: a job may ask inside its own. Each refusal, and each pass that is not
+        sure, is logged as a warning.
+
+        Args:
+            amount: US dollars.
+            read: what to judge by. With `("key",)` a key that cannot see the wallet passes by its own limits.
+            unknown: what happens if it cannot be told: `"raise"`, or `"allow"` to go on, with what is known.
+            max_age: accept a look that began at most so many seconds ago; see `status`.
+
+        Raises:
+            InsufficientCreditsError: there is less, or the key cannot spend at all.
+            UnknownCreditsError: a part that was asked for could not be read, or no limit is known.
+            ConfigurationError: the client cannot look, such as `MissingKeyError`.
+            ValueError: a negative or infinite amount; `unknown`, `read` or `max_age` out of range.
+            TypeError: an argument of a wrong type.
+        """
+        ask = Ask.of(amount, read, unknown, max_age)
+        return await self._guard.require(ask, self._look, self._name())
+
+    def reserve(
+        self,
+        amount: Dollars,
+        *,
+        read: Iterable[Literal["credits", "key"]] = ("credits", "key"),
+        unknown: Literal["raise", "allow"] = "raise",
+        max_age: float = 60,
+    ) -> AbstractAsyncContextManager[Spendable]:
+        """Reserve an amount for as long as a block runs: `async with client.reserve(5): ...`.
+
+        It is `require` for jobs that run at once or in a row: what this client has reserved is taken off
+        first. When a block ends, its amount counts on until a look that began 60 s later, by which time
+        OpenRouter's figures show what was spent. It never waits for others, but raises. Other clients, and
+        other programs, are not known to it.
+
+        Arguments and errors are those of `require`; a look older than an hour is not accepted.
+        """
+        ask = Ask.of(amount, read, unknown, max_age)
+        return self._guard.reserve(ask, self._look, self._name())
 
     async def generation(self, id: str, *, wait: float = 10.0) -> Generation:  # noqa: A002 - the API's own name
         """Read what one request to a model cost (`GET /generation`), with the key that made it.
@@ -377,6 +443,7 @@ class CreditsClient:
         client = object.__new__(CreditsClient)
         client._api_key, client._management_key = own, management
         client._caller, client._owns_caller, client._setup = self._caller, False, self._setup
+        client._guard = Guard(self._caller)
         return client
 
     async def close(self) -> None:
@@ -410,6 +477,14 @@ class CreditsClient:
 
     def _managing_key(self) -> ApiKey:
         return self._management_key or self._own_key()
+
+    def _name(self) -> str:
+        return str(self._api_key or self._management_key)
+
+    # A plain function that returns a coroutine: one coroutine more would be resumed at every step.
+    def _look(self, wanted: frozenset[str]) -> Coroutine[Any, Any, KeyStatus]:
+        reader = self._reader(self._caller.deadline_at())
+        return look(reader, self._own_key(), self._management_key, wanted)
 
     def _reader(self, deadline_at: float) -> Read:
         return partial(self._caller.read, deadline_at=deadline_at)

@@ -14,6 +14,8 @@ OpenRouterError
 │   └── ResponseTooLargeError
 ├── UnconfirmedCreditsError        a 0/0 that nothing confirms
 ├── AmbiguousWriteError            a write may or may not have happened
+├── InsufficientCreditsError       the guard's, in `_status.shortage`: there is less than is needed
+├── UnknownCreditsError            the guard's: it cannot be told
 └── APIStatusError                 the server refused
     ├── BadRequestError            400
     ├── AuthenticationError        401

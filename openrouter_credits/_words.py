@@ -35,6 +35,13 @@ _MONTHS = [
 ]
 _A_WEEK = timedelta(days=7)
 
+SETTINGS = "https://openrouter.ai/settings"
+WAYS_OUT = {
+    "expired": f"Make a new key at {SETTINGS}/keys.",
+    "disabled": f"Enable the key, or make a new one, at {SETTINGS}/keys.",
+    "no_region": f"Permit a data region in the settings of the key's workspace: {SETTINGS}.",
+}
+"""The advice for keys that cannot spend, by the reason."""
 SHORTEST_SECRET = 8
 """A shorter text is no secret, and may be a part of any word."""
 _LONGEST_SCOPE = 40
@@ -65,6 +72,18 @@ def format_usd(amount: Decimal | int) -> str:
         raise ValueError(f"an amount is a finite number of at most {_MOST_DIGITS} digits before the point")
     cents = number.quantize(_CENT, context=_FLOOR)
     return f"{'-' if cents < 0 else ''}${cents.copy_abs():,f}"
+
+
+def exact_usd(amount: Decimal) -> str:
+    """Show an amount with all its digits, two decimals at least: `$5.00`, `$0.0005`."""
+    size = amount.copy_abs()
+    whole, _, decimals = f"{size:,f}".partition(".")
+    return f"{'-' if amount < 0 else ''}${whole}.{decimals.rstrip('0'):0<2}"
+
+
+def usd_left(amount: Decimal) -> str:
+    """Show an amount as `format_usd` does, but less than a cent exactly: it is not nothing."""
+    return exact_usd(amount) if 0 < amount < _CENT else format_usd(amount)
 
 
 def moment(when: datetime, now: datetime) -> str:
@@ -99,6 +118,36 @@ def limit_in_table(name: str) -> str:
     if name in ("wallet", "key_limit"):
         return name.replace("_", " ")
     return f"{_WORDS_OF_OURS.sub('', one_line(name).replace('_', ' '))} budget".lstrip()
+
+
+def day(when: datetime) -> str:
+    """Format a date in UTC; add the time unless it is midnight, when most limits reset."""
+    return f"{when:%Y-%m-%d}" if (when.hour, when.minute) == (0, 0) else f"{when:%Y-%m-%d %H:%M}"
+
+
+def more_of_limit(
+    name: str, reset: str | None, resets_at: datetime | None, now: datetime, *, account: str | None = None
+) -> str:
+    """Advise how to get more of a limit: top up the wallet; raise the limit, or wait for its reset.
+
+    Args:
+        name: of the limit, as `Bound.name`.
+        reset: how often it is renewed, if it is.
+        resets_at: when, if that is known.
+        now: the time (aware).
+        account: the name of the wallet's account, if there are several.
+    """
+    if name == "wallet":
+        return f"Top up the wallet{'' if account is None else f' of {account}'} at {SETTINGS}/credits."
+    wait = ""
+    if resets_at is not None:
+        if resets_at > now:
+            wait = f", or wait until {day(resets_at)} (UTC)"
+    elif reset not in (None, "unknown"):
+        wait = f", or wait for its reset ({one_line(reset)})"
+    if name == "key_limit":
+        return f"Raise the key limit at {SETTINGS}/keys{wait}."
+    return f"Raise the {limit_in_table(name)} at {SETTINGS} (an admin of the workspace can){wait}."
 
 
 def told_once(texts: Iterable[str]) -> list[str]:

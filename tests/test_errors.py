@@ -25,6 +25,7 @@ from openrouter_credits import (
     ClientClosedError,
     ConfigurationError,
     EdgeRefusedError,
+    InsufficientCreditsError,
     InvalidKeyError,
     InvalidResponseError,
     KeyLimitExceededError,
@@ -40,8 +41,10 @@ from openrouter_credits import (
     RedirectError,
     ResponseTooLargeError,
     ServerError,
+    Spendable,
     TLSError,
     UnconfirmedCreditsError,
+    UnknownCreditsError,
 )
 from openrouter_credits._errors import detached, status_error_class
 from tests.kit.values import ZERO
@@ -63,6 +66,8 @@ TREE: dict[type[OpenRouterError], type[BaseException]] = {
     ResponseTooLargeError: InvalidResponseError,
     UnconfirmedCreditsError: OpenRouterError,
     AmbiguousWriteError: OpenRouterError,
+    InsufficientCreditsError: OpenRouterError,
+    UnknownCreditsError: OpenRouterError,
     APIStatusError: OpenRouterError,
     BadRequestError: APIStatusError,
     AuthenticationError: APIStatusError,
@@ -99,6 +104,9 @@ def make(kind: type[OpenRouterError]) -> OpenRouterError:
         )
     elif issubclass(kind, UnconfirmedCreditsError):
         error = kind(ZERO)
+    elif issubclass(kind, InsufficientCreditsError | UnknownCreditsError):
+        spendable = Spendable(Decimal(2), "wallet", None, "complete")
+        error = kind("Something happened", spendable=spendable, needed=Decimal(5))
     elif issubclass(kind, APIConnectionError):
         error = kind("Something happened", sent=False)
     elif issubclass(kind, InvalidResponseError):

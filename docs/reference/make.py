@@ -9,7 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import openrouter_credits
-from openrouter_credits import APIStatusError, OpenRouterError
+from openrouter_credits import (
+    APIStatusError,
+    InsufficientCreditsError,
+    OpenRouterError,
+    UnknownCreditsError,
+)
 from openrouter_credits.cli._help import HELP
 
 HERE = Path(__file__).parent
@@ -57,7 +62,9 @@ def error_classes() -> list[type[OpenRouterError]]:
         return [error, *(found for kind in kinds for found in walk(kind))]
 
     # in the order they were written; a user's own subclass is not among them
-    order = [item for item in vars(openrouter_credits._errors).values() if isinstance(item, type)]  # noqa: SLF001 - nothing public has the order
+    home = vars(openrouter_credits._errors)  # noqa: SLF001 - nothing public has the order
+    of_guard = (InsufficientCreditsError, UnknownCreditsError)  # which are made of a status
+    order = [item for item in (*home.values(), *of_guard) if isinstance(item, type)]
     return walk(OpenRouterError)
 
 

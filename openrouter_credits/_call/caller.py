@@ -113,6 +113,15 @@ class Caller:
         except OpenRouterError as error:
             return error.with_traceback(None)  # a value; its frames would only keep memory alive
 
+    def require_usable(self) -> None:
+        """Accept no closed client, and no call from another event loop while the client's own runs.
+
+        Raises:
+            ClientClosedError: the client was closed.
+            ConfigurationError: it belongs to another event loop, which is still running.
+        """
+        self._transport.require_usable()
+
     async def sleep(self, seconds: float) -> None:
         """Sleep, unless the client is closed meanwhile.
 

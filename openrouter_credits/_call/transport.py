@@ -101,6 +101,10 @@ class Transport:
             return outcome
         raise outcome  # from here, where no local shows what came from aiohttp or the server
 
+    def require_usable(self) -> None:
+        """Raise what a call would, if the client is closed, or of another event loop that is running."""
+        self._open_session()
+
     async def sleep(self, seconds: float) -> None:
         """Sleep, unless the client is closed meanwhile.
 

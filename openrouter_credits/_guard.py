@@ -1,0 +1,217 @@
+"""The guard: looks that callers share, and amounts that are required or reserved before they are spent.
+
+All times are in seconds, by the event loop's clock; all amounts are US dollars.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager
+from copy import copy
+from decimal import Decimal
+from typing import Any, Literal
+
+from attrs import frozen
+
+from openrouter_credits._arguments import Dollars, require_dollars, require_read, require_seconds
+from openrouter_credits._call.caller import Caller
+from openrouter_credits._errors import (
+    AuthenticationError,
+    ClientClosedError,
+    ConfigurationError,
+    OpenRouterError,
+    PermissionDeniedError,
+)
+from openrouter_credits._status.reservations import MOST_DECIMALS, ROUNDING, Reservations
+from openrouter_credits._status.shortage import UnknownCreditsError, is_passing, judge
+from openrouter_credits._status.spendable import Spendable
+from openrouter_credits._status.status import KeyStatus
+
+logger = logging.getLogger("openrouter_credits")
+
+Look = Callable[[frozenset[str]], Coroutine[Any, Any, KeyStatus]]
+"""Reads the wallet, the key or both."""
+
+_REFUSAL_IS_KEPT = 60.0
+
+
+@frozen
+class Reading:
+    """What a look found, or why it found nothing."""
+
+    outcome: KeyStatus | OpenRouterError
+    began_at: float
+
+
+@frozen
+class Ask:
+    """What a caller wants to be sure of."""
+
+    amount: Decimal
+    wanted: frozenset[str]
+    unknown: Literal["raise", "allow"]
+    max_age: float
+
+    @classmethod
+    def of(
+        cls,
+        amount: Dollars,
+        read: Iterable[str],
+        unknown: Literal["raise", "allow"],
+        max_age: float,
+    ) -> Ask:
+        """Check the arguments of a caller.
+
+        Raises:
+            TypeError: an argument of a wrong type.
+            ValueError: an argument out of range.
+        """
+        needed = require_dollars(amount)
+        exponent = needed.as_tuple().exponent
+        if needed < 0 or (isinstance(exponent, int) and -exponent > MOST_DECIMALS):
+            raise ValueError(f"an amount is from 0, with at most {MOST_DECIMALS} decimals")
+        if unknown not in ("raise", "allow"):
+            raise ValueError('unknown is "raise" or "allow"')
+        require_seconds("max_age", max_age, zero=True)
+        return cls(needed, require_read(read), unknown, max_age)
+
+
+class _Flight:
+    """One look under way, for all who wait for it; it belongs to none of them."""
+
+    def __init__(self, look: Coroutine[Any, Any, Reading], began_at: float) -> None:
+        self.began_at = began_at
+        self._waiting = 0
+        self._task = asyncio.get_running_loop().create_task(look)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still goes on for somebody."""
+        return self._waiting > 0 and not self._task.done()
+
+    async def join(self) -> Reading:
+        """Wait for the end; the last one who is cancelled ends it."""
+        self._waiting += 1
+        try:
+            await asyncio.wait((self._task,))
+        finally:
+            self._waiting -= 1
+            if not self._waiting and not self._task.done():
+                self._task.cancel()
+                await asyncio.wait((self._task,))  # it ends before the exception goes on
+        return self._task.result()
+
+
+class _Looks:
+    """The last look of each kind, and the one under way."""
+
+    def __init__(self) -> None:
+        self._kept: dict[frozenset[str], Reading] = {}
+        self._flights: dict[frozenset[str], _Flight] = {}
+
+    async def find(self, wanted: frozenset[str], not_before: float, look: Look) -> Reading:
+        """Return a look that began at `not_before` or later: one that is kept or under way, or a new one."""
+        now = asyncio.get_running_loop().time()
+        kept = self._kept.get(wanted)
+        if kept is not None and isinstance(kept.outcome, OpenRouterError):
+            not_before = max(not_before, now - _REFUSAL_IS_KEPT)
+        if kept is not None and kept.began_at >= not_before - ROUNDING:
+            return kept
+        flight = self._flights.get(wanted)
+        if flight is None or not flight.is_open or flight.began_at < not_before - ROUNDING:
+            flight = self._flights[wanted] = _Flight(self._fly(wanted, look, now), now)
+        return await flight.join()
+
+    async def _fly(self, wanted: frozenset[str], look: Look, began_at: float) -> Reading:
+        try:
+            reading = Reading(await look(wanted), began_at)
+        except OpenRouterError as error:
+            reading = Reading(error.with_traceback(None), began_at)  # a value, of which copies are raised
+        self.keep(wanted, reading)
+        return reading
+
+    def keep(self, wanted: frozenset[str], reading: Reading) -> None:
+        """Keep a look, unless a later one is kept, or the next one may find more."""
+        kept, outcome = self._kept.get(wanted), reading.outcome
+        if kept is not None and kept.began_at > reading.began_at:
+            return
+        if isinstance(outcome, KeyStatus):
+            is_kept = not any(map(is_passing, outcome.problems))
+        else:
+            is_kept = isinstance(outcome, AuthenticationError | PermissionDeniedError)
+        if is_kept:
+            self._kept[wanted] = reading
+
+
+class Guard:
+    """What one client knows of its key, and has promised of it; it starts afresh on a new event loop."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._looks = _Looks()
+        self._reservations = Reservations(caller.policy.deadline)
+
+    def keep(self, wanted: frozenset[str], status: KeyStatus, began_at: float) -> None:
+        """Keep a look that was taken for one caller alone."""
+        self._begin()
+        self._looks.keep(wanted, Reading(status, began_at))
+
+    async def status(self, wanted: frozenset[str], max_age: float, look: Look) -> KeyStatus:
+        """Return a status that is not older; callers at the same time share one look."""
+        outcome = (await self._find(wanted, max_age, look)).outcome
+        if isinstance(outcome, OpenRouterError):
+            raise copy(outcome)
+        return outcome
+
+    async def require(self, ask: Ask, look: Look, name: str) -> Spendable:
+        """Return what can be spent if that is enough; `name` is the key, masked."""
+        return _judge(ask, await self._find(ask.wanted, ask.max_age, look), Decimal(0), name)
+
+    @asynccontextmanager
+    async def reserve(self, ask: Ask, look: Look, name: str) -> AsyncGenerator[Spendable, None]:
+        """Hold an amount while the block runs, if it is there beside all others that are reserved."""
+        self._caller.require_usable()
+        now = self._begin()
+        reservations = self._reservations
+        reading = await self._looks.find(ask.wanted, reservations.not_before(ask.max_age, now), look)
+        # From here to `hold` nothing is awaited: no other task comes between.
+        spendable = _judge(ask, reading, reservations.unseen_by(reading.began_at), name)
+        reservations.hold(ask.amount)
+        try:
+            yield spendable
+        finally:
+            reservations.release(ask.amount, asyncio.get_running_loop().time())
+
+    async def _find(self, wanted: frozenset[str], max_age: float, look: Look) -> Reading:
+        self._caller.require_usable()
+        now = self._begin()
+        return await self._looks.find(wanted, now - max_age, look)
+
+    def _begin(self) -> float:
+        """Start afresh if the event loop is a new one, and return its time."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._looks = loop, _Looks()
+            self._reservations = Reservations(self._caller.policy.deadline)
+        return loop.time()
+
+
+def _judge(ask: Ask, reading: Reading, reserved: Decimal, name: str) -> Spendable:
+    """Return what can be spent, or raise and log why the amount cannot be.
+
+    Raises:
+        OpenRouterError: one of the guard's two errors; or that of a client that cannot look at all.
+    """
+    found = reading.outcome
+    if isinstance(found, ConfigurationError | ClientClosedError):
+        raise copy(found)
+    verdict = judge(found, ask.amount, reserved, name)
+    if isinstance(verdict, Spendable):
+        return verdict
+    logger.warning("%s", str(verdict))
+    if isinstance(verdict, UnknownCreditsError) and ask.unknown == "allow":
+        return verdict.spendable
+    raise verdict
