@@ -117,7 +117,7 @@ class _Looks:
         kept = self._kept.get(wanted)
         if kept is not None and isinstance(kept.outcome, OpenRouterError):
             not_before = max(not_before, now - _REFUSAL_IS_KEPT)
-        if kept is not None and kept.began_at >= not_before - ROUNDING:
+        if kept is not None and not_before - ROUNDING <= kept.began_at and not_before < now:
             return kept
         flight = self._flights.get(wanted)
         if flight is None or not flight.is_open or flight.began_at < not_before - ROUNDING:
@@ -174,33 +174,33 @@ class Guard:
     async def reserve(self, ask: Ask, look: Look, name: str) -> AsyncGenerator[Spendable, None]:
         """Hold an amount while the block runs, if it is there beside all others that are reserved."""
         self._caller.require_usable()
-        now = self._begin()
-        reservations = self._reservations
-        reading = await self._looks.find(ask.wanted, reservations.not_before(ask.max_age, now), look)
+        loop, reservations = self._begin(), self._reservations
+        not_before = reservations.not_before(ask.max_age, loop.time())
+        reading = await self._looks.find(ask.wanted, not_before, look)
         # From here to `hold` nothing is awaited: no other task comes between.
         spendable = _judge(ask, reading, reservations.unseen_by(reading.began_at), name)
         reservations.hold(ask.amount)
         try:
             yield spendable
         finally:
-            reservations.release(ask.amount, asyncio.get_running_loop().time())
+            reservations.release(ask.amount, loop.time())
 
     async def _find(self, wanted: frozenset[str], max_age: float, look: Look) -> Reading:
         self._caller.require_usable()
-        now = self._begin()
+        now = self._begin().time()
         return await self._looks.find(wanted, now - max_age, look)
 
-    def _begin(self) -> float:
-        """Start afresh if the event loop is a new one, and return its time."""
+    def _begin(self) -> asyncio.AbstractEventLoop:
+        """Return the running event loop; start afresh if it is a new one."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             self._loop, self._looks = loop, _Looks()
             self._reservations = Reservations(self._caller.policy.deadline)
-        return loop.time()
+        return loop
 
 
 def _judge(ask: Ask, reading: Reading, reserved: Decimal, name: str) -> Spendable:
-    """Return what can be spent, or raise and log why the amount cannot be.
+    """Return what can be spent, or raise and log why the amount cannot be spent.
 
     Raises:
         OpenRouterError: one of the guard's two errors; or that of a client that cannot look at all.
@@ -211,7 +211,8 @@ def _judge(ask: Ask, reading: Reading, reserved: Decimal, name: str) -> Spendabl
     verdict = judge(found, ask.amount, reserved, name)
     if isinstance(verdict, Spendable):
         return verdict
-    logger.warning("%s", str(verdict))
     if isinstance(verdict, UnknownCreditsError) and ask.unknown == "allow":
+        logger.warning('allowed by unknown="allow": %s', verdict.summary)
         return verdict.spendable
+    logger.warning("refused: %s", verdict.summary)
     raise verdict

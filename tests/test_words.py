@@ -14,14 +14,18 @@ from hypothesis import strategies as st
 from openrouter_credits import ApiKey, format_usd
 from openrouter_credits._masking import scrub
 from openrouter_credits._words import (
+    day,
+    exact_usd,
     limit_in_sentence,
     limit_in_table,
     mask_all,
     moment,
+    more_of_limit,
     one_line,
     quote,
     quote_all,
     told_once,
+    usd_left,
 )
 from tests.kit.values import HARSH, KEY, LENIENT, MASK, OTHER_KEY
 
@@ -90,6 +94,29 @@ def test_no_decimal_context_changes_how_dollars_are_shown(context: Context) -> N
     assert shown == [expected for _, expected in DOLLARS]
 
 
+EXACT_DOLLARS: list[tuple[str, str, str]] = [
+    ("5", "$5.00", "$5.00"),
+    ("5.1", "$5.10", "$5.10"),
+    ("0.004", "$0.004", "$0.004"),
+    ("0.015", "$0.015", "$0.01"),
+    ("1E-12", "$0.000000000001", "$0.000000000001"),
+    ("-0.001", "-$0.001", "-$0.01"),
+    ("-2.751", "-$2.751", "-$2.76"),
+    ("0", "$0.00", "$0.00"),
+    ("-0", "$0.00", "$0.00"),
+    ("1234567.8900", "$1,234,567.89", "$1,234,567.89"),
+    ("1E+3", "$1,000.00", "$1,000.00"),
+]
+
+
+@pytest.mark.parametrize(("amount", "exact", "left"), EXACT_DOLLARS)
+def test_dollars_can_be_shown_exactly(amount: str, exact: str, left: str) -> None:
+    """What is needed is shown with all digits; what is left too, if it is less than a cent."""
+    with localcontext(HARSH):
+        assert exact == exact_usd(Decimal(amount))
+        assert left == usd_left(Decimal(amount))
+
+
 # Moments
 
 
@@ -151,6 +178,13 @@ def test_a_moment_needs_aware_times(is_now_naive: bool) -> None:
         moment(*times)
 
 
+def test_a_day_has_a_time_unless_it_is_midnight() -> None:
+    """A date is shown with its time, but at midnight, when most limits reset."""
+    shown = [day(datetime(2026, 11, 1, hour, 30 * (hour > 0), tzinfo=UTC)) for hour in (0, 9)]
+
+    assert ["2026-11-01", "2026-11-01 09:30"] == shown
+
+
 # Limits
 
 
@@ -177,6 +211,39 @@ def test_a_moment_needs_aware_times(is_now_naive: bool) -> None:
 def test_a_limit_has_a_name(name: str, sentence: str, table: str) -> None:
     """The wallet and the key's limit have names of their own; any other limit is a budget of its scope."""
     assert (limit_in_sentence(name), limit_in_table(name)) == (sentence, table)
+
+
+AT_NOON = datetime(2026, 10, 21, 12, tzinfo=UTC)
+RAISE = "Raise the key limit at https://openrouter.ai/settings/keys"
+MORE: list[tuple[str, str | None, int | None, str | None, str]] = [
+    ("wallet", None, None, None, "Top up the wallet at https://openrouter.ai/settings/credits."),
+    ("wallet", None, None, "acme", "Top up the wallet of acme at https://openrouter.ai/settings/credits."),
+    ("key_limit", None, None, None, f"{RAISE}."),
+    ("key_limit", "monthly", 12, None, f"{RAISE}, or wait until 2026-10-22 (UTC)."),
+    ("key_limit", "monthly", -12, None, f"{RAISE}."),
+    ("key_limit", "hourly", None, None, f"{RAISE}, or wait for its reset (hourly)."),
+    ("key_limit", "unknown", None, None, f"{RAISE}."),
+    (
+        "workspace",
+        "weekly",
+        None,
+        None,
+        (
+            "Raise the workspace budget at https://openrouter.ai/settings (an admin of the workspace can), "
+            "or wait for its reset (weekly)."
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "reset", "hours", "account", "advice"), MORE)
+def test_each_limit_has_its_advice(
+    name: str, reset: str | None, hours: int | None, account: str | None, advice: str
+) -> None:
+    """The advice says who can give more, and until when to wait, if that is ahead."""
+    resets_at = None if hours is None else AT_NOON + timedelta(hours=hours)
+
+    assert advice == more_of_limit(name, reset, resets_at, AT_NOON, account=account)
 
 
 HOSTILE = [

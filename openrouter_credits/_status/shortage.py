@@ -28,8 +28,7 @@ _SPENDING_KEY = (
     'spend, or judge the wallet alone: read=("credits",).'
 )
 _RESERVED = (
-    "Start fewer jobs at once, or wait for those under way: a reservation counts until a reading that began "
-    "60 s after its end."
+    "Start fewer jobs at once, or wait: a reservation counts until a look that began 60 s after its end."
 )
 
 
@@ -166,7 +165,7 @@ def _too_little(status: KeyStatus, needed: Decimal, reserved: Decimal, name: str
     left = f"{at_most}{usd_left(spendable.amount or Decimal(0))} left"
     until = phrases.until(spendable, status.checked_at)
     limit = limit_in_sentence(spendable.bound_by or "")
-    others = f", and {exact_usd(reserved)} of it is reserved by this client" if reserved else ""
+    others = f", and {exact_usd(reserved)} is reserved by jobs, ended ones included" if reserved else ""
     return f"{exact_usd(needed)} is needed, but {name} has {left}{until}, limited by {limit}{others}"
 
 
@@ -182,7 +181,7 @@ def _way_out(status: KeyStatus) -> str | None:
 def _ways_to_more(status: KeyStatus, needed: Decimal, promised: Decimal) -> Iterator[str]:
     """Advise on each limit that is too low; a wait helps only if the whole limit is enough."""
     bounds = status.spendable.bounds
-    if not any(bound.remaining < needed for bound in bounds):
+    if needed < promised and all(bound.remaining >= needed for bound in bounds):
         yield _RESERVED
     for bound in bounds:
         if bound.remaining < promised:
