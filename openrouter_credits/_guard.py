@@ -35,6 +35,7 @@ Look = Callable[[frozenset[str]], Coroutine[Any, Any, KeyStatus]]
 """Reads the wallet, the key or both."""
 
 _REFUSAL_IS_KEPT = 60.0
+"""A key that was refused with 401 or 403 is not asked about again for so long."""
 
 
 @frozen

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+import random
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from openrouter_credits import (
-    APIConnectionError,
     AuthenticationError,
     ClientClosedError,
     ConfigurationError,
@@ -27,8 +27,9 @@ from openrouter_credits import (
     Spendable,
     UnknownCreditsError,
 )
-from tests.kit.clock import VirtualLoop, lap, settle
-from tests.kit.values import KEY, MASK, OTHER_KEY, QUICK, THIRD_KEY, outcome
+from openrouter_credits.testing import FakeOpenRouter
+from tests.kit.clock import lap, now, settle, virtual
+from tests.kit.values import KEY, MASK, NOW, OTHER_KEY, THIRD_KEY, down, outcome
 from tests.kit.wire import HANG, Connect, Serve, Server, Step, Wire, refusal, reply
 
 FORBIDDEN = refusal(403, "Only management keys can perform this operation")
@@ -234,6 +235,27 @@ async def test_the_last_one_who_leaves_ends_the_look(serve: Serve, connect: Conn
     assert Decimal(3) == (await client.status(max_age=60)).spendable.amount
 
 
+async def test_the_look_is_over_before_its_last_caller_goes() -> None:
+    """A look that needs a while to end is waited for by the caller whose leaving ends it."""
+    steps: list[str] = []
+
+    async def look(_: frozenset[str]) -> KeyStatus:
+        try:
+            return await asyncio.get_running_loop().create_future()
+        finally:
+            await asyncio.sleep(1)
+            steps.append("the look is over")
+
+    async with CreditsClient(KEY) as client:
+        caller = asyncio.create_task(client._guard.status(frozenset({"key"}), 60, look))
+        await settle()
+        caller.cancel()
+        await asyncio.wait((caller,))
+        steps.append("the caller is gone")
+
+    assert ["the look is over", "the caller is gone"] == steps
+
+
 async def test_a_caller_who_comes_while_a_look_is_being_ended_looks_anew(
     serve: Serve, connect: Connect
 ) -> None:
@@ -266,6 +288,57 @@ async def test_a_time_out_of_the_caller_ends_its_wait(serve: Serve, connect: Con
 
     assert 1.0 == pytest.approx(taken.elapsed)
     assert isinstance(await patient, KeyStatus)
+
+
+@virtual
+async def test_any_mix_of_callers_and_cancellations_ends_well() -> None:
+    """Who is not cancelled has a look that is fresh enough, and no look goes on without a caller."""
+    client = CreditsClient(KEY)
+    wanted, under_way = frozenset({"key"}), 0
+    waiting: list[float] = []
+
+    async def look(_: frozenset[str]) -> KeyStatus:
+        nonlocal under_way
+        under_way += 1
+        try:
+            began_at = Decimal(now())
+            await asyncio.sleep(random.choice((0.0, 0.5, 3.0)))
+            if random.random() < 0.3:
+                raise down()
+            return KeyStatus(None, None, Spendable(began_at, None, None, "complete"), (), NOW)
+        finally:
+            under_way -= 1
+
+    async def call() -> str:
+        await asyncio.sleep(random.random() * 60)
+        called_at, max_age = now(), random.choice((0.0, 1.0, 10.0))
+        waiting.append(called_at)
+        try:
+            found = await outcome(client._guard.status(wanted, max_age, look))
+        finally:
+            waiting.remove(called_at)
+        if isinstance(found, KeyStatus):
+            assert found.spendable.amount is not None
+            assert called_at - max_age <= found.spendable.amount + Decimal("1E-6")
+        return type(found).__name__
+
+    async def supervise() -> None:
+        for _ in range(1300):
+            await asyncio.sleep(0.05)
+            assert under_way <= len(waiting)
+            idle = [task for task in callers if not task.done()]
+            if idle and random.random() < 0.1:
+                random.choice(idle).cancel()
+
+    callers = [asyncio.create_task(call()) for _ in range(200)]
+    await supervise()
+    await asyncio.wait(callers)
+    ends = Counter("cancelled" if caller.cancelled() else caller.result() for caller in callers)
+
+    assert 0 == under_way
+    assert {"KeyStatus", "APIConnectionError", "cancelled"} == set(ends)
+    assert min(ends.values()) > 10
+    await client.close()
 
 
 @pytest.mark.parametrize(
@@ -363,38 +436,26 @@ async def test_closing_ends_the_shared_look(serve: Serve, connect: Connect) -> N
     assert 3 == len(set(map(id, faults)))
 
 
-def in_new_loop(main: Callable[[], Any]) -> Any:
-    """Run a coroutine on a virtual event loop of its own."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(main())
-
-
 def test_a_new_event_loop_starts_afresh() -> None:
     """After its event loop was closed, a client has no status and no reservation of the old one."""
-    made: list[CreditsClient] = []
-    left: list[Any] = []
+    with FakeOpenRouter() as fake:
+        key = fake.add_account(credits=5).add_key(credits_reply="real")
+        client = CreditsClient(key, base_url=fake.url)
 
-    async def first() -> None:
-        async with Server(Host()) as server:
-            client = CreditsClient(KEY, base_url=server.url, retry=QUICK)
-            made.append(client)
+        async def leave_one_open() -> Any:
             reservation = client.reserve(4)
             await reservation.__aenter__()
-            left.append(reservation)
+            return reservation
 
-    async def second() -> int:
-        (client,) = made
-        with pytest.raises(APIConnectionError):
-            await client.status(max_age=60)
-        async with Server(Host()) as server:
-            other = client.with_key(KEY)
-            assert isinstance(await outcome(other.require(1)), UnknownCreditsError)
-            await left[0].__aexit__(None, None, None)  # an old one ends without effect
+        async def reserve_again() -> None:
+            async with client.reserve(4):
+                pass
             await client.close()
-            return server.hits
 
-    in_new_loop(first)
-    assert 0 == in_new_loop(second)
+        _held = asyncio.run(leave_one_open())
+        asyncio.run(reserve_again())
+
+        assert 4 == len(fake.requests)
 
 
 async def test_a_client_of_a_running_loop_is_refused_by_another_one(serve: Serve, connect: Connect) -> None:
@@ -407,7 +468,7 @@ async def test_a_client_of_a_running_loop_is_refused_by_another_one(serve: Serve
         with pytest.raises(ConfigurationError, match="another event loop"):
             await client.require(1)
 
-    await asyncio.to_thread(in_new_loop, stranger)
+    await asyncio.to_thread(asyncio.run, stranger())
 
     await client.status(max_age=60)
     assert 1 == looks(server)
@@ -619,7 +680,7 @@ async def test_a_job_may_ask_inside_its_own_reservation(serve: Serve, connect: C
     async with client.reserve(4) as spendable:
         assert Decimal("4.75") == spendable.amount
         await client.require(4)
-        with pytest.raises(InsufficientCreditsError, match=r"\$4\.00 is reserved by jobs"):
+        with pytest.raises(InsufficientCreditsError, match=r"has reserved \$4\.00 \(jobs"):
             await client.reserve(1).__aenter__()
 
 

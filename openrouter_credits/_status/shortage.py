@@ -165,7 +165,9 @@ def _too_little(status: KeyStatus, needed: Decimal, reserved: Decimal, name: str
     left = f"{at_most}{usd_left(spendable.amount or Decimal(0))} left"
     until = phrases.until(spendable, status.checked_at)
     limit = limit_in_sentence(spendable.bound_by or "")
-    others = f", and {exact_usd(reserved)} is reserved by jobs, ended ones included" if reserved else ""
+    others = ""
+    if reserved:
+        others = f"; this client has reserved {exact_usd(reserved)} (jobs that ended lately count on)"
     return f"{exact_usd(needed)} is needed, but {name} has {left}{until}, limited by {limit}{others}"
 
 
@@ -181,7 +183,7 @@ def _way_out(status: KeyStatus) -> str | None:
 def _ways_to_more(status: KeyStatus, needed: Decimal, promised: Decimal) -> Iterator[str]:
     """Advise on each limit that is too low; a wait helps only if the whole limit is enough."""
     bounds = status.spendable.bounds
-    if needed < promised and all(bound.remaining >= needed for bound in bounds):
+    if all(bound.remaining >= needed for bound in bounds):
         yield _RESERVED
     for bound in bounds:
         if bound.remaining < promised:

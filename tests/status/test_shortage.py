@@ -139,6 +139,12 @@ SHORT: dict[str, tuple[KeyStatus | OpenRouterError, str, type[Any], tuple[str, .
         InsufficientCreditsError,
         (f"{MASK} cannot spend anything: the key has expired", "(wallet: $74.75).", "Make a new key"),
     ),
+    "an expired key with a refused management key": (
+        status(UNAUTHORIZED, key(expires_at=NOW), has_manager=True),
+        "5",
+        InsufficientCreditsError,
+        ("the key has expired", "Make a new key"),
+    ),
     "a disabled key": (
         status(wallet("74.75"), key(), listed=Listed(is_disabled=True, faults={})),
         "0",
@@ -290,9 +296,9 @@ def test_reserved_amounts_are_told() -> None:
     error = verdict(found, "1", "3.750")
 
     assert (
-        f"$1.00 is needed, but {MASK} has $4.50 left, limited by the key's limit, and $3.75 is reserved by "
-        "jobs, ended ones included. Start fewer jobs at once, or wait: a reservation counts until a look "
-        f"that began 60 s after its end. Raise the key limit at {KEYS_PAGE}."
+        f"$1.00 is needed, but {MASK} has $4.50 left, limited by the key's limit; this client has reserved "
+        "$3.75 (jobs that ended lately count on). Start fewer jobs at once, or wait: a reservation counts "
+        f"until a look that began 60 s after its end. Raise the key limit at {KEYS_PAGE}."
     ) == str(error)
 
 
