@@ -43,14 +43,15 @@ PACKAGE = Path(openrouter_credits.__file__).parent
 ROOT = Path(__file__).parents[1]
 
 PUBLIC = """
-    APIConnectionError APIStatusError APITimeoutError Account Activity ActivityItem AddressNotAllowedError AmbiguousWriteError ApiKey
-    Attempt AuthenticationError BadRequestError Bound Budget BudgetExceededError CheckReport
-    ClientClosedError ConfigurationError Credits CreditsClient EdgeRefusedError FreeModelQuota
-    Generation InsufficientCreditsError InvalidKeyError InvalidResponseError KeyCheck KeyInfo KeyLimitExceededError KeySpec KeyStatus
-    Level LocalResourceError ManagedKey ManagementKeyRequiredError MissingKeyError NewKey NotFoundError OpenRouterError
-    PaymentRequiredError PermissionDeniedError ProxyError RateLimitError RedirectError
-    ResponseTooLargeError RetryPolicy ServerError Setting Spendable TLSError Total UnconfirmedCreditsError UnknownCreditsError
-    Wallet Workspace __version__ error_from_response format_usd
+    APIConnectionError APIStatusError APITimeoutError Account Activity ActivityItem AddressNotAllowedError
+    AmbiguousWriteError ApiKey Attempt AuthenticationError BadRequestError Bound Budget BudgetExceededError
+    CheckReport ClientClosedError ConfigurationError Credits CreditsClient EdgeRefusedError FreeModelQuota
+    Generation InsufficientCreditsError InvalidKeyError InvalidResponseError KeyCheck KeyInfo
+    KeyLimitExceededError KeySpec KeyStatus Level LocalResourceError ManagedKey ManagementKeyRequiredError
+    MissingKeyError NewKey NotFoundError OpenRouterError PaymentRequiredError PermissionDeniedError
+    ProxyError RateLimitError RedirectError ResponseTooLargeError RetryPolicy ServerError Setting Spendable
+    TLSError Total UnconfirmedCreditsError UnknownCreditsError Wallet Workspace __version__
+    error_from_response format_usd
 """.split()  # noqa: SIM905 - forty names are read more easily so
 
 BOTTOM = {"_version", "_public", "_arguments", "_masking", "_documents", "_secretfiles"}
