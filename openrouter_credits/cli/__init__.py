@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 from importlib.util import find_spec
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from openrouter_credits.cli._exits import (
@@ -72,15 +73,17 @@ def _quick_answer(arguments: list[str]) -> str | None:
     from openrouter_credits.cli._help import HELP  # noqa: PLC0415 - commands end without it
 
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    first, second, *_ = [*options, "", ""]
+    first, second, third, *_ = [*options, "", "", ""]
     if "--help" in options or "-h" in options:
         words = [word.removeprefix("--install-") for word in options]
-        return next((HELP[word] for word in words if word in HELP), HELP[""])
+        pairs = [f"{word} {below}" for word, below in pairwise(words)]
+        return next((HELP[word] for word in (*pairs, *words) if word in HELP), HELP[""])
     if first == "version" or "--version" in options or "-V" in options:
         from openrouter_credits import __version__  # noqa: PLC0415 - only `--version` needs it
 
         return f"openrouter-credits {__version__}\n"
     if first != "help":
         return None
-    is_command = not second.startswith("-") and second not in ("help", "version")
-    return HELP.get(second if is_command else "")
+    if second.startswith("-") or second in ("help", "version"):
+        return HELP[""]
+    return HELP.get(f"{second} {third}") or HELP.get(second)

@@ -11,8 +11,9 @@ from cyclopts import App, CycloptsError, Parameter
 
 from openrouter_credits import MissingKeyError, OpenRouterError
 from openrouter_credits.cli._exits import NO_VERDICT, CommandError, allow_closed_pipe, fail
+from openrouter_credits.cli._keysapp import keys
 from openrouter_credits.cli._numbers import Count, Delay, Dollars, Port, Rate, Seconds
-from openrouter_credits.cli._options import Form, Reading
+from openrouter_credits.cli._options import Reading, make_form
 from openrouter_credits.cli._usage import explain, refuse_keys
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class _App(App):
 
         Without `-A`, it takes those that `status` has, too, away from `check`, and then completes no file.
         """
-        return super().generate_completion(**options).replace("_arguments -C ", '_arguments -C -A "-*" ', 1)
+        return super().generate_completion(**options).replace("_arguments -C ", '_arguments -C -A "-*" ')
 
 
 app = _App(
@@ -65,7 +66,7 @@ def status(
     """Show one key."""
     from openrouter_credits.cli._status import show_status  # noqa: PLC0415 - usage errors need no rich
 
-    form = _form(warn, critical, json=json, oneline=oneline)
+    form = make_form(warn, critical, json=json, oneline=oneline)
     return show_status(form, Reading(_read(key_only=key_only), timeout, deadline))
 
 
@@ -88,7 +89,7 @@ def check(
     from openrouter_credits.cli._check import show_check  # noqa: PLC0415 - usage errors need no rich
     from openrouter_credits.cli._keyfile import read_keys  # noqa: PLC0415 - only `check` needs it
 
-    form = _form(warn, critical, json=json, jsonl=jsonl)
+    form = make_form(warn, critical, json=json, jsonl=jsonl)
     try:
         specs = read_keys(None if file is None else str(file))
     except CommandError as error:
@@ -96,6 +97,9 @@ def check(
             _show_no_keys(str(error))
         raise
     return show_check(specs, form, Reading(_read(key_only=key_only), timeout, deadline, concurrency, rate))
+
+
+app.command(keys)
 
 
 @app.command
@@ -196,15 +200,16 @@ def _show_no_keys(reason: str) -> None:
 
 def _options() -> dict[str, list[str]]:
     """List the options of each command, without the negative ones, which `app` switches off."""
+    commands = {name: app[name] for name in app if name not in _ANSWERED}
+    commands |= {f"keys {name}": keys[name] for name in keys if name not in _ANSWERED}
     return {
         name: [
             option
-            for argument in app[name].assemble_argument_collection()
+            for argument in command.assemble_argument_collection()
             for option in argument.names
             if not option.startswith("--no-")
         ]
-        for name in app
-        if name not in _ANSWERED
+        for name, command in commands.items()
     }
 
 
@@ -220,15 +225,3 @@ def _no_key() -> str:
 
 def _read(*, key_only: bool) -> tuple[Literal["credits", "key"], ...]:
     return ("key",) if key_only else ("credits", "key")
-
-
-def _form(warn: Decimal, critical: Decimal | None, **styles: bool) -> Form:
-    wanted = [style for style, is_wanted in styles.items() if is_wanted]
-    if len(wanted) > 1:
-        raise CommandError(f"--{wanted[0]} and --{wanted[1]} exclude each other.")
-    style: Any = wanted[0] if wanted else "text"
-    if critical is None:
-        return Form(warn, warn / 2, style)
-    if warn < critical:
-        raise CommandError(f"--warn {warn} is below --critical {critical}: give both.")
-    return Form(warn, critical, style)

@@ -1,5 +1,7 @@
 """The texts of `--help`; a test compares them with the parser's options."""
 
+from openrouter_credits.cli._helpkeys import KEYS_HELP
+
 _THRESHOLDS = """\
   --warn USD           below it a key is LOW [default: 10]
   --critical USD       below it a key is CRITICAL [default: warn/2]
@@ -45,6 +47,7 @@ What OpenRouter keys can still spend, and what stops them first.
 Commands:
   status               your key (the default)
   check [FILE]         many keys at once
+  keys                 all keys of an account; make and change keys
   demo                 both, against a server on this machine
   fake                 a server with made-up keys, for your own tests
   completion [SHELL]   print the script for completion in a shell
@@ -106,6 +109,33 @@ A key file in TOML:
 The exit code is that of the key in the worst state.
 
 {_EXIT_CODES}""",
+    "keys": f"""\
+Usage: openrouter-credits keys [list] [OPTIONS]
+       openrouter-credits keys create NAME [OPTIONS]
+       openrouter-credits keys disable|enable|delete NAME [OPTIONS]
+       openrouter-credits keys limit NAME AMOUNT [OPTIONS]
+
+List all keys of an account, those in the worst state first; or make or
+change one. Add --help for what such a command takes.
+
+Left is the least of the wallet, the key's limit and the budgets of its
+workspace; Used is the used part of the limit. Days are those of UTC.
+- is not known (for Last used also never), none is no limit.
+
+Options:
+  --all                also keys that have expired
+  --json               one JSON object; amounts are numbers
+{_THRESHOLDS}\
+{_TIMES}
+It needs a management key, never from the command line:
+  OPENROUTER_MANAGEMENT_KEY
+  or OPENROUTER_MANAGEMENT_KEY_FILE, the path of a file with the key
+
+Exit codes:
+  0 all was read, whatever the levels   130 Ctrl-C
+  3 not all was read: no key, a fault   2 the management key was refused
+""",
+    **KEYS_HELP,
     "demo": """\
 Usage: openrouter-credits demo
 

@@ -24,7 +24,9 @@ def report_to_json(report: CheckReport, form: Form, *, is_complete: bool) -> str
     return write({"complete": is_complete, **layout(report, warn=form.warn, critical=form.critical)}, 2)
 
 
-def no_report_to_json(reason: str) -> str:
+def no_report_to_json(reason: str | OpenRouterError) -> str:
     """Write why there are no keys to check, beside the fields of a report of none."""
-    error = {"type": "CommandError", "status": None, "message": reason, "remedy": None}
+    error: object = reason
+    if isinstance(reason, str):
+        error = {"type": "CommandError", "status": None, "message": reason, "remedy": None}
     return write({"complete": False, **layout(CheckReport(())), "error": error}, 2)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ UNKNOWN = "-"
 NONE = "none"
 NEVER = "never"
 _MOST_PERCENT = 999
+# strftime would name the months in the language of the locale
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _REASONS = {
     "refused": "key refused",
     "expired": "key expired",
@@ -51,6 +54,12 @@ def level_of_bound(bound: Bound, status: KeyStatus, form: Form) -> Level:
 def usd(amount: Decimal | None) -> str:
     """Format an amount in US dollars; an unknown amount is `-`, never a number."""
     return UNKNOWN if amount is None else format_usd(amount)
+
+
+def exact_usd(amount: Decimal) -> str:
+    """Format an amount in US dollars as it is, if it is no number of whole cents."""
+    cents = amount * 100
+    return format_usd(amount) if cents == cents.to_integral_value() else f"${amount:,f}"
 
 
 def left(status: KeyStatus) -> str:
@@ -90,3 +99,12 @@ def moment(when: datetime) -> str:
 def day(when: datetime) -> str:
     """Format a date in UTC; add the time unless it is midnight, when most limits reset."""
     return f"{when:%Y-%m-%d}" if (when.hour, when.minute) == (0, 0) else f"{when:%Y-%m-%d %H:%M}"
+
+
+def short_day(when: datetime, now: datetime) -> str:
+    """Format a date in UTC in few characters: `24 Nov`, with the year if it is not that of `now`."""
+    when, now = when.astimezone(UTC), now.astimezone(UTC)
+    if when.date() == now.date():
+        return "today"
+    year = "" if when.year == now.year else f" {when.year}"
+    return f"{when.day} {_MONTHS[when.month - 1]}{year}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -70,11 +70,11 @@ def _whole(least: int, most: int) -> Callable[[str], int | None]:
     return read
 
 
-def _reader(read: Callable[[str], Any], accepted: str) -> Parameter:
+def reader(read: Callable[[str], Any], accepted: str) -> Parameter:
     """Make the parser read the value of an option with `read`; `None` from it refuses the value."""
 
     def convert(_: object, tokens: Sequence[Any]) -> object:
-        option, text = tokens[0].keyword, tokens[0].value
+        option, text = tokens[0].keyword or "The argument", tokens[0].value
         value = read(text)
         if value is None:
             comma = " A comma separates thousands; decimals follow a point." if "," in text else ""
@@ -84,9 +84,16 @@ def _reader(read: Callable[[str], Any], accepted: str) -> Parameter:
     return Parameter(converter=convert)
 
 
-Dollars = Annotated[Decimal, _reader(_dollars, "US dollars from 0, such as 30, $30 or 1,000.50")]
-Seconds = Annotated[float, _reader(_seconds, "a number of seconds above 0, such as 30 or 2.5")]
-Rate = Annotated[float, _reader(_rate, "requests a second, from 0.0000116 (one a day), such as 20 or 0.5")]
-Count = Annotated[int, _reader(_whole(1, _MOST_AT_ONCE), f"a whole number from 1 to {_MOST_AT_ONCE:,}")]
-Delay = Annotated[float, _reader(_delay, "a number of seconds from 0, such as 0.2")]
-Port = Annotated[int, _reader(_whole(0, _LAST_PORT), f"a whole number from 0 to {_LAST_PORT}")]
+Dollars = Annotated[Decimal, reader(_dollars, "US dollars from 0, such as 30, $30 or 1,000.50")]
+Seconds = Annotated[float, reader(_seconds, "a number of seconds above 0, such as 30 or 2.5")]
+Rate = Annotated[float, reader(_rate, "requests a second, from 0.0000116 (one a day), such as 20 or 0.5")]
+Count = Annotated[int, reader(_whole(1, _MOST_AT_ONCE), f"a whole number from 1 to {_MOST_AT_ONCE:,}")]
+Delay = Annotated[float, reader(_delay, "a number of seconds from 0, such as 0.2")]
+Port = Annotated[int, reader(_whole(0, _LAST_PORT), f"a whole number from 0 to {_LAST_PORT}")]
+DollarsOrNone = Annotated[
+    Decimal | Literal["none"],
+    reader(
+        lambda text: "none" if text.lower() == "none" else _dollars(text),
+        "US dollars from 0, such as 30 or $1,000.50, or none",
+    ),
+]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import frozen
+
+from openrouter_credits.cli._exits import CommandError
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -39,3 +41,20 @@ class Form:
     def level(self, outcome: KeyCheck | KeyStatus) -> Level:
         """Return the level of a key."""
         return outcome.level(self.warn, self.critical)
+
+
+def make_form(warn: Decimal, critical: Decimal | None, **styles: bool) -> Form:
+    """Make a form of the options; `critical` is half of `warn` unless it is given.
+
+    Raises:
+        CommandError: two styles, or thresholds that contradict each other.
+    """
+    wanted = [style for style, is_wanted in styles.items() if is_wanted]
+    if len(wanted) > 1:
+        raise CommandError(f"--{wanted[0]} and --{wanted[1]} exclude each other.")
+    style: Any = wanted[0] if wanted else "text"
+    if critical is None:
+        return Form(warn, warn / 2, style)
+    if warn < critical:
+        raise CommandError(f"--warn {warn} is below --critical {critical}: give both.")
+    return Form(warn, critical, style)

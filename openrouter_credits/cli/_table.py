@@ -20,6 +20,8 @@ NARROW = 60
 """Below this width, every table becomes lines."""
 _BETWEEN = 2
 """Columns of the terminal between two columns of a table."""
+_WHOLE = ("Level", "Resets", "Expires", "Last used")
+"""Columns whose cells are never folded, nor their names; those of amounts are not, either."""
 _WORD = re.compile(r"\s*\S+\s*")
 _GAP = "   "
 """Between the values that share a line."""
@@ -36,7 +38,7 @@ class Sheet:
     """Rows of cells: a table without rules, or a paragraph of `name: value` for each row.
 
     It is a table if the terminal is wide enough to show each word whole. Only names may be cut anywhere: text
-    columns other than the last one, each at most a third of the width. Amounts and levels are never folded.
+    columns other than the last one, each at most a third of the width. Amounts, levels and dates are never folded.
     """
 
     def __init__(self, columns: Sequence[str], heads: int = 1) -> None:
@@ -57,6 +59,10 @@ class Sheet:
     def whole_width(self) -> int:
         """Return the width at which nothing is folded."""
         return sum(self._widest(place) for place in range(len(self._columns))) + self._gaps()
+
+    def fits(self, width: int) -> bool:
+        """Tell whether it is a table, not lines, on a terminal of this width."""
+        return width >= NARROW and self._widths(width) is not None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         width = options.max_width
@@ -83,7 +89,7 @@ class Sheet:
         most = [self._widest(place) for place in range(len(self._columns))]
         widths = most.copy()  # from here on the least ones
         for place, column in enumerate(self._columns):
-            if column.startswith(">") or column == "Level":
+            if column.startswith(">") or column in _WHOLE:
                 continue
             words = (cell_len(word) for cell in self._cells(place) for word in cell.split())
             widths[place] = max(words, default=0)

@@ -32,8 +32,14 @@ _A_KEY = re.compile(
 )
 _FOR_A_KEY = re.compile(r"-k$|.*(?:key|token|secret|bearer|auth|passw)", re.IGNORECASE)
 _ALMOST_THE_SAME = 0.8
-_TAKEN = {"check": "FILE", "completion": "SHELL"}
-"""The argument of a command."""
+_TAKEN = {
+    "check": "one FILE",
+    "completion": "one SHELL",
+    "keys create": "one NAME (in quotes, if it has blanks)",
+    **dict.fromkeys(("keys disable", "keys enable", "keys delete"), "one NAME (in quotes, if it has blanks)"),
+    "keys limit": "NAME and AMOUNT (NAME in quotes, if it has blanks)",
+}
+"""The arguments of a command."""
 _NO_KEYS = "Keys are not taken from the command line"
 
 
@@ -61,7 +67,8 @@ def explain(error: CycloptsError, options: Mapping[str, Sequence[str]]) -> str:
         error: the parser's error; its own text may quote the arguments.
         options: the options of each command.
     """
-    command = next(iter(error.command_chain or ()), "")
+    chain = error.command_chain or ("",)
+    command = next((words for words in (" ".join(chain[:2]), chain[0]) if words in options), chain[0])
     text = _reason(error, command, options)
     if text.startswith(_NO_KEYS):
         return text
@@ -79,7 +86,7 @@ def _reason(error: CycloptsError, command: str, options: Mapping[str, Sequence[s
         case UnusedCliTokensError(unused_tokens=[word, *_]):
             return _unknown_argument(word, command, options)
         case MissingArgumentError(argument=Argument(name=option)):
-            return f"{option} needs a value."
+            return f"{option} needs a value." if option.startswith("-") else f"{command} needs {option}."
         case RepeatArgumentError():
             return f"{error.token.keyword} is given twice."
         case CoercionError(token=Token(keyword=str(option))) if option != "--shell":
@@ -110,26 +117,37 @@ def _unknown_option(word: str, command: str, options: Mapping[str, Sequence[str]
     if word.lstrip("-") in options:
         near = word.lstrip("-")
     subject = "There is" if command == "status" else f"{command} has"
-    text = f"{subject} no option {_named(word)}."
+    text = f"{subject} no option {named(word)}."
     return f"{text} Did you mean {near}?" if near else text
 
 
 def _unknown_argument(word: str, command: str, options: Mapping[str, Sequence[str]]) -> str:
     if command in _TAKEN:
-        return f"{command} takes one {_TAKEN[command]}: {_named(word)} is too many."
-    if not command and word in options:
-        return f"The command comes first: openrouter-credits {word} [OPTIONS]."
-    first_words = () if command else (*options, "help", "version")
-    near = _nearest(word, [*first_words, *options[command or "status"]])
+        return f"{command} takes {_TAKEN[command]}: {named(word)} is too many."
+    below = _below(command, options)
+    if word in below:
+        return f"The command comes first: openrouter-credits {f'{command} {word}'.lstrip()} [OPTIONS]."
+    if not command and Path(word).is_file():
+        return f"There is no command {named(word)}. For a key file: openrouter-credits check FILE."
+    others = () if command else ("help", "version")
+    near = _nearest(word, [*below, *others, *options[command or "status"]])
     if near:
-        kind = "argument" if command else "command"
-        return f"There is no {kind} {_named(word)}. Did you mean {near}?"
+        kind = "argument" if command and near not in below else "command"
+        meant = f"{command} {near}".lstrip() if near in below else near
+        return f"There is no {kind} {named(word)}. Did you mean {meant}?"
+    if below and command:
+        return f"There is no command {named(word)}. The commands of {command} are {', '.join(below)}."
     if command:
-        return f"{command} takes no argument: {_named(word)} is too many."
-    if Path(word).is_file():
-        return f"There is no command {_named(word)}. For a key file: openrouter-credits check FILE."
-    commands = [name for name in options if name not in _flags(options)]
-    return f"There is no command {_named(word)}. The commands are {', '.join(commands)}."
+        return f"{command} takes no argument: {named(word)} is too many."
+    commands = [name for name in below if name not in _flags(options)]
+    return f"There is no command {named(word)}. The commands are {', '.join(commands)}."
+
+
+def _below(command: str, commands: Iterable[str]) -> list[str]:
+    """List the first words of the commands, or the next words of those that begin with one."""
+    start = f"{command} ".lstrip()
+    words = (name.removeprefix(start) for name in commands if name.startswith(start))
+    return [word for word in words if " " not in word]
 
 
 def _flags(commands: Iterable[str]) -> list[str]:
@@ -141,6 +159,7 @@ def _nearest(word: str, known: Iterable[str]) -> str | None:
     return next(iter(get_close_matches(word.lower(), known, n=1)), None)
 
 
-def _named(word: str) -> str:
+def named(word: str) -> str:
+    """Quote a word of the command line, unless it may be a key."""
     is_safe = len(word) < SHORTEST_SECRET or _A_WORD.fullmatch(word)
     return shown(word) if is_safe else "of this name (not shown: it may be a key)"

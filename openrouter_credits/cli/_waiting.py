@@ -27,10 +27,11 @@ _ROOM = 40
 _WIDEST_BAR, _NARROWEST_BAR = 40, 4
 
 
-def make_spinner(text: str, seconds: float) -> Progress:
-    """Make a spinner with a text and the seconds passed, of those that it may take."""
+def make_spinner(text: str, seconds: float | None = None) -> Progress:
+    """Make a spinner with a text and the seconds passed, of those that it may take, if there is a limit."""
     console = make_console(stderr=True)
-    columns = (SpinnerColumn("line"), TextColumn(text), TimeElapsedColumn(), TextColumn(f"of {seconds:g} s"))
+    most = "" if seconds is None else f"of {seconds:g} s"
+    columns = (SpinnerColumn("line"), TextColumn(text), TimeElapsedColumn(), TextColumn(most))
     progress = Progress(*columns, console=console, transient=True, disable=not console.is_interactive)
     progress.add_task("", total=None)
     return progress

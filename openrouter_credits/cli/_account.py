@@ -1,0 +1,44 @@
+"""Calls of the account, with the management key of the environment."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+from openrouter_credits import CreditsClient, MissingKeyError
+from openrouter_credits.cli._exits import CommandError
+from openrouter_credits.cli._waiting import make_spinner, shown_if_slow
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from openrouter_credits import Account
+
+T = TypeVar("T")
+
+_NO_KEY = (
+    "There is no management key. Make one at https://openrouter.ai/settings/management-keys, "
+    "and set OPENROUTER_MANAGEMENT_KEY."
+)
+
+
+def ask(act: Callable[[Account], Awaitable[T]], timeout: float) -> T:
+    """Run a function with the account, show a spinner if that is slow, and return its result.
+
+    Each call has an event loop of its own: Ctrl-C would not end a question on the terminal inside of one.
+
+    Raises:
+        CommandError: there is no key.
+        OpenRouterError: any other fault.
+    """
+
+    async def run() -> T:
+        async with CreditsClient(timeout=timeout) as client:
+            with shown_if_slow(make_spinner("Asking OpenRouter")):
+                return await act(client.account)
+
+    try:
+        return asyncio.run(run())
+    except MissingKeyError:
+        refusal = CommandError(_NO_KEY)
+    raise refusal
