@@ -27,12 +27,10 @@ def _interval(*accepted: str) -> Parameter:
 def _moment(text: str) -> datetime | None:
     """Read a moment with a time zone, or a day of UTC, which begins at midnight."""
     try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
+        when = datetime.fromisoformat(f"{text}T00:00Z" if _A_DAY.fullmatch(text) else text)
+        return None if when.tzinfo is None else when.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    if _A_DAY.fullmatch(text):
-        return when.replace(tzinfo=UTC)
-    return None if when.tzinfo is None else when
 
 
 Interval = Annotated[Literal["daily", "weekly", "monthly"], _interval("daily", "weekly", "monthly")]

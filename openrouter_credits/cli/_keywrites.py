@@ -113,20 +113,23 @@ def _change(word: str, way: Way, plan: Callable[[ManagedKey], _Change]) -> int:
 
 
 def _limit_plan(key: ManagedKey, limit: Decimal | None, reset: str | None) -> str:
-    if key.limit is None or limit is None or key.limit_reset == reset:
-        before = "none" if key.limit is None else exact_usd(key.limit)
-        return f"limit {before} → {limit_in_words(limit, reset).removeprefix('limit ')}"
-    before = limit_in_words(key.limit, key.limit_reset or NEVER)
-    return f"{before} → {limit_in_words(limit, reset or NEVER).removeprefix('limit ')}"
+    """Describe a change of a limit; its interval is named once, unless it changes."""
+    if limit is None:
+        after = "none"
+    elif key.limit is None or key.limit_reset == reset:
+        after = _amount(limit, reset)
+    else:
+        return f"limit {_amount(key.limit, key.limit_reset or NEVER)} → {_amount(limit, reset or NEVER)}"
+    before = "none" if key.limit is None else exact_usd(key.limit)
+    return f"limit {before} → {after}"
 
 
 def limit_in_words(limit: Decimal | None, reset: str | None) -> str:
     """Describe a limit: `limit $20.00, monthly`, or `no limit`."""
-    if limit is None:
-        return "no limit"
-    interval = "" if reset is None else f", {_intervals(reset)}"
-    return f"limit {exact_usd(limit)}{interval}"
+    return "no limit" if limit is None else f"limit {_amount(limit, reset)}"
 
 
-def _intervals(reset: str) -> str:
-    return "never reset" if reset == NEVER else one_line(reset)
+def _amount(limit: Decimal, reset: str | None) -> str:
+    if reset is None:
+        return exact_usd(limit)
+    return f"{exact_usd(limit)}, {'never reset' if reset == NEVER else one_line(reset)}"

@@ -46,7 +46,7 @@ class SecretFile:
         fault = None
         try:
             # `O_EXCL` also refuses a symbolic link, wherever it leads
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            self.descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
             fault = _exists(path)
         except OSError as error:
@@ -61,15 +61,15 @@ class SecretFile:
             OSError: it could not be written; the file is gone then.
         """
         try:
-            with open(self._file, "w", encoding="ascii", closefd=False) as stream:
+            with open(self.descriptor, "w", encoding="ascii", closefd=False) as stream:
                 print(secret.reveal(), file=stream)
-            os.fsync(self._file)
+            os.fsync(self.descriptor)
         except OSError:
             self.remove()
             raise
-        os.close(self._file)
+        os.close(self.descriptor)
 
     def remove(self) -> None:
         """Close the file, and remove it: a file without a secret is of no use, and would be in the way."""
-        os.close(self._file)
+        os.close(self.descriptor)
         self.path.unlink(missing_ok=True)

@@ -71,10 +71,10 @@ def _whole(least: int, most: int) -> Callable[[str], int | None]:
 
 
 def reader(read: Callable[[str], Any], accepted: str) -> Parameter:
-    """Make the parser read the value of an option with `read`; `None` from it refuses the value."""
+    """Make the parser read the value of an option, or AMOUNT, with `read`; `None` from it refuses it."""
 
     def convert(_: object, tokens: Sequence[Any]) -> object:
-        option, text = tokens[0].keyword or "The argument", tokens[0].value
+        option, text = tokens[0].keyword or "AMOUNT", tokens[0].value
         value = read(text)
         if value is None:
             comma = " A comma separates thousands; decimals follow a point." if "," in text else ""

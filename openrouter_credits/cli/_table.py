@@ -38,7 +38,8 @@ class Sheet:
     """Rows of cells: a table without rules, or a paragraph of `name: value` for each row.
 
     It is a table if the terminal is wide enough to show each word whole. Only names may be cut anywhere: text
-    columns other than the last one, each at most a third of the width. Amounts, levels and dates are never folded.
+    columns other than the last one, each at most a third of the width. Amounts, levels and dates are never
+    folded.
     """
 
     def __init__(self, columns: Sequence[str], heads: int = 1) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +17,7 @@ from tests.kit.values import stopped_clock
 
 if TYPE_CHECKING:
     from openrouter_credits import ApiKey
+    from openrouter_credits.testing import FakeAccount
 
 
 class Outcome(NamedTuple):
@@ -73,3 +76,32 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         return Outcome(code, out, err)
 
     return run_one
+
+
+@pytest.fixture
+def acme(fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch) -> FakeAccount:
+    """Make an account with $75.60, and put its management key into the environment."""
+    account = fake.add_account(credits="100.50", usage="24.90")
+    monkeypatch.setenv("OPENROUTER_MANAGEMENT_KEY", account.add_key(management=True).reveal())
+    return account
+
+
+class Terminal(io.StringIO):
+    """A terminal on which somebody has typed something."""
+
+    def isatty(self) -> bool:
+        """Tell that it is a terminal."""
+        return True
+
+
+@pytest.fixture
+def typing(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
+    """Return a function that runs `keys` on a terminal, on which somebody types the first argument."""
+
+    def run_on_terminal(answer: str, *arguments: str) -> Outcome:
+        monkeypatch.setattr(sys, "stdin", Terminal(answer))
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+        return run("keys", *arguments)
+
+    return run_on_terminal

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Run
 
 SECRET = "sk-or-v1-" + "d" * 64
+COMMANDS = {name: app[name] for name in app if not name.startswith("-")} | {
+    f"keys {name}": app["keys"][name] for name in app["keys"] if not name.startswith("-")
+}
+"""All commands, and those below `keys`."""
 
 
 @pytest.mark.parametrize("arguments", ["--version", "-V", "version", "check -V", "version --json"])
@@ -52,6 +56,13 @@ def test_the_version(run: Run, arguments: str) -> None:
         (["help", "help"], ""),
         (["help", "version"], ""),
         (["help", "status", "--", "-h"], "status"),
+        (["keys", "--help"], "keys"),
+        (["keys", "list", "-h"], "keys"),
+        (["keys", "create", "bot", "--help"], "keys create"),
+        (["keys", "--yes", "--help"], "keys"),
+        (["help", "keys"], "keys"),
+        (["help", "keys", "limit"], "keys limit"),
+        (["help", "keys", "nonsense"], "keys"),
     ],
 )
 def test_help_is_that_of_the_command(run: Run, arguments: list[str], command: str) -> None:
@@ -70,12 +81,12 @@ def test_after_two_dashes_nothing_is_an_option(run: Run) -> None:
     assert (3, "", expected) == outcome
 
 
-@pytest.mark.parametrize("command", [name for name in app if not name.startswith("-")])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_names_what_the_parser_knows(command: str) -> None:
     """The help of a command names each option that the parser knows, with its default, and no other."""
     known = {
         name: argument.field_info.default
-        for argument in app[command].assemble_argument_collection()
+        for argument in COMMANDS[command].assemble_argument_collection()
         for name in argument.names
     }
     known = {
@@ -83,7 +94,9 @@ def test_help_names_what_the_parser_knows(command: str) -> None:
         for name, default in known.items()
         if name.startswith("--") and not name.startswith("--no-")
     }
-    documented = dict(re.findall(r"^  (--[\w-]+)(.*(?:\n {20,}.*)*)", HELP[command], re.MULTILINE))
+    documented = dict(
+        re.findall(r"^  (--[\w-]+)(.*(?:\n {20,}.*)*)", HELP[command.removesuffix(" list")], re.MULTILINE)
+    )
 
     assert set(known) == set(documented)
     for name, default in known.items():
@@ -96,7 +109,7 @@ def test_help_lists_the_commands() -> None:
 
     answered = {"help", "-h", "--help", "version", "-V", "--version"}
     assert {*app, *answered} == {*commands, *answered, "--install-completion"}
-    assert set(HELP) == {"", *(name for name in app if not name.startswith("-"))}
+    assert set(HELP) == {"", *COMMANDS} - {"keys list"}
     assert "--install-completion" in HELP[""]
 
 

@@ -35,11 +35,22 @@ _openrouter_credits; printf '%s\\n' "${COMPREPLY[@]}"
     ],
 )
 def test_the_script_names_the_commands_and_options(run: Run, shell: str) -> None:
-    """The script for a shell has each command, and each option of `check`."""
+    """The script for a shell has the commands, and the options of `check` and `keys create`."""
     outcome = run("completion", shell)
 
     assert (0, "") == (outcome.code, outcome.err)
-    names = ["status", "check", "demo", "completion", "key-only", "jsonl", "concurrency"]
+    names = [
+        "status",
+        "check",
+        "keys",
+        "disable",
+        "write-to",
+        "demo",
+        "completion",
+        "key-only",
+        "jsonl",
+        "concurrency",
+    ]
     assert [name for name in names if name not in outcome.out] == []
 
 
@@ -69,6 +80,9 @@ def test_the_script_is_valid(run: Run, tmp_path: Path, shell: str) -> None:
         (["completion", "zs"], ["zsh"]),
         (["--he"], ["--help"]),
         (["check", "--he"], ["--help"]),
+        (["key"], ["keys"]),
+        (["keys", "cr"], ["create"]),
+        (["keys", "create", "bot", "--lim"], ["--limit"]),
         (["--vers"], ["--version"]),
     ],
 )
@@ -92,9 +106,8 @@ def test_zsh_completes_files_after_options(run: Run) -> None:
     """In zsh, options of `status` that stand before a command's argument do not hide the command."""
     script = run("completion", "zsh").out
 
-    assert [' -A "-*" \\'] == [
-        line.partition("-C")[2] for line in script.splitlines() if "_arguments -C" in line
-    ]
+    starts = [line.partition("-C")[2] for line in script.splitlines() if "_arguments -C" in line]
+    assert [' -A "-*" \\'] * 2 == starts  # of the command itself, and of `keys`
 
 
 def test_the_shell_in_use_is_found(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

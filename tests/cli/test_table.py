@@ -80,6 +80,18 @@ def test_words_are_whole_rather_than_in_columns() -> None:
     assert ["OK  a", "  Left: $7.00", "  Why: see", f"    {address}"] == lines
 
 
+def test_dates_are_never_folded() -> None:
+    """A column of dates keeps its width; it does not fit where a date would have to be folded."""
+    sheet = make_table("Key", "Expires", ">Left")
+    sheet.add_row("k" * 50, "5 Jan 2027", "$7.00")
+
+    assert ["k" * 20 + "  5 Jan 2027  $7.00"] == drawn(sheet, 60)[1:2]
+    assert sheet.fits(60)
+    assert not sheet.fits(59)
+    sheet.add_row("k", "x" * 80, "$7.00")
+    assert not sheet.fits(100)
+
+
 def test_columns_share_what_room_there_is() -> None:
     """Columns that must be folded get the same width, and none is narrower than its longest word."""
     sheet = make_table("Key", "Account", "Why")

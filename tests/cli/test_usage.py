@@ -18,6 +18,9 @@ NO_KEYS = (
     "shell's history see it. Set the environment variable OPENROUTER_API_KEY, "
     "or name a file of keys: openrouter-credits check FILE.\n"
 )
+QUOTES = "in quotes, if it has blanks"
+KEY_COMMANDS = "list, create, disable, enable, limit, delete"
+COMMANDS = "status, check, keys, demo, fake, completion"
 
 
 @pytest.mark.parametrize(
@@ -29,9 +32,9 @@ NO_KEYS = (
         ("halp", "There is no command 'halp'. Did you mean help?"),
         ("help halp", "There is no command 'halp'. Did you mean help?"),
         ("verison", "There is no command 'verison'. Did you mean version?"),
-        ("balance", "There is no command 'balance'. The commands are status, check, demo, fake, completion."),
+        ("balance", f"There is no command 'balance'. The commands are {COMMANDS}."),
         ("-- demo2", "There is no command 'demo2'. Did you mean demo?"),
-        ("-5", "There is no command '-5'. The commands are status, check, demo, fake, completion."),
+        ("-5", f"There is no command '-5'. The commands are {COMMANDS}."),
         ("--jsno", "There is no option '--jsno'. Did you mean --json?"),
         ("--JSON", "There is no option '--JSON'. Did you mean --json?"),
         ("--no-json", "There is no option '--no-json'. Did you mean --json?"),
@@ -80,6 +83,38 @@ def test_wrong_usage_names_what_was_meant(run: Run, arguments: str, line: str) -
         ("check --help=1", "--help takes no value: it is there or not.", "check"),
         ("completion bash zsh", "completion takes one SHELL: 'zsh' is too many.", "completion"),
         ("check --rate", "--rate needs a value.", "check"),
+        ("keys create", "keys create needs NAME.", "keys create"),
+        ("keys limit bot", "keys limit needs AMOUNT.", "keys limit"),
+        (
+            "keys delete a b",
+            f"keys delete takes one NAME ({QUOTES}): 'b' is too many.",
+            "keys delete",
+        ),
+        (
+            "keys limit a 5 6",
+            f"keys limit takes NAME and AMOUNT (NAME {QUOTES}): '6' is too many.",
+            "keys limit",
+        ),
+        ("keys crate bot", "There is no command 'crate'. Did you mean keys create?", "keys"),
+        ("keys --jsno", "keys has no option '--jsno'. Did you mean --json?", "keys"),
+        ("keys list now", "keys list takes no argument: 'now' is too many.", "keys list"),
+        (
+            "keys create a --limt 3",
+            "keys create has no option '--limt'. Did you mean --limit?",
+            "keys create",
+        ),
+        ("keys delete a --json", "--json is an option of status, not of keys delete.", "keys delete"),
+        (
+            "keys --all create a",
+            "The command comes first: openrouter-credits keys create [OPTIONS].",
+            "keys",
+        ),
+        (
+            "keys balance",
+            f"There is no command 'balance'. The commands of keys are {KEY_COMMANDS}.",
+            "keys",
+        ),
+        ("keys json", "There is no argument 'json'. Did you mean --json?", "keys"),
         ("completion tcsh", "The shells are bash, zsh, fish and powershell.", "completion"),
         (
             "--install-completion --shell tcsh",
@@ -102,6 +137,11 @@ def test_wrong_usage_of_a_command_points_to_its_help(run: Run, arguments: str, l
         (["check", "--critical", "30"], "--warn 10 is below --critical 30: give both."),
         (["--json", "--oneline"], "--json and --oneline exclude each other."),
         (["check", "--json", "--jsonl"], "--json and --jsonl exclude each other."),
+        (["keys", "--warn", "3", "--critical", "5"], "--warn 3 is below --critical 5: give both."),
+        (
+            ["keys", "limit", "bot", "much"],
+            "AMOUNT takes US dollars from 0, such as 30 or $1,000.50, or none, not 'much'.",
+        ),
     ],
 )
 def test_options_that_contradict_each_other(run: Run, arguments: list[str], line: str) -> None:
@@ -148,6 +188,10 @@ def test_a_file_without_a_command_is_told_the_command(run: Run, keys: Path) -> N
         [f"--key={SECRET}"],
         ["check", SECRET],
         ["check", "--", SECRET],
+        ["keys", "disable", SECRET],
+        ["keys", "create", SECRET],
+        ["keys", "limit", SECRET, "5"],
+        ["keys", "create", "bot", "--write-to", SECRET],
         ["status", SECRET],
         ["--warn", SECRET],
         ["stauts", SECRET],

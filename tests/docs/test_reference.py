@@ -180,10 +180,12 @@ def test_the_generated_pages_are_up_to_date(name: str) -> None:
 def test_every_option_of_the_command_is_in_the_reference() -> None:
     """The reference has each option of each command, as the command's parser knows them."""
     page = (REFERENCE / "cli.md").read_text(encoding="utf-8")
-    commands = [name for name in app if not name.startswith("-")]
-    for command in commands:
+    commands = {name: app[name] for name in app if not name.startswith("-")}
+    below = {f"keys {name}": app["keys"][name] for name in app["keys"] if not name.startswith("-")}
+    below.pop("keys list")  # is `keys` itself
+    for command, parser in (commands | below).items():
         section = page.partition(f"## openrouter-credits {command}\n")[2].partition("\n## ")[0]
-        arguments = app[command].assemble_argument_collection()
+        arguments = parser.assemble_argument_collection()
         options = {
             name
             for argument in arguments
@@ -192,7 +194,7 @@ def test_every_option_of_the_command_is_in_the_reference() -> None:
         }
         assert section
         assert {option for option in options if not re.search(rf"{option}\b", section)} == set()
-    assert set(HELP) == {"", *commands}
+    assert set(HELP) == {"", *commands, *below}
 
 
 def test_every_environment_variable_is_in_the_reference() -> None:
