@@ -232,17 +232,18 @@ def test_ctrl_c_at_the_question_changes_nothing(fake: FakeOpenRouter, acme: Fake
     acme.add_key(name="bot")
     terminal, end = os.openpty()
     process = subprocess.Popen([*COMMAND, "disable", "bot"], stdin=end, stdout=end, stderr=end)
-    shown = ""
-    while "[y/N]" not in shown:
-        shown += os.read(terminal, 1000).decode()
+    os.close(end)  # so that a command that ends early is an error, and not a wait for ever
+    shown = b""
+    while b"[y/N]" not in shown:
+        shown += os.read(terminal, 1000)
 
     process.send_signal(signal.SIGINT)
 
+    while b"Interrupted." not in shown:
+        shown += os.read(terminal, 1000)
     assert 130 == process.wait(timeout=20)
-    assert "enabled → disabled" in shown
-    assert "Interrupted." in os.read(terminal, 1000).decode()
+    assert "enabled → disabled" in shown.decode()
     assert [] == written(fake)
-    os.close(end)
     os.close(terminal)
 
 
