@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from attrs import frozen
 
+from openrouter_credits import AmbiguousWriteError
 from openrouter_credits.cli._account import ask
 from openrouter_credits.cli._exits import NO_VERDICT, CommandError, fail, say
 
@@ -20,7 +21,8 @@ T = TypeVar("T")
 _NOBODY_TO_ASK = (
     "Nothing was sent: there is no terminal on which to ask. To do it without a question, add --yes."
 )
-_PERHAPS = "The change may have been made all the same. To look: openrouter-credits keys --all."
+_PERHAPS = "The change may have been made all the same."
+_LOOK = "Before you do it again, look with openrouter-credits keys --all."
 
 
 @frozen
@@ -46,8 +48,8 @@ class Way:
         print(plan, "Do it? [y/N] ", sep="\n", end="", file=sys.stderr, flush=True)
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
-    def send(self, write: Callable[[Account], Awaitable[T]]) -> T:
-        """Send a change; after Ctrl-C, say that it may have been made.
+    def send(self, write: Callable[[Account], Awaitable[T]], look: str = _LOOK) -> T:
+        """Send a change. If it may or may not have been made, say how to look, also after Ctrl-C.
 
         Raises:
             CommandError: a setting is not accepted; nothing was sent.
@@ -56,7 +58,10 @@ class Way:
         try:
             return ask(write, self.timeout)
         except KeyboardInterrupt:
-            say(_PERHAPS)
+            say(f"{_PERHAPS} {look}")
+            raise
+        except AmbiguousWriteError as error:
+            error.remedy = look  # its own names methods of the client
             raise
         except ValueError as error:
             fault = CommandError(f"Nothing was sent: {error}.")

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from openrouter_credits import Account, NewKey
     from openrouter_credits.cli._consent import Way
 
+_LOOK = (
+    "Look with openrouter-credits keys --all: if the key is there, delete it, since its secret is lost, "
+    "and make another one."
+)
 _ONLY_ONCE = "Keep this secret now: OpenRouter shows it only once."
 
 
@@ -77,7 +81,7 @@ def create_key(settings: NewKeySettings, write_to: Path | None, way: Way) -> int
         )
 
     try:
-        made = way.send(write)
+        made = way.send(write, _LOOK)
     except BaseException:  # whatever it is: there is no secret to write
         if file is not None:
             file.remove()
