@@ -24,6 +24,13 @@ _WAYS_OUT = {
     ),
 }
 """The advice for keys that cannot spend, by the reason."""
+_WAYS_OUT_OF_LIST = {
+    "expired": f"Make a new key at {_SETTINGS}/keys, or leave out --all.",
+    "disabled": (
+        f"Enable the key at {_SETTINGS}/keys or with openrouter-credits keys enable NAME, or leave out --all."
+    ),
+}
+"""The same for keys that a whole account lists, which leaves such keys out unless there is --all."""
 _KEY_ONLY = "To judge the key by its own limits alone, add --key-only."
 _ADD_MANAGEMENT_KEY = (
     f"Add a management key, which can read the wallet: make one at {_SETTINGS}/management-keys, and"
@@ -33,7 +40,12 @@ TO_FILE = "put it into OPENROUTER_MANAGEMENT_KEY or the key file."
 
 
 def advice(
-    status: KeyStatus, form: Form, *, account: str | None = None, where: str = TO_VARIABLE
+    status: KeyStatus,
+    form: Form,
+    *,
+    account: str | None = None,
+    where: str = TO_VARIABLE,
+    is_listed: bool = False,
 ) -> Iterator[str]:
     """List what can be done about the level of a key, the most important first; nothing for OK.
 
@@ -42,10 +54,11 @@ def advice(
         form: the thresholds.
         account: the name of the account, if there are several.
         where: the place for a management key.
+        is_listed: whether the key is there because its account lists it.
     """
     level = form.level(status)
     if level == "INVALID":
-        yield from _for_invalid(status)
+        yield from _for_invalid(status, is_listed=is_listed)
         return
     for bound in status.spendable.bounds:
         if level != "OK" and level_of_bound(bound, status, form) == level:
@@ -87,10 +100,11 @@ def _is_blind(problem: OpenRouterError) -> bool:
     return is_refused and not problem.is_of_management_key and not problem.problems
 
 
-def _for_invalid(status: KeyStatus) -> Iterator[str]:
+def _for_invalid(status: KeyStatus, *, is_listed: bool) -> Iterator[str]:
     reason = status.spendable.bound_by
-    if reason in _WAYS_OUT:
-        yield _WAYS_OUT[reason]
+    ways_out = {**_WAYS_OUT, **_WAYS_OUT_OF_LIST} if is_listed else _WAYS_OUT
+    if reason in ways_out:
+        yield ways_out[reason]
         return
     # the wallet of a key that cannot spend does not matter
     for problem in status.problems:

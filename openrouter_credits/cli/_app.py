@@ -29,6 +29,10 @@ File = Annotated[Path, Parameter(converter=_verbatim)]
 Shell = Literal["bash", "zsh", "fish", "powershell"]
 
 _ANSWERED = ("--help", "-h", "--version", "-V")
+_NO_FILE = (
+    "--account is for the management key of the environment, and takes no FILE. In a key file, "
+    "[accounts.NAME] with a management_key and without keys stands for all keys of that account."
+)
 _PRINT_IT = "print the script: openrouter-credits completion bash."
 
 
@@ -84,19 +88,26 @@ def check(
     deadline: Seconds | None = None,
     concurrency: Count = 32,
     rate: Rate | None = None,
+    account: bool = False,
+    all_keys: Annotated[bool, Parameter(name="--all")] = False,
 ) -> int:
     """Check many keys."""
     from openrouter_credits.cli._check import show_check  # noqa: PLC0415 - usage errors need no rich
-    from openrouter_credits.cli._keyfile import read_keys  # noqa: PLC0415 - only `check` needs it
+    from openrouter_credits.cli._keyfile import read_account, read_keys  # noqa: PLC0415 - only for `check`
 
     form = make_form(warn, critical, json=json, jsonl=jsonl)
+    if account and file is not None:
+        raise CommandError(_NO_FILE)
+    if all_keys and not account and file is None:
+        raise CommandError("--all is for all keys of an account. Add --account, or name a key file.")
     try:
-        specs = read_keys(None if file is None else str(file))
+        entries = [read_account()] if account else read_keys(None if file is None else str(file))
     except CommandError as error:
         if json:
             _show_no_keys(str(error))
         raise
-    return show_check(specs, form, Reading(_read(key_only=key_only), timeout, deadline, concurrency, rate))
+    reading = Reading(_read(key_only=key_only), timeout, deadline, concurrency, rate, all_keys)
+    return show_check(entries, form, reading)
 
 
 app.command(keys)

@@ -9,10 +9,12 @@ from contextlib import aclosing
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from attrs import evolve
 from rich.text import Text
 
 from openrouter_credits import CheckReport, CreditsClient
 from openrouter_credits._words import one_line
+from openrouter_credits.cli._accounts import collect_accounts, divide, fault_of
 from openrouter_credits.cli._advice import TO_FILE, advice, plain_problems
 from openrouter_credits.cli._exits import (
     ATTENTION,
@@ -32,28 +34,38 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rich.console import Console, RenderableType
-    from rich.progress import Progress
 
     from openrouter_credits import KeyCheck, KeySpec
+    from openrouter_credits.cli._keyspecs import WholeAccount
     from openrouter_credits.cli._options import Form, Reading
 
 _NAMED = 3
 """Number of keys named beside each remedy."""
 _LONGEST_NAME = 24
 """Characters of a name beside a remedy; the table of keys shows all of it."""
+_ALL_KEYS = "For all keys of this account: openrouter-credits check --account"
+_ALWAYS_WITH_WALLET = (
+    "--key-only leaves wallets unread, but a whole account is checked with its wallet. Leave out --key-only."
+)
 
 
-def show_check(specs: Sequence[KeySpec], form: Form, reading: Reading) -> int:
-    """Check the keys, show the outcomes, and return the exit code of the most urgent key.
+def show_check(entries: Iterable[KeySpec | WholeAccount], form: Form, reading: Reading) -> int:
+    """Check keys and whole accounts, show the outcomes, and return the exit code of the most urgent one.
 
-    After Ctrl-C, show the keys that were checked until then.
+    After Ctrl-C, show what was checked until then.
 
     Raises:
-        CommandError: an option is out of range.
+        CommandError: an option is out of range, or has no meaning for a whole account.
+        OpenRouterError: there is nothing but one account, and it could not be listed; JSON is printed first.
     """
+    specs, accounts = divide(entries)
+    if accounts and "credits" not in reading.read:
+        raise CommandError(_ALWAYS_WITH_WALLET)
     checks: list[KeyCheck] = []
-
-    progress = make_progress(len(specs), is_wanted=not (form.style == "jsonl" and sys.stdout.isatty()))
+    reports: dict[int, CheckReport] = {}
+    is_wanted = not (form.style == "jsonl" and sys.stdout.isatty())
+    progress = make_bar("Checking", len(specs) + len(accounts), is_wanted=is_wanted)
+    bar = progress.task_ids[0]
 
     async def run() -> None:
         # The client's own key is not used. Without one, the client would read the key of the environment,
@@ -64,10 +76,24 @@ def show_check(specs: Sequence[KeySpec], form: Form, reading: Reading) -> int:
             raise _out_of_range(error) from None
         async with client:
             with shown_if_slow(progress):
-                await collect(client, specs, counting(take, progress), reading)
+                await asyncio.gather(
+                    collect(client, specs, take, reading),
+                    collect_accounts(client, accounts, take_account, reading),
+                )
 
     def take(check: KeyCheck) -> None:
         checks.append(check)
+        show_line(check)
+        progress.advance(bar)
+
+    def take_account(place: int, report: CheckReport) -> None:
+        number = len(specs) + sum(len(each.checks) for each in reports.values())
+        reports[place] = report
+        for check in report.checks:
+            show_line(evolve(check, index=number + check.index))
+        progress.update(bar, advance=1)
+
+    def show_line(check: KeyCheck) -> None:
         if form.style == "jsonl":
             print(check.to_json(warn=form.warn, critical=form.critical), flush=True)
 
@@ -77,13 +103,35 @@ def show_check(specs: Sequence[KeySpec], form: Form, reading: Reading) -> int:
             asyncio.run(run())
         except KeyboardInterrupt:
             is_interrupted = True
-            fail(f"Interrupted: {len(checks)} of {len(specs)} keys were checked.", INTERRUPTED)
-        report = CheckReport(tuple(sorted(checks, key=lambda check: check.index)))
+            done = _counted((len(checks), len(specs), "keys"), (len(reports), len(accounts), "accounts"))
+            fail(f"Interrupted: {done} were checked.", INTERRUPTED)
+    report = CheckReport(tuple(sorted(checks, key=lambda check: check.index)))
+    if reports:
+        report = CheckReport.merged([report, *(reports[place] for place in sorted(reports))])
+    fault = None if specs else fault_of(accounts, report)
+    with allow_closed_pipe():
         if form.style == "json":
             print(report_to_json(report, form, is_complete=not is_interrupted))
-        elif checks and form.style == "text":
+        elif report.checks and form.style == "text" and fault is None:
             draw_report(make_console(), report, form)
-    return INTERRUPTED if is_interrupted else worst(map(form.level, checks))
+            if _is_wallet_alone(specs, report):
+                show(make_console(), "", _ALL_KEYS)
+    if is_interrupted:
+        return INTERRUPTED
+    if fault is not None:
+        raise fault
+    return worst(map(form.level, report.checks))
+
+
+def _is_wallet_alone(specs: Sequence[KeySpec], report: CheckReport) -> bool:
+    """Tell whether nothing but a management key was looked at, and could be read."""
+    is_manager = [spec.api_key == spec.management_key for spec in specs] == [True]
+    return is_manager and all(check.status is not None for check in report.checks)
+
+
+def _counted(*parts: tuple[int, int, str]) -> str:
+    """Count what is done of each kind, such as `3 of 8 keys and 0 of 1 accounts`, without empty kinds."""
+    return " and ".join(f"{done} of {all_} {kind}" for done, all_, kind in parts if all_)
 
 
 async def collect(
@@ -114,21 +162,6 @@ async def collect(
 
 def _out_of_range(error: ValueError) -> CommandError:
     return CommandError(f"{error}. See openrouter-credits check --help.")
-
-
-def make_progress(total: int, *, is_wanted: bool = True) -> Progress:
-    """Make a progress bar on standard error, if that is a terminal; the bar disappears at the end."""
-    return make_bar("Checking", total, is_wanted=is_wanted)
-
-
-def counting(take: Callable[[KeyCheck], None], progress: Progress) -> Callable[[KeyCheck], None]:
-    """Return a function that calls `take` and advances the progress bar."""
-
-    def take_and_count(check: KeyCheck) -> None:
-        take(check)
-        progress.advance(progress.task_ids[0])
-
-    return take_and_count
 
 
 def draw_report(console: Console, report: CheckReport, form: Form) -> None:
@@ -203,5 +236,6 @@ def _remedies(checks: Sequence[KeyCheck], form: Form) -> Iterator[RenderableType
 
 def _advice(check: KeyCheck, form: Form) -> Iterable[str]:
     if check.status is not None:
-        return advice(check.status, form, account=check.account, where=TO_FILE)
+        is_listed = check.managed_key is not None
+        return advice(check.status, form, account=check.account, where=TO_FILE, is_listed=is_listed)
     return () if check.error is None else [check.error.remedy]

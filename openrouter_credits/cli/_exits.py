@@ -60,8 +60,9 @@ def allow_closed_pipe() -> Iterator[None]:
         sys.stdout.flush()
     except BrokenPipeError:
         _drop_the_rest(sys.stdout)
-    except OSError:  # such as a full disk
-        _drop_the_rest(sys.stdout)
+    except OSError as error:
+        if error.errno is not None:  # such as a full disk, but no `APITimeoutError`
+            _drop_the_rest(sys.stdout)
         raise
 
 

@@ -75,6 +75,7 @@ Options:
 {_EXIT_CODES}""",
     "check": f"""\
 Usage: openrouter-credits check [FILE] [OPTIONS]
+       openrouter-credits check --account [OPTIONS]
 
 Check many keys at once. A wallet that several keys share counts once.
 
@@ -83,8 +84,12 @@ Check many keys at once. A wallet that several keys share counts once.
                        - reads the same from standard input;
                        without FILE, the list is OPENROUTER_API_KEYS,
                        and OPENROUTER_MANAGEMENT_KEY reads its wallet
+  --account            all keys of an account: OPENROUTER_MANAGEMENT_KEY
+                       lists them, so that no other key is needed
 
 Options:
+  --all                of such an account, also the keys that are
+                       disabled or expired
 {_KEY_ONLY}\
   --json               one JSON object; amounts are numbers
   --jsonl              one line of JSON for each key, as it is read
@@ -105,6 +110,9 @@ A key file in TOML:
   management_key = {{ env = "ACME_MANAGEMENT_KEY" }}
   [accounts.acme.keys]
   prod-bot = "sk-or-v1-..."
+
+  [accounts.globex]                   # no keys: all of the account
+  management_key = "sk-or-v1-..."
 
 The exit code is that of the key in the worst state.
 

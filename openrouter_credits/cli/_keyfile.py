@@ -25,12 +25,17 @@ from openrouter_credits.cli._keyspecs import (
     MANAGEMENT_KEY_VARIABLES,
     Entry,
     Keys,
+    WholeAccount,
     make_spec,
+    whole_account,
 )
 from openrouter_credits.cli._keytoml import is_toml, read_toml
 from openrouter_credits.cli._keyvalues import Value, from_environment
 
 STANDARD_INPUT = "-"
+
+_ENVIRONMENT = "environment"
+"""The account of the keys of variables."""
 
 _FORMS = "Write one KEY or NAME=KEY on each line, or a TOML file: see openrouter-credits check --help."
 _NAME_A_FILE = "Name a key file, or - for standard input."
@@ -41,8 +46,8 @@ _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _A_KEY = re.compile(r"(?:^|[=:,;\s\"'])sk-")
 
 
-def read_keys(file: str | None) -> list[KeySpec]:
-    """Read the keys.
+def read_keys(file: str | None) -> list[KeySpec | WholeAccount]:
+    """Read the keys, and the accounts of which all keys are to be checked.
 
     Args:
         file: path of a key file, `-` for standard input, or `None` for the environment.
@@ -61,7 +66,22 @@ def read_keys(file: str | None) -> list[KeySpec]:
     return _read(content, file, name, Path(file).parent, refusal)
 
 
-def _of_environment() -> list[KeySpec]:
+def read_account() -> WholeAccount:
+    """Read the management key of the environment; without one, its key is taken for one.
+
+    Raises:
+        CommandError: there is no key, or it cannot be read.
+    """
+    managing = from_environment(MANAGEMENT_KEY_VARIABLES) or from_environment(KEY_VARIABLES)
+    if managing is None:
+        raise CommandError(
+            f"There is no management key in {MANAGEMENT_KEY_VARIABLES[0]}. "
+            "Make one at https://openrouter.ai/settings/management-keys, and set this variable."
+        )
+    return whole_account(_ENVIRONMENT, make_spec(_text(managing), None, managing.place).api_key)
+
+
+def _of_environment() -> list[KeySpec | WholeAccount]:
     """Read the list of keys, or else the one key; the management key beside them is for all of them."""
     managing = from_environment(MANAGEMENT_KEY_VARIABLES)
     manager = None
@@ -75,7 +95,7 @@ def _of_environment() -> list[KeySpec]:
         )
     where = LIST_VARIABLE if listed is None else listed.place
     entries = [] if listed is None else [Entry("", listed.name, _text(listed))]
-    specs = Keys(where, "environment", manager).find(entries)
+    specs = Keys(where, _ENVIRONMENT, manager).find(entries)
     if not specs:
         raise CommandError(f"There are no keys in {where}. {_FORMS}")
     return specs
@@ -155,10 +175,12 @@ def _decode(content: bytes, where: str) -> str:
     return text.removeprefix("\ufeff")  # a second mark, which python-dotenv reads only from 1.2.3 on
 
 
-def _read(content: bytes, where: str, account: str, folder: Path, refusal: Refusal | None) -> list[KeySpec]:
+def _read(
+    content: bytes, where: str, account: str, folder: Path, refusal: Refusal | None
+) -> list[KeySpec | WholeAccount]:
     """Read JSON, TOML or lines, whichever it is."""
     text = _decode(content, where)
-    specs: list[KeySpec]
+    specs: list[KeySpec | WholeAccount]
     if (entries := read_json(text, where)) is not None:
         specs = Keys(where, account).find(entries, " (JSON)")
     elif is_toml(text):

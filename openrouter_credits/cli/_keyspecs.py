@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from attrs import frozen
+
 from openrouter_credits import ApiKey, InvalidKeyError, KeySpec
 from openrouter_credits.cli._exits import CommandError, warn
 
@@ -45,6 +47,16 @@ class Entry(NamedTuple):
     value: str
 
 
+@frozen
+class WholeAccount:
+    """An account of which all keys are to be checked: its management key lists them."""
+
+    name: str
+    """The name of the account in results."""
+    management_key: ApiKey | ConfigurationError
+    """The key, or why there is none."""
+
+
 class _Item(NamedTuple):
     place: str
     name: str | None
@@ -69,11 +81,11 @@ class Keys:
         self._left_out = 0
         self._first_left_out = ""
 
-    def find(self, entries: Iterable[Entry], kind: str = "") -> list[KeySpec]:
+    def find(self, entries: Iterable[Entry], kind: str = "") -> list[KeySpec | WholeAccount]:
         """Return the keys among the entries; a warning counts the values that are none.
 
         A value is a key if it begins with `sk-or-`, or if its name is one of OpenRouter's variables. A
-        management variable has the management key of all keys.
+        management variable has the management key of all keys; without any key, its account is checked.
 
         Args:
             entries: the values.
@@ -94,9 +106,10 @@ class Keys:
         managing = next((managers[name] for name in MANAGEMENT_KEY_VARIABLES if name in managers), None)
         if managing is not None:
             self._manager = make_spec(managing.value, None, self._at(managing.place)).api_key
-        specs = [self._spec(item) for item in items]
+        specs: list[KeySpec | WholeAccount] = [self._spec(item) for item in items]
         if not specs and self._manager is not None:
-            specs.append(self._make(self._manager, "management key"))
+            lone = self._make(self._manager, "management key")
+            specs.append(lone if managing is None else whole_account(self._account, self._manager))
         if self._left_out:
             text = (
                 f"Left out {self._left_out} of {self._count} values (first: {self._first_left_out}). "
@@ -158,6 +171,11 @@ def make_spec(
         error = InvalidKeyError(f"{place}: {spec.api_key.summary}", remedy=spec.api_key.remedy)
         return KeySpec(error, name, account, manager)
     return spec
+
+
+def whole_account(name: str, key: ApiKey | ConfigurationError) -> WholeAccount:
+    """Make an entry for all keys of an account; a key in its name is masked as a spec masks it."""
+    return WholeAccount(KeySpec(key, None, name, key).account or name, key)
 
 
 def begins_like_a_key(value: str) -> bool:

@@ -15,7 +15,7 @@ from openrouter_credits import ConfigurationError, InvalidKeyError, KeySpec
 from openrouter_credits._words import scrub
 from openrouter_credits.cli._exits import CommandError
 from openrouter_credits.cli._keycommands import Refusal, Words, run_commands
-from openrouter_credits.cli._keyspecs import OUR_VARIABLES, make_spec
+from openrouter_credits.cli._keyspecs import OUR_VARIABLES, WholeAccount, make_spec, whole_account
 from openrouter_credits.cli._keyvalues import key_in
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def is_toml(text: str) -> bool:
     return _TABLE.search(text) is not None and _OUR_VARIABLE.search(text) is None
 
 
-def read_toml(text: str, where: str, folder: Path, refusal: Refusal | None) -> list[KeySpec]:
+def read_toml(text: str, where: str, folder: Path, refusal: Refusal | None) -> list[KeySpec | WholeAccount]:
     """Read the keys of a TOML document.
 
     Args:
@@ -128,12 +128,12 @@ class _File:
 
     def specs(
         self, document: dict[str, Any], outputs: Mapping[Words, str | ConfigurationError]
-    ) -> Iterator[KeySpec]:
+    ) -> Iterator[KeySpec | WholeAccount]:
         """Read all keys."""
         self._outputs = outputs
         return self._specs(document)
 
-    def _specs(self, document: dict[str, Any]) -> Iterator[KeySpec]:
+    def _specs(self, document: dict[str, Any]) -> Iterator[KeySpec | WholeAccount]:
         for title in document:
             if title not in ("keys", "accounts"):
                 raise self._malformed(
@@ -151,8 +151,8 @@ class _File:
             raise self._malformed(title, None, f"{name} is not a table")
         return table.items()
 
-    def _account(self, account: str, settings: Any) -> Iterator[KeySpec]:
-        """Read the keys of an account; without other keys, its management key is the key to check."""
+    def _account(self, account: str, settings: Any) -> Iterator[KeySpec | WholeAccount]:
+        """Read the keys of an account; without any, its management key lists them."""
         title = f"accounts.{account}"
         if not isinstance(settings, dict):
             raise self._malformed("accounts", account, "this account is not a table")
@@ -165,7 +165,7 @@ class _File:
         for name, value in keys:
             yield self._spec(value, f"{title}.keys", name, account, managing)
         if managing is not None and not keys:
-            yield KeySpec(managing, "management key", account, managing)
+            yield whole_account(account, managing)
 
     def _spec(
         self,

@@ -28,6 +28,8 @@ class Reading:
     """Keys under way at once."""
     rate: float | None = None
     """Requests a second at most."""
+    all_keys: bool = False
+    """Whether disabled and expired keys of a whole account are checked, too."""
 
 
 @frozen

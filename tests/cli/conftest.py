@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from openrouter_credits import KeySpec
 from openrouter_credits.cli import main
+from openrouter_credits.cli._keyfile import read_keys
 from openrouter_credits.testing import FakeOpenRouter
 from tests.kit.values import stopped_clock
 
@@ -29,6 +31,14 @@ class Outcome(NamedTuple):
 
 
 Run = Callable[..., Outcome]
+
+
+def read_specs(file: str | None) -> list[KeySpec]:
+    """Read the keys of a source without whole accounts."""
+    entries = read_keys(file)
+    specs = [entry for entry in entries if isinstance(entry, KeySpec)]
+    assert len(entries) == len(specs)
+    return specs
 
 
 @pytest.fixture(autouse=True)

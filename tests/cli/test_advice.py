@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from attrs import evolve
@@ -33,7 +33,7 @@ KEY_ONLY = "To judge the key by its own limits alone, add --key-only."
 
 
 def found(
-    info: KeyInfo | OpenRouterError, credits_: Credits | OpenRouterError | None, **options: bool
+    info: KeyInfo | OpenRouterError, credits_: Credits | OpenRouterError | None, **options: Any
 ) -> KeyStatus:
     """Make the status of a key and a wallet that come from no server."""
     return assess(credits_, info, wallet_reader=None, now=NOW, **options)
@@ -136,6 +136,25 @@ def test_a_disabled_key_can_be_enabled() -> None:
     status = KeyStatus(None, None, Spendable(Decimal(0), "disabled", None, "complete"), (), NOW)
 
     assert [f"Enable the key, or make a new one, at {SETTINGS}/keys."] == list(advice(status, FORM))
+
+
+@pytest.mark.parametrize(
+    ("reason", "line"),
+    [
+        ("expired", f"Make a new key at {SETTINGS}/keys, or leave out --all."),
+        (
+            "disabled",
+            f"Enable the key at {SETTINGS}/keys or with openrouter-credits keys enable NAME, "
+            "or leave out --all.",
+        ),
+        ("management_key", MOVE_IT),
+    ],
+)
+def test_a_listed_key_can_be_left_out(reason: str, line: str) -> None:
+    """A key that a whole account lists may also be left out, if it is there because of --all."""
+    status = KeyStatus(None, None, Spendable(Decimal(0), reason, None, "complete"), (), NOW)
+
+    assert [line] == list(advice(status, FORM, is_listed=True))
 
 
 def test_a_reason_without_a_problem_has_no_advice() -> None:

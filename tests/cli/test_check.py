@@ -475,7 +475,7 @@ def test_wallets_that_nobody_asked_for_are_left_out(
     ] == [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
 
 
-def found(info: KeyInfo | OpenRouterError, credits_: Credits | OpenRouterError, **options: bool) -> KeyCheck:
+def found(info: KeyInfo | OpenRouterError, credits_: Credits | OpenRouterError, **options: Any) -> KeyCheck:
     """Make the outcome of a key and a wallet that come from no server."""
     return check(0, "a", status=assess(credits_, info, wallet_reader=None, now=NOW, **options))
 

@@ -18,6 +18,8 @@ from openrouter_credits._secrets import API_KEY_VARIABLES, MANAGEMENT_KEY_VARIAB
 from openrouter_credits.cli import _keyspecs
 from openrouter_credits.cli._exits import CommandError
 from openrouter_credits.cli._keyfile import read_keys
+from openrouter_credits.cli._keyspecs import WholeAccount
+from tests.cli.conftest import read_specs
 
 if TYPE_CHECKING:
     from openrouter_credits.testing import FakeOpenRouter
@@ -36,10 +38,10 @@ def test_a_file_that_is_no_text_is_named_by_its_line(keys: Path) -> None:
     """A key file that is not UTF-8 is refused with its line; a byte order mark is allowed."""
     keys.write_bytes(b"[keys]\na = '\xff'")
     with pytest.raises(CommandError, match=r"^keys\.toml, line 2: not UTF-8\."):
-        read_keys("keys.toml")
+        read_specs("keys.toml")
 
     keys.write_bytes(b'\xef\xbb\xbf[keys]\r\nalice = "' + A.reveal().encode() + b'"\r\n')
-    assert [KeySpec(A, "alice")] == read_keys("keys.toml")
+    assert [KeySpec(A, "alice")] == read_specs("keys.toml")
 
 
 def test_a_file_that_cannot_be_read_is_one_line(run: Run) -> None:
@@ -84,7 +86,7 @@ def test_a_file_that_others_can_read_gets_a_warning(
     keys.write_text(f'[keys]\na = "{A.reveal()}"')
     keys.chmod(mode)
 
-    assert [KeySpec(A, "a")] == read_keys("keys.toml")
+    assert [KeySpec(A, "a")] == read_specs("keys.toml")
 
     expected = (
         f"openrouter-credits: warning: keys.toml can be read by others (mode {mode:o}): chmod 600 keys.toml\n"
@@ -96,7 +98,7 @@ def test_standard_input_has_a_key_a_line(monkeypatch: pytest.MonkeyPatch) -> Non
     """Standard input has a KEY or NAME=KEY a line; blank lines and comments are skipped."""
     feed(monkeypatch, f"# mine\r\n{A.reveal()}\r\n\r\n bob = '{B.reveal()}' \nbad=sk-or-a b\n".encode())
 
-    *good, bad = read_keys("-")
+    *good, bad = read_specs("-")
 
     assert [KeySpec(A), KeySpec(B, "bob")] == good
     assert isinstance(bad.api_key, InvalidKeyError)
@@ -111,10 +113,10 @@ def test_tokens_of_another_form_are_keys_where_a_name_says_so(
 ) -> None:
     """Keys that do not begin with sk-or- are taken from OpenRouter's own variables, and from TOML."""
     monkeypatch.setenv("OPENROUTER_API_KEYS", "bob=sk-odd;made-up")
-    assert [KeySpec("sk-odd", "bob"), KeySpec("made-up")] == read_keys(None)
+    assert [KeySpec("sk-odd", "bob"), KeySpec("made-up")] == read_specs(None)
 
     feed(monkeypatch, b"OPENROUTER_API_KEYS=sk-odd,made-up\nOPENROUTER_KEY=odd")
-    assert [KeySpec("sk-odd"), KeySpec("made-up"), KeySpec("odd", "OPENROUTER_KEY")] == read_keys("-")
+    assert [KeySpec("sk-odd"), KeySpec("made-up"), KeySpec("odd", "OPENROUTER_KEY")] == read_specs("-")
     assert ("", "") == capsys.readouterr()
 
 
@@ -139,7 +141,7 @@ def test_beside_a_key_other_bare_lines_are_left_out(
     """If a line begins with sk-or-, bare lines that do not are left out, and counted on standard error."""
     feed(monkeypatch, text.encode())
 
-    assert [KeySpec(A)] == read_keys("-")
+    assert [KeySpec(A)] == read_specs("-")
 
     out, err = capsys.readouterr()
     assert f"openrouter-credits: warning: standard input: Left out {told}. A key begins with sk-or-" in err
@@ -247,7 +249,7 @@ def test_keys_are_read_as_people_write_them(
     feed(monkeypatch, text.encode(encoding))
     expected = [KeySpec(A, names[0]), KeySpec(B, names[1])]
 
-    assert (expected, expected) == (read_keys("keys.toml"), read_keys("-"))
+    assert (expected, expected) == (read_specs("keys.toml"), read_specs("-"))
     assert ("", "") == capsys.readouterr()
 
 
@@ -258,28 +260,28 @@ def test_the_variable_takes_the_same_lists(form: str, monkeypatch: pytest.Monkey
     """OPENROUTER_API_KEYS has a list of any usual form."""
     monkeypatch.setenv("OPENROUTER_API_KEYS", FORMS[form].lstrip("\ufeff"))
 
-    assert [KeySpec(A), KeySpec(B)] == read_keys(None)
+    assert [KeySpec(A), KeySpec(B)] == read_specs(None)
 
 
 def test_lines_within_quotes_are_counted_from_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blank lines, and quotes around the whole text, change no line's number."""
     feed(monkeypatch, f"\n'\n{A.reveal()}\nb = sk-or-!'".encode())
 
-    assert str(read_keys("-")[1].api_key).startswith("standard input, line 4: The API key's character 7")
+    assert str(read_specs("-")[1].api_key).startswith("standard input, line 4: The API key's character 7")
 
 
 def test_one_bare_key_is_a_file(keys: Path) -> None:
     """A file with one key and nothing else gives that key."""
     keys.write_text(A.reveal())
 
-    assert [KeySpec(A)] == read_keys("keys.toml")
+    assert [KeySpec(A)] == read_specs("keys.toml")
 
 
 def test_a_value_may_be_a_list_and_take_several_lines(keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In a `.env` file a quoted list may take several lines; variables in values are not replaced."""
     keys.write_text(f'KEYS="{A.reveal()},\n{B.reveal()}"\nX=${{OPENROUTER_API_KEY}}\nY="${{KEYS}}"\n')
 
-    assert [KeySpec(A), KeySpec(B)] == read_keys("keys.toml")
+    assert [KeySpec(A), KeySpec(B)] == read_specs("keys.toml")
     assert "Left out 2 of 4 values (first: line 3)." in capsys.readouterr().err
 
 
@@ -289,7 +291,7 @@ def test_a_quote_without_its_partner_hides_no_key(
     """A value that begins with a quote, as `env` may print it, does not hide keys on the lines after it."""
     feed(monkeypatch, f'\nPS1="> \nA={A.reveal()}\n\nX="hunter2"\nb=sk-or-!'.encode())
 
-    key, bad = read_keys("-")
+    key, bad = read_specs("-")
 
     assert KeySpec(A, "A") == key
     assert str(bad.api_key).startswith("standard input, line 6: The API key's character 7")
@@ -300,7 +302,7 @@ def test_a_quote_at_the_beginning_of_a_line_hides_no_key(monkeypatch: pytest.Mon
     """A quote alone begins no name of several lines, though one follows with an equals sign."""
     feed(monkeypatch, f"'\nA={A.reveal()}\n{B.reveal()}\nx'=\n".encode())
 
-    assert [KeySpec(A, "A"), KeySpec(B)] == read_keys("-")
+    assert [KeySpec(A, "A"), KeySpec(B)] == read_specs("-")
 
 
 @pytest.mark.parametrize("count", [3, 40])
@@ -310,7 +312,7 @@ def test_many_quotes_without_partners_end(monkeypatch: pytest.MonkeyPatch, count
     quotes = "".join(f"a{number}={marks[number % 2]}x\n" for number in range(count))
     feed(monkeypatch, f"{A.reveal()}\n{quotes}y\" z' .\n{B.reveal()}\n".encode())
 
-    assert [KeySpec(A), KeySpec(B)] == read_keys("-")
+    assert [KeySpec(A), KeySpec(B)] == read_specs("-")
 
 
 @pytest.mark.parametrize(
@@ -328,7 +330,7 @@ def test_an_object_with_the_name_key_hides_no_other_key(
     """An object is one key with its name, unless another of its values is a key: then it names keys."""
     feed(monkeypatch, json.dumps(document, default=ApiKey.reveal).encode())
 
-    assert expected == {spec.name: spec.api_key for spec in read_keys("-")}
+    assert expected == {spec.name: spec.api_key for spec in read_specs("-")}
 
 
 def test_two_equal_names_of_an_object_are_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -358,7 +360,7 @@ def test_a_key_in_a_comment_is_not_read(form: str, sign: str, monkeypatch: pytes
     text = form.replace("%", sign).format(A=A.reveal(), B=B.reveal(), C=C.reveal())
     feed(monkeypatch, text.encode())
 
-    assert [A, B] == [spec.api_key for spec in read_keys("-")]
+    assert [A, B] == [spec.api_key for spec in read_specs("-")]
 
 
 @pytest.mark.parametrize("form", ["{A}%x", "K={A}%x", "OPENROUTER_API_KEYS='Bearer%x,{A}%x'"])
@@ -366,7 +368,7 @@ def test_a_million_blanks_are_read_at_once(form: str, monkeypatch: pytest.Monkey
     """Blanks that lead to no comment are not looked through again and again, which would take hours."""
     feed(monkeypatch, form.format(A=A.reveal()).replace("%", " " * 1_000_000).encode())
 
-    *_, spec = read_keys("-")
+    *_, spec = read_specs("-")
 
     assert "white space" in str(spec.api_key)
 
@@ -375,7 +377,7 @@ def test_a_part_of_a_list_is_named_by_line_and_number(monkeypatch: pytest.Monkey
     """A key of a list that cannot be one is named by its line and its number in the line."""
     feed(monkeypatch, f"\n\r\n  KEYS='{A.reveal()},sk-or-!'".encode())
 
-    assert str(read_keys("-")[1].api_key).startswith(
+    assert str(read_specs("-")[1].api_key).startswith(
         "standard input, line 3, key 2: The API key's character 7"
     )
 
@@ -392,7 +394,7 @@ def test_beside_a_key_other_items_of_a_list_are_left_out(
         (None, "OPENROUTER_API_KEYS", "key 2"),
         ("-", "standard input", "line 1, key 2"),
     ):
-        assert [KeySpec(A), KeySpec(B, "bob")] == read_keys(file)
+        assert [KeySpec(A), KeySpec(B, "bob")] == read_specs(file)
         out, err = capsys.readouterr()
         assert "" == out
         assert (
@@ -432,7 +434,7 @@ def test_of_a_dotenv_file_only_openrouter_s_keys_are_read(
     keys.rename(".env")
     feed(monkeypatch, DOTENV.encode())
 
-    assert [KeySpec(A, "OPENROUTER_API_KEY"), KeySpec(B, "SPARE"), KeySpec("made-up")] == read_keys(file)
+    assert [KeySpec(A, "OPENROUTER_API_KEY"), KeySpec(B, "SPARE"), KeySpec("made-up")] == read_specs(file)
 
     assert ("", LEFT_OUT.format("standard input" if file == "-" else file)) == capsys.readouterr()
 
@@ -467,21 +469,21 @@ def test_a_management_key_of_a_dotenv_file_is_that_of_its_keys(monkeypatch: pyte
         KeySpec(A, "bot", "standard input", C),
         KeySpec(A, "x", "standard input", C),
         KeySpec(B, None, "standard input", C),
-    ] == read_keys("-")
+    ] == read_specs("-")
 
 
-def test_a_management_key_alone_is_checked_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A `.env` with a management key and no other gives that key, so that its wallet is read."""
+def test_a_management_key_alone_stands_for_all_keys_of_its_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `.env` with a management key and no other is a whole account, with the name of its place."""
     feed(monkeypatch, f"OPENROUTER_MANAGEMENT_KEY={C.reveal()}\nMODEL=openai/gpt-4o\n".encode())
 
-    assert [KeySpec(C, "management key", "standard input", C)] == read_keys("-")
+    assert [WholeAccount("standard input", C)] == read_keys("-")
 
 
 def test_a_management_key_that_cannot_be_one_is_named_by_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """A management variable that cannot be a key is an InvalidKeyError with its line, beside the keys."""
     feed(monkeypatch, f"OPENROUTER_API_KEY={A.reveal()}\nOPENROUTER_MANAGEMENT_KEY=a b\n".encode())
 
-    (spec,) = read_keys("-")
+    (spec,) = read_specs("-")
 
     assert A == spec.api_key
     assert isinstance(spec.management_key, InvalidKeyError)
@@ -516,7 +518,7 @@ def test_a_value_may_have_quotes_and_a_comment(
     """Quotes around a value, and a comment after it, are no part of the key; other characters are."""
     feed(monkeypatch, f"a={value.format(A.reveal())}\n".encode())
 
-    (spec,) = read_keys("-")
+    (spec,) = read_specs("-")
 
     expected = KeySpec(text, "a")
     assert isinstance(expected.api_key, ApiKey) == isinstance(spec.api_key, ApiKey)
@@ -537,7 +539,7 @@ def test_standard_input_may_be_toml(monkeypatch: pytest.MonkeyPatch) -> None:
     """Standard input with a line that opens a table is read as a key file."""
     feed(monkeypatch, f'[keys]\nalice = "{A.reveal()}"'.encode())
 
-    assert [KeySpec(A, "alice")] == read_keys("-")
+    assert [KeySpec(A, "alice")] == read_specs("-")
 
 
 @pytest.mark.parametrize(
@@ -575,7 +577,7 @@ def test_the_environment_has_a_comma_list(monkeypatch: pytest.MonkeyPatch) -> No
     """OPENROUTER_API_KEYS holds KEY or NAME=KEY between commas; a comma at the end adds no key."""
     monkeypatch.setenv("OPENROUTER_API_KEYS", f"{A.reveal()}, bob={B.reveal()},sk-or-a b,, #c")
 
-    *good, bad = read_keys(None)
+    *good, bad = read_specs(None)
 
     assert [KeySpec(A), KeySpec(B, "bob")] == good
     assert "OPENROUTER_API_KEYS, key 3: The API key's character 8 of 9 (U+0020) is white space" == getattr(
@@ -633,11 +635,11 @@ def test_a_key_of_the_environment_may_be_of_another_account(monkeypatch: pytest.
     """A management key that only stands beside a key is doubted; one that is declared in TOML is not."""
     monkeypatch.setenv("OPENROUTER_API_KEYS", A.reveal())
     monkeypatch.setenv("OPENROUTER_MANAGEMENT_KEY", C.reveal())
-    (of_variable,) = read_keys(None)
+    (of_variable,) = read_specs(None)
     feed(monkeypatch, f"OPENROUTER_API_KEY={A.reveal()}\nOPENROUTER_MANAGEMENT_KEY={C.reveal()}".encode())
-    (of_lines,) = read_keys("-")
+    (of_lines,) = read_specs("-")
     feed(monkeypatch, f"[accounts.a]\nmanagement_key='{C.reveal()}'\nkeys.b='{A.reveal()}'".encode())
-    (of_toml,) = read_keys("-")
+    (of_toml,) = read_specs("-")
 
     assert KeySpec(A, None, "environment", C) == of_variable
     assert (True, True, False) == (of_variable._assumed, of_lines._assumed, of_toml._assumed)
@@ -647,7 +649,7 @@ def test_the_management_key_of_a_file_has_the_files_name_as_account(keys: Path) 
     """The account of a file's keys has the name of the file, without its folder."""
     keys.write_text(f"OPENROUTER_API_KEY={A.reveal()}\nOPENROUTER_MANAGEMENT_KEY={C.reveal()}")
 
-    assert [KeySpec(A, "OPENROUTER_API_KEY", "keys.toml", C)] == read_keys(str(keys.absolute()))
+    assert [KeySpec(A, "OPENROUTER_API_KEY", "keys.toml", C)] == read_specs(str(keys.absolute()))
 
 
 @pytest.mark.parametrize("is_file", [False, True])
@@ -661,14 +663,14 @@ def test_without_a_list_the_one_key_is_checked(
     for variable, text in value.items():
         monkeypatch.setenv(variable, text)
 
-    assert [KeySpec(A, name)] == read_keys(None)
+    assert [KeySpec(A, name)] == read_specs(None)
 
 
 def test_a_management_key_alone_in_the_environment_is_checked_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """`check` with OPENROUTER_MANAGEMENT_KEY alone reads its wallet."""
     monkeypatch.setenv("OPENROUTER_MANAGEMENT_KEY", C.reveal())
 
-    assert [KeySpec(C, "management key", "environment", C)] == read_keys(None)
+    assert [KeySpec(C, "management key", "environment", C)] == read_specs(None)
 
 
 def test_an_impossible_key_of_the_environment_is_named_by_its_variable(
@@ -678,7 +680,7 @@ def test_an_impossible_key_of_the_environment_is_named_by_its_variable(
     monkeypatch.setenv("OPENROUTER_KEY", "a b")
     monkeypatch.setenv("OPENROUTER_MANAGEMENT_KEY", "c d")
 
-    (spec,) = read_keys(None)
+    (spec,) = read_specs(None)
 
     assert str(spec.api_key).startswith("OPENROUTER_KEY: The API key's character 2 of 3")
     assert str(spec.management_key).startswith("OPENROUTER_MANAGEMENT_KEY: The API key's character 2 of 3")
@@ -690,10 +692,10 @@ def test_a_list_may_stand_in_a_file(
     """OPENROUTER_API_KEYS_FILE is the path of a file with the list; OPENROUTER_API_KEYS goes before it."""
     monkeypatch.setenv("OPENROUTER_API_KEYS_FILE", "keys.toml")
     keys.write_text(f"# ours\n{A.reveal()}\nbob={B.reveal()}\n")
-    assert [KeySpec(A), KeySpec(B, "bob")] == read_keys(None)
+    assert [KeySpec(A), KeySpec(B, "bob")] == read_specs(None)
 
     monkeypatch.setenv("OPENROUTER_API_KEYS", C.reveal())
-    assert [KeySpec(C)] == read_keys(None)
+    assert [KeySpec(C)] == read_specs(None)
     assert ("", "") == capsys.readouterr()
 
 
@@ -774,7 +776,7 @@ def test_a_pipe_is_a_file_without_commands(keys: Path) -> None:
     os.close(sink)
     try:
         with pytest.raises(CommandError, match="commands run only from a key file that is named"):
-            read_keys(f"/dev/fd/{source}")
+            read_specs(f"/dev/fd/{source}")
     finally:
         os.close(source)
 
@@ -810,7 +812,7 @@ def test_any_text_gives_keys_or_one_line(pieces: list[str]) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch, redirect_stderr(io.StringIO()):
         feed(monkeypatch, "".join(pieces).encode())
         try:
-            specs = read_keys("-")
+            specs = read_specs("-")
         except CommandError:
             return
     for spec in specs:

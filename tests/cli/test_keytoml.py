@@ -11,6 +11,8 @@ from openrouter_credits import ApiKey, ConfigurationError, InvalidKeyError, KeyS
 from openrouter_credits.cli import _keytoml
 from openrouter_credits.cli._exits import CommandError
 from openrouter_credits.cli._keyfile import read_keys
+from openrouter_credits.cli._keyspecs import WholeAccount
+from tests.cli.conftest import read_specs
 
 A, B, C = (ApiKey(f"sk-or-v1-{letter * 64}") for letter in "abc")
 
@@ -33,7 +35,7 @@ web = "{B.reveal()}"
 [accounts.empty]
 """)
 
-    specs = read_keys("keys.toml")
+    specs = read_specs("keys.toml")
 
     assert [
         KeySpec(A, "alice"),
@@ -44,11 +46,24 @@ web = "{B.reveal()}"
     assert ("", "") == capsys.readouterr()
 
 
-def test_an_account_without_keys_is_its_management_key(keys: Path) -> None:
-    """An account with a management key alone gives one key, so that its wallet is read."""
-    keys.write_text(f'accounts.acme.management_key = "{C.reveal()}"')
+@pytest.mark.parametrize(
+    "content",
+    ["accounts.acme.management_key = '{}'", "[accounts.acme]\nmanagement_key = '{}'\n[accounts.acme.keys]"],
+)
+def test_an_account_without_keys_stands_for_all_of_its_keys(keys: Path, content: str) -> None:
+    """An account with a management key and no keys, or an empty table of them, is a whole account."""
+    keys.write_text(content.format(C.reveal()))
 
-    assert [KeySpec(C, "management key", "acme", C)] == read_keys("keys.toml")
+    assert [WholeAccount("acme", C)] == read_keys("keys.toml")
+
+
+def test_a_key_in_the_name_of_a_whole_account_is_masked(keys: Path) -> None:
+    """A key that stands where the name of a whole account belongs is masked, as in that of a spec."""
+    keys.write_text(f'[accounts."{A.reveal()}"]\nmanagement_key = "{C.reveal()}"')
+
+    (account,) = read_keys("keys.toml")
+
+    assert A.reveal() not in repr(account)
 
 
 def test_an_unset_variable_is_that_keys_outcome(keys: Path) -> None:
@@ -58,7 +73,7 @@ def test_an_unset_variable_is_that_keys_outcome(keys: Path) -> None:
         f'keys.web = "{A.reveal()}"'
     )
 
-    bob, web = read_keys("keys.toml")
+    bob, web = read_specs("keys.toml")
 
     assert isinstance(bob.api_key, InvalidKeyError)
     assert isinstance(web.management_key, InvalidKeyError)
@@ -81,7 +96,7 @@ def test_a_text_that_cannot_be_a_key_is_named_by_its_line(
     )
 
     summaries = [
-        spec.api_key.summary for spec in read_keys("keys.toml") if isinstance(spec.api_key, InvalidKeyError)
+        spec.api_key.summary for spec in read_specs("keys.toml") if isinstance(spec.api_key, InvalidKeyError)
     ]
 
     assert [
@@ -106,7 +121,7 @@ def test_the_lines_of_a_key_file_are_read_once(keys: Path, monkeypatch: pytest.M
     )
     keys.write_text("[keys]\n" + "".join(f'k{number} = "no key"\n' for number in range(500)) + accounts)
 
-    specs = read_keys("keys.toml")
+    specs = read_specs("keys.toml")
 
     assert len(specs) == 1000
     assert "keys.toml, line 501: " in str(specs[499].api_key)
@@ -158,7 +173,7 @@ def test_a_malformed_file_is_named_by_file_line_and_reason(keys: Path, content: 
     keys.write_text(content)
 
     with pytest.raises(CommandError) as caught:
-        read_keys("keys.toml")
+        read_specs("keys.toml")
 
     assert message in str(caught.value)
     assert "keys.toml" in str(caught.value)
@@ -179,9 +194,7 @@ def test_a_key_may_stand_in_a_file_of_its_own(keys: Path) -> None:
         f'[keys]\nbob = {{ file = "bob" }}\n[accounts.acme]\nmanagement_key.file = "{folder}/manager"\n'
     )
 
-    specs = read_keys("secrets/keys.toml")
-
-    assert [KeySpec(A, "bob"), KeySpec(C, "management key", "acme", C)] == specs
+    assert [KeySpec(A, "bob"), WholeAccount("acme", C)] == read_keys("secrets/keys.toml")
 
 
 @pytest.mark.parametrize(
@@ -200,7 +213,7 @@ def test_a_file_that_has_no_key_is_that_keys_outcome(keys: Path, content: bytes 
     if content is not None:
         Path("bob").write_bytes(content)
 
-    bob, web = read_keys("keys.toml")
+    bob, web = read_specs("keys.toml")
 
     assert isinstance(bob.api_key, ConfigurationError)
     assert not isinstance(bob.api_key, InvalidKeyError)
@@ -213,7 +226,7 @@ def test_a_text_of_a_file_that_is_no_key_is_told(keys: Path) -> None:
     keys.write_text('[keys]\nweb = { file = "web" }')
     Path("web").write_text("sk or")
 
-    (web,) = read_keys("keys.toml")
+    (web,) = read_specs("keys.toml")
 
     assert str(web.api_key).startswith("keys.toml, line 2: web: The API key's character 3 of 5")
 
@@ -233,7 +246,7 @@ def test_a_key_in_the_place_of_its_source_is_not_shown(keys: Path, source: str, 
     """A key where a variable, a file or a program is named is that key's outcome, and is not shown."""
     keys.write_text(f"[keys]\nbob = {{ {source} }}\nweb = '{A.reveal()}'")
 
-    bob, web = read_keys("keys.toml")
+    bob, web = read_specs("keys.toml")
 
     assert f"keys.toml, {message}" in str(bob.api_key)
     assert SECRET not in str(bob.api_key)
@@ -251,7 +264,7 @@ def test_a_key_may_be_what_a_command_prints(keys: Path) -> None:
         f"[accounts.acme.keys]\nweb = '{B.reveal()}'\nboss = {command}\n"
     )
 
-    specs = read_keys("keys.toml")
+    specs = read_specs("keys.toml")
 
     expected = [KeySpec(A, "bob"), KeySpec(B, "web", "acme", C), KeySpec(C, "boss", "acme", C)]
     assert (expected, "x\n") == (specs, Path("ran").read_text())
@@ -264,7 +277,7 @@ def test_a_command_that_fails_is_that_keys_outcome(keys: Path) -> None:
         "odd = { command = ['echo', 'a b'] }\n"
     )
 
-    bob, web, odd = read_keys("keys.toml")
+    bob, web, odd = read_specs("keys.toml")
 
     assert isinstance(bob.api_key, ConfigurationError)
     assert "keys.toml, line 2: the command sh failed (exit code 4)" == bob.api_key.summary
@@ -280,7 +293,7 @@ def test_commands_do_not_run_from_a_file_that_others_may_write(keys: Path) -> No
     keys.chmod(0o620)
 
     with pytest.raises(CommandError) as caught:
-        read_keys("keys.toml")
+        read_specs("keys.toml")
 
     assert (
         "keys.toml, line 2: commands do not run: others may write keys.toml (mode 620). chmod go-w keys.toml"
@@ -294,7 +307,7 @@ def test_nothing_runs_before_the_whole_file_is_understood(keys: Path) -> None:
     keys.write_text("[keys]\nbob = { command = ['touch', 'ran'] }\nweb = 5\n")
 
     with pytest.raises(CommandError, match="line 3"):
-        read_keys("keys.toml")
+        read_specs("keys.toml")
 
     assert not Path("ran").exists()
 

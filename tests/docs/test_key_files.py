@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from openrouter_credits.cli._keyfile import read_keys
+from tests.cli.conftest import read_specs
 from tests.docs._pages import DOCS, blocks_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def test_each_form_of_the_page_is_read(
     path.write_text(text)
     path.chmod(0o600)
 
-    specs = read_keys(str(path))
+    specs = read_specs(str(path))
 
     assert names == [spec.name for spec in specs]
     is_dotenv = "DATABASE_URL" in text
