@@ -5,35 +5,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from openrouter_credits import AuthenticationError, ManagementKeyRequiredError, UnconfirmedCreditsError
-from openrouter_credits._words import limit_in_table, one_line, told_once
-from openrouter_credits.cli._judge import day, level_of_bound
+from openrouter_credits._words import SETTINGS, WAYS_OUT, more_of_limit, one_line, told_once
+from openrouter_credits.cli._judge import level_of_bound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from openrouter_credits import Bound, KeyStatus, OpenRouterError
+    from openrouter_credits import KeyStatus, OpenRouterError
     from openrouter_credits.cli._options import Form
 
-_SETTINGS = "https://openrouter.ai/settings"
 _WAYS_OUT = {
-    "expired": f"Make a new key at {_SETTINGS}/keys.",
-    "disabled": f"Enable the key, or make a new one, at {_SETTINGS}/keys.",
-    "no_region": f"Permit a data region in the settings of the key's workspace: {_SETTINGS}.",
+    **WAYS_OUT,
     "management_key": (
         "Move it to OPENROUTER_MANAGEMENT_KEY, or, in a key file, to the management_key of its account."
     ),
 }
 """The advice for keys that cannot spend, by the reason."""
 _WAYS_OUT_OF_LIST = {
-    "expired": f"Make a new key at {_SETTINGS}/keys, or leave out --all.",
+    "expired": f"Make a new key at {SETTINGS}/keys, or leave out --all.",
     "disabled": (
-        f"Enable the key at {_SETTINGS}/keys or with openrouter-credits keys enable NAME, or leave out --all."
+        f"Enable the key at {SETTINGS}/keys or with openrouter-credits keys enable NAME, or leave out --all."
     ),
 }
 """The same for keys that a whole account lists, which leaves such keys out unless there is --all."""
 _KEY_ONLY = "To judge the key by its own limits alone, add --key-only."
 _ADD_MANAGEMENT_KEY = (
-    f"Add a management key, which can read the wallet: make one at {_SETTINGS}/management-keys, and"
+    f"Add a management key, which can read the wallet: make one at {SETTINGS}/management-keys, and"
 )
 TO_VARIABLE = "put it into OPENROUTER_MANAGEMENT_KEY."
 TO_FILE = "put it into OPENROUTER_MANAGEMENT_KEY or the key file."
@@ -62,7 +59,7 @@ def advice(
         return
     for bound in status.spendable.bounds:
         if level != "OK" and level_of_bound(bound, status, form) == level:
-            yield _for_limit(bound, status, account)
+            yield more_of_limit(bound.name, bound.reset, bound.resets_at, status.checked_at, account=account)
     if level == "DEPLETED":  # whatever else is unread, this is the reason
         return
     blind = [problem for problem in status.problems if _is_blind(problem)]
@@ -113,20 +110,6 @@ def _for_invalid(status: KeyStatus, *, is_listed: bool) -> Iterator[str]:
             return
 
 
-def _for_limit(bound: Bound, status: KeyStatus, account: str | None) -> str:
-    if bound.name == "wallet":
-        return f"Top up the wallet{'' if account is None else f' of {account}'} at {_SETTINGS}/credits."
-    wait = ""
-    if bound.resets_at is not None:
-        if bound.resets_at > status.checked_at:
-            wait = f", or wait until {day(bound.resets_at)} (UTC)"
-    elif bound.reset not in (None, "unknown"):
-        wait = f", or wait for its reset ({one_line(bound.reset)})"
-    if bound.name == "key_limit":
-        return f"Raise the key limit at {_SETTINGS}/keys{wait}."
-    return f"Raise the {limit_in_table(bound.name)} at {_SETTINGS} (an admin of the workspace can){wait}."
-
-
 def _by_what_was_asked(status: KeyStatus, *, is_blind: bool) -> Iterator[str]:
     """Advise to ask for less, or for more, if that can tell the level."""
     if is_blind:
@@ -134,6 +117,6 @@ def _by_what_was_asked(status: KeyStatus, *, is_blind: bool) -> Iterator[str]:
             yield _KEY_ONLY
     elif not status.problems:  # the wallet was not asked for
         if status.key is not None and not status.key.is_management_key:
-            yield f"Give the key a limit at {_SETTINGS}/keys, or leave out --key-only to read the wallet too."
+            yield f"Give the key a limit at {SETTINGS}/keys, or leave out --key-only to read the wallet too."
         else:
             yield "Leave out --key-only, to read the wallet."

@@ -13,7 +13,7 @@ from attrs import evolve
 from rich.text import Text
 
 from openrouter_credits import CheckReport, CreditsClient
-from openrouter_credits._words import one_line
+from openrouter_credits._words import day, one_line
 from openrouter_credits.cli._accounts import collect_accounts, divide, fault_of
 from openrouter_credits.cli._advice import TO_FILE, advice, plain_problems
 from openrouter_credits.cli._exits import (
@@ -25,7 +25,7 @@ from openrouter_credits.cli._exits import (
     worst,
 )
 from openrouter_credits.cli._json import report_to_json
-from openrouter_credits.cli._judge import UNKNOWN, day, left, stopped_by
+from openrouter_credits.cli._judge import UNKNOWN, left, stopped_by
 from openrouter_credits.cli._screen import coloured, make_console, make_table, show
 from openrouter_credits.cli._waiting import make_bar, shown_if_slow
 from openrouter_credits.cli._wallets import wallet_parts

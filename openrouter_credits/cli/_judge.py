@@ -96,11 +96,6 @@ def moment(when: datetime) -> str:
     return f"{when:%Y-%m-%d %H:%M} UTC"
 
 
-def day(when: datetime) -> str:
-    """Format a date in UTC; add the time unless it is midnight, when most limits reset."""
-    return f"{when:%Y-%m-%d}" if (when.hour, when.minute) == (0, 0) else f"{when:%Y-%m-%d %H:%M}"
-
-
 def short_day(when: datetime, now: datetime) -> str:
     """Format a date in UTC in few characters: `24 Nov`, with the year if it is not that of `now`."""
     when, now = when.astimezone(UTC), now.astimezone(UTC)

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from rich.progress_bar import ProgressBar
 
-from openrouter_credits._words import limit_in_table, one_line
+from openrouter_credits._words import day, limit_in_table, one_line
 from openrouter_credits.cli._judge import (
     NEVER,
     NONE,
     UNKNOWN,
-    day,
     level_of_bound,
     percent,
     stopped_by,

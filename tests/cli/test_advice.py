@@ -28,6 +28,7 @@ ADD_MANAGEMENT_KEY = (
     f"Add a management key, which can read the wallet: make one at {SETTINGS}/management-keys, "
     "and put it into OPENROUTER_MANAGEMENT_KEY."
 )
+ENABLE = "openrouter-credits keys enable NAME"
 MOVE_IT = "Move it to OPENROUTER_MANAGEMENT_KEY, or, in a key file, to the management_key of its account."
 KEY_ONLY = "To judge the key by its own limits alone, add --key-only."
 
@@ -144,8 +145,7 @@ def test_a_disabled_key_can_be_enabled() -> None:
         ("expired", f"Make a new key at {SETTINGS}/keys, or leave out --all."),
         (
             "disabled",
-            f"Enable the key at {SETTINGS}/keys or with openrouter-credits keys enable NAME, "
-            "or leave out --all.",
+            f"Enable the key at {SETTINGS}/keys or with {ENABLE}, or leave out --all.",
         ),
         ("management_key", MOVE_IT),
     ],
