@@ -114,6 +114,22 @@ app.command(keys)
 
 
 @app.command
+def require(
+    amount: Dollars,
+    /,
+    *,
+    key_only: bool = False,
+    json: bool = False,
+    timeout: Seconds = 10,
+    deadline: Seconds | None = None,
+) -> int:
+    """Tell whether an amount can be spent."""
+    from openrouter_credits.cli._require import show_require  # noqa: PLC0415 - usage errors need no rich
+
+    return show_require(amount, Reading(_read(key_only=key_only), timeout, deadline), as_json=json)
+
+
+@app.command
 def demo() -> int:
     """Show both commands against a server on this machine."""
     from openrouter_credits.cli._demo import show_demo  # noqa: PLC0415 - only `demo` needs it

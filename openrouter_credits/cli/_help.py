@@ -48,6 +48,7 @@ Commands:
   status               your key (the default)
   check [FILE]         many keys at once
   keys                 all keys of an account; make and change keys
+  require AMOUNT       whether your key can spend so much, for scripts
   demo                 both, against a server on this machine
   fake                 a server with made-up keys, for your own tests
   completion [SHELL]   print the script for completion in a shell
@@ -144,6 +145,27 @@ Exit codes:
   3 not all was read: no key, a fault   2 the management key was refused
 """,
     **KEYS_HELP,
+    "require": f"""\
+Usage: openrouter-credits require AMOUNT [OPTIONS]
+
+Tell whether your key can spend an amount in US dollars, before a job
+starts. What cannot be read is no pass:
+  openrouter-credits require 5 && ./nightly-job
+
+  AMOUNT               such as 5, 0.25 or 1,000; or, in quotes, '$5'
+
+Options:
+{_KEY_ONLY}\
+  --json               one JSON object: needed, enough (true, false or
+                       null), spendable, error
+{_TIMES}\
+  --deadline SECONDS   for the whole command [default: 30]
+
+{_KEYS}
+Exit codes:
+  0 enough   2 not enough   130 Ctrl-C
+  3 no verdict: unreadable, no key, wrong usage
+""",
     "demo": """\
 Usage: openrouter-credits demo
 

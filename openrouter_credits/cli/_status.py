@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from openrouter_credits import CreditsClient, OpenRouterError, RetryPolicy
+from openrouter_credits import OpenRouterError
 from openrouter_credits._words import one_line
 from openrouter_credits.cli._advice import advice, plain_problems
-from openrouter_credits.cli._exits import EXIT_CODES, CommandError, allow_closed_pipe
+from openrouter_credits.cli._asking import ask
+from openrouter_credits.cli._exits import EXIT_CODES, allow_closed_pipe
 from openrouter_credits.cli._json import failure_to_json
 from openrouter_credits.cli._judge import NEVER, UNKNOWN, left, level_of, moment, stopped_by, usd
 from openrouter_credits.cli._limits import limits_table
 from openrouter_credits.cli._screen import PLAIN_WIDTH, coloured, make_console, make_table, show
-from openrouter_credits.cli._waiting import make_spinner, shown_if_slow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ def show_status(form: Form, reading: Reading) -> int:
         OpenRouterError: the key could not be read; the styles `json` and `oneline` print the level first.
     """
     try:
-        status = asyncio.run(_read(reading))
+        status = asyncio.run(ask("status", reading, lambda client: client.status(read=reading.read)))
     except OpenRouterError as error:
         level = level_of(error)
         with allow_closed_pipe():
@@ -60,17 +60,6 @@ def _show_line(text: str, level: Level) -> None:
     console = make_console()
     console.width = PLAIN_WIDTH
     show(console, coloured(text, level))
-
-
-async def _read(reading: Reading) -> KeyStatus:
-    try:
-        retry = RetryPolicy() if reading.deadline is None else RetryPolicy(deadline=reading.deadline)
-        client = CreditsClient(timeout=reading.timeout, retry=retry)
-    except ValueError as error:
-        raise CommandError(f"{error}. See openrouter-credits status --help.") from None
-    async with client:
-        with shown_if_slow(make_spinner("Asking OpenRouter", retry.deadline)):
-            return await client.status(read=reading.read)
 
 
 def draw_status(console: Console, status: KeyStatus, form: Form) -> None:

@@ -38,6 +38,7 @@ _TAKEN = {
     "keys create": "one NAME (in quotes, if it has blanks)",
     **dict.fromkeys(("keys disable", "keys enable", "keys delete"), "one NAME (in quotes, if it has blanks)"),
     "keys limit": "NAME and AMOUNT (NAME in quotes, if it has blanks)",
+    "require": "one AMOUNT",
 }
 """The arguments of a command."""
 _NO_KEYS = "Keys are not taken from the command line"
@@ -85,6 +86,8 @@ def _reason(error: CycloptsError, command: str, options: Mapping[str, Sequence[s
             return _unknown_option(word, command or "status", options)
         case UnusedCliTokensError(unused_tokens=[word, *_]):
             return _unknown_argument(word, command, options)
+        case MissingArgumentError() if command == "require":
+            return "There is no AMOUNT. Write it as 5, or in quotes as '$5': a shell makes nothing of $5."
         case MissingArgumentError(argument=Argument(name=option)):
             return f"{option} needs a value." if option.startswith("-") else f"{command} needs {option}."
         case RepeatArgumentError():

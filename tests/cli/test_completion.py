@@ -43,6 +43,8 @@ def test_the_script_names_the_commands_and_options(run: Run, shell: str) -> None
         "status",
         "check",
         "keys",
+        "require",
+        "account",
         "disable",
         "write-to",
         "demo",

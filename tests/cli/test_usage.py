@@ -20,7 +20,7 @@ NO_KEYS = (
 )
 QUOTES = "in quotes, if it has blanks"
 KEY_COMMANDS = "list, create, disable, enable, limit, delete"
-COMMANDS = "status, check, keys, demo, fake, completion"
+COMMANDS = "status, check, keys, require, demo, fake, completion"
 
 
 @pytest.mark.parametrize(
