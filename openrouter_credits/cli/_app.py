@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from openrouter_credits import MissingKeyError, OpenRouterError
+from openrouter_credits.cli._completion import Shell, install_script, print_script
 from openrouter_credits.cli._exits import NO_VERDICT, CommandError, allow_closed_pipe, fail
 from openrouter_credits.cli._keysapp import keys
 from openrouter_credits.cli._numbers import Count, Delay, Dollars, Port, Rate, Seconds
@@ -26,14 +27,12 @@ def _verbatim(_: object, tokens: Sequence[Any]) -> str:
 
 # Shells complete file names for a `Path`, but the text stays: `Path` would make `-` of `./-`.
 File = Annotated[Path, Parameter(converter=_verbatim)]
-Shell = Literal["bash", "zsh", "fish", "powershell"]
 
 _ANSWERED = ("--help", "-h", "--version", "-V")
 _NO_FILE = (
     "--account is for the management key of the environment, and takes no FILE. In a key file, "
     "[accounts.NAME] with a management_key and without keys stands for all keys of that account."
 )
-_PRINT_IT = "print the script: openrouter-credits completion bash."
 
 
 class _App(App):
@@ -148,17 +147,7 @@ def fake(*, port: Port = 0, latency: Delay = 0) -> int:
 @app.command
 def completion(shell: Shell | None = None, /) -> int:
     """Print the script that lets a shell complete commands and options."""
-    from cyclopts.completion import ShellDetectionError  # noqa: PLC0415 - only `completion` needs it
-
-    try:
-        script = app.generate_completion(shell=shell)
-    except (ShellDetectionError, ValueError):  # `ValueError` names a shell that this version cannot serve
-        text = "No script is known for this shell. Name another: openrouter-credits completion bash."
-    else:
-        with allow_closed_pipe():
-            print(script)
-        return 0
-    raise CommandError(text)
+    return print_script(app, shell)
 
 
 @app.command(name="--install-completion")
@@ -166,22 +155,7 @@ def install_completion(
     *, shell: Shell | None = None, output: Annotated[Path | None, Parameter(name=["-o", "--output"])] = None
 ) -> int:
     """Let a shell complete commands and options."""
-    from cyclopts.completion import ShellDetectionError  # noqa: PLC0415 - only this command needs it
-
-    try:
-        path = app.install_completion(shell=shell, output=output)
-    except ShellDetectionError:
-        remedy = "Name it: openrouter-credits --install-completion --shell bash."
-        raise CommandError(f"The shell in use cannot be told. {remedy}") from None
-    except RuntimeError:  # of `Path.home`
-        raise CommandError(f"The home directory is not known. Set HOME, or {_PRINT_IT}") from None
-    except OSError as error:
-        text = f"Cannot write {error.filename}: {error.strerror}. Correct this, or {_PRINT_IT}"
-        raise CommandError(text) from None
-    print(f"Wrote {path}. Start a new shell to use it.")
-    if path.name.startswith("_"):  # the name of such a script of zsh
-        print("If nothing is completed then, add this line to ~/.zshrc: autoload -Uz compinit && compinit")
-    return 0
+    return install_script(app, shell, output)
 
 
 def run(arguments: list[str]) -> int:
