@@ -3,65 +3,51 @@
 Set OPENROUTER_API_KEY and OPENROUTER_MANAGEMENT_KEY, then: uvicorn service_fastapi:app
 """
 
-import asyncio
 import logging
 import math
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from copy import copy
 from decimal import Decimal
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
-from openrouter_credits import CreditsClient, KeyStatus, Level, OpenRouterError
+from openrouter_credits import (
+    CreditsClient,
+    InsufficientCreditsError,
+    KeyStatus,
+    Level,
+    OpenRouterError,
+    format_usd,
+)
 
 logger = logging.getLogger(__name__)
-
-
-class Balance:
-    """The status of the service's key, at most a minute old, as OpenRouter's own is."""
-
-    def __init__(self, client: CreditsClient) -> None:
-        self._client = client
-        self._reading = asyncio.Lock()  # who asks meanwhile waits for the same answer
-        self._said: KeyStatus | OpenRouterError | None = None
-        self._good_until = 0.0
-
-    async def status(self) -> KeyStatus:
-        """Return it, read anew if need be.
-
-        Raises:
-            OpenRouterError: it could not be read, now or up to five seconds ago.
-        """
-        async with self._reading:
-            if self._said is None or time.monotonic() > self._good_until:
-                try:
-                    self._said, age = await self._client.status(), 60
-                except OpenRouterError as error:
-                    self._said, age = error, 5
-                self._good_until = time.monotonic() + age
-        if isinstance(self._said, OpenRouterError):
-            raise copy(self._said)
-        return self._said
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open one client for the life of the process."""
     async with CreditsClient() as client:
-        app.state.balance = Balance(client)
+        app.state.client = client
         yield
 
 
-async def current(request: Request) -> KeyStatus:
-    """Give an endpoint the status."""
-    balance: Balance = request.app.state.balance
-    return await balance.status()
+def client_of(request: Request) -> CreditsClient:
+    """Give an endpoint the client."""
+    client: CreditsClient = request.app.state.client
+    return client
+
+
+Client = Annotated[CreditsClient, Depends(client_of)]
+
+
+async def current(client: Client) -> KeyStatus:
+    """Give an endpoint the status, at most a minute old, as OpenRouter's own is."""
+    return await client.status(max_age=60)
 
 
 Current = Annotated[KeyStatus, Depends(current)]
+Cost = Annotated[Decimal, Query(ge=0)]
 app = FastAPI(lifespan=lifespan)
 
 
@@ -92,8 +78,11 @@ async def read_health(status: Current, response: Response) -> dict[str, str]:
 
 
 @app.post("/jobs")
-async def start_job(cost: Decimal, status: Current) -> dict[str, str]:
+async def start_job(cost: Cost, client: Client) -> dict[str, str]:
     """Start a job, unless it is certain that it cannot be paid for."""
-    if status.spendable.covers(cost) is False:  # None: what is not known decides
-        raise HTTPException(402, status.explain())
+    try:
+        await client.require(cost, unknown="allow")
+    except InsufficientCreditsError as error:
+        detail = f"{format_usd(error.needed)} is more than is left"
+        raise HTTPException(402, detail) from None
     return {"job": "started"}
