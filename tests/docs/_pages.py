@@ -211,6 +211,8 @@ def check_options(words: list[str]) -> None:
         return
     arguments = words[words.index("openrouter-credits") + 1 :]
     command = next((word for word in arguments if word in HELP), "")
+    pair = " ".join(arguments[:2])
+    command = pair if pair in HELP else command
     for word in arguments:
         if option := _OPTION.match(word):
             assert option[0] == "--help" or option[0] in HELP[command], (
