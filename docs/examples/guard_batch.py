@@ -28,7 +28,7 @@ async def do(job: str) -> None:
 
 
 async def work(
-    client: CreditsClient, jobs: Iterator[str], done: set[str]
+    client: CreditsClient, jobs: Iterator[str], done: list[str]
 ) -> InsufficientCreditsError | UnknownCreditsError | None:
     """Do one job after another; return why no more are started."""
     for job in jobs:
@@ -37,17 +37,16 @@ async def work(
                 await do(job)
         except (InsufficientCreditsError, UnknownCreditsError) as error:
             return error
-        done.add(job)
+        done.append(job)
     return None
 
 
-async def main(path: Path) -> int:
-    """Do the jobs that the file lists, one a line."""
-    jobs = path.read_text(encoding="utf-8").splitlines()
-    left, done = iter(jobs), set[str]()
-    async with CreditsClient() as client:
-        ends = await asyncio.gather(*[work(client, left, done) for _ in range(WORKERS)])
-    reasons = [end for end in ends if end is not None]
+async def main(jobs: list[str]) -> int:
+    """Do the jobs, and return the exit code."""
+    left, done = iter(jobs), list[str]()
+    async with CreditsClient() as client, asyncio.TaskGroup() as group:
+        tasks = [group.create_task(work(client, left, done)) for _ in range(WORKERS)]
+    reasons = [reason for task in tasks if (reason := task.result())]
     if not reasons:
         return 0
     print(f"Stopped: {len(done)} of {len(jobs)} jobs are done.", file=sys.stderr)
@@ -57,4 +56,5 @@ async def main(path: Path) -> int:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)  # the guard logs each refusal
-    sys.exit(asyncio.run(main(Path(sys.argv[1]))))
+    lines = Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()
+    sys.exit(asyncio.run(main(lines)))

@@ -23,7 +23,7 @@ COST = Decimal("0.25")  # what one summary costs at most
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Open one client for the life of the process: reservations are those of a client."""
+    """Open one client for the life of the process: it counts the reservations."""
     async with CreditsClient() as client:
         app.state.client = client
         yield

@@ -48,7 +48,7 @@ async def test_a_summary_that_can_be_paid_for_is_made(service: httpx.AsyncClient
 async def test_a_summary_that_cannot_be_paid_for_is_402(
     service: httpx.AsyncClient, fake: FakeOpenRouter, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """POST /summaries answers 402 without amounts if too little is left; the log has the amounts, and no key."""
+    """POST /summaries answers 402 if too little is left; the amounts are in the log alone, and no key is."""
     caplog.set_level(logging.WARNING)
     fake.spend(os.environ["OPENROUTER_API_KEY"], "26.60")
 
