@@ -35,12 +35,18 @@ PUBLIC = [(module, name) for module in MODULES for name in module.__all__]
 MADE_BY_US = {
     "Account",
     "OpenRouterError",
+    "Account",
+    "Activity",
+    "ActivityItem",
     "FakeAccount",
     "FakeWorkspace",
     "FakeWorkspaceBudget",
+    "ManagedKey",
+    "NewKey",
     "ReceivedRequest",
     "Total",
     "Wallet",
+    "Workspace",
 }
 """Classes that users do not call: a base class, and values that the library returns."""
 
