@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 import pytest
+from cyclopts import App
 
 import openrouter_credits
 import openrouter_credits.testing
@@ -35,12 +36,11 @@ PUBLIC = [(module, name) for module in MODULES for name in module.__all__]
 MADE_BY_US = {
     "Account",
     "OpenRouterError",
-    "Account",
-    "Activity",
-    "ActivityItem",
     "FakeAccount",
     "FakeWorkspace",
     "FakeWorkspaceBudget",
+    "Activity",
+    "ActivityItem",
     "ManagedKey",
     "NewKey",
     "ReceivedRequest",

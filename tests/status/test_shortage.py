@@ -24,8 +24,9 @@ from openrouter_credits import (
     UnconfirmedCreditsError,
     UnknownCreditsError,
 )
-from openrouter_credits._status.look import Listed, assess
+from openrouter_credits._status.look import assess
 from openrouter_credits._status.shortage import judge
+from openrouter_credits._status.spendable import spendable
 from tests.kit.values import (
     AMOUNTS,
     DOWN,
@@ -146,7 +147,7 @@ SHORT: dict[str, tuple[KeyStatus | OpenRouterError, str, type[Any], tuple[str, .
         ("the key has expired", "Make a new key"),
     ),
     "a disabled key": (
-        status(wallet("74.75"), key(), listed=Listed(is_disabled=True, faults={})),
+        KeyStatus(key(), wallet("74.75"), spendable(wallet("74.75"), key(), NOW, stop="disabled"), (), NOW),
         "0",
         InsufficientCreditsError,
         ("the key is disabled", "Enable the key"),
