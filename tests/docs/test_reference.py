@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import attrs
 import pytest
-from cyclopts import App
 
 import openrouter_credits
 import openrouter_credits.testing
