@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from openrouter_credits import AmbiguousWriteError
+from openrouter_credits.cli._consent import Way
 from openrouter_credits.testing import Disconnect, FakeAccount, FakeOpenRouter, Hang, Reply
 
 if TYPE_CHECKING:
@@ -210,6 +212,20 @@ def test_no_limit_has_no_interval(fake: FakeOpenRouter, run: Run, reset: str) ->
 
     assert (3, "", expected) == run("keys", "limit", "bot", "none", "--reset", reset)
     assert [] == fake.requests
+
+
+def test_a_doubt_names_the_command_that_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The remedy of a change that may have been made is a command, not a method of the client."""
+
+    def lose(*_: object) -> None:
+        raise AmbiguousWriteError("It is unknown", remedy="client.account.key(hash)")
+
+    monkeypatch.setattr("openrouter_credits.cli._consent.ask", lose)
+
+    with pytest.raises(AmbiguousWriteError) as caught:
+        Way().send(lambda account: account.delete_key("0f"))
+
+    assert f"It is unknown. {LOOK}" == str(caught.value)
 
 
 def test_ctrl_c_leaves_a_doubt(acme: FakeAccount, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -170,6 +170,43 @@ def test_no_file_is_left_without_a_key(
     assert not Path(FILE).exists()
 
 
+def test_on_a_terminal_a_lost_answer_is_one_line(
+    fake: FakeOpenRouter, acme: FakeAccount, typing: Callable[..., Outcome]
+) -> None:
+    """On a terminal a lost answer ends with 3 after one request, and says how to look for the key."""
+    fake.script("/keys", Disconnect())
+
+    outcome = typing("y\n", "create", "bot")
+
+    assert (3, "", 1) == (outcome.code, outcome.out, len(fake.requests))
+    assert "It is unknown whether the change took place" in outcome.err
+    assert "if the key is there, delete it, since its secret is lost" in outcome.err
+
+
+def test_on_a_terminal_a_refusal_is_one_line(
+    fake: FakeOpenRouter, acme: FakeAccount, typing: Callable[..., Outcome]
+) -> None:
+    """On a terminal a key that is not made is one line, too."""
+    fake.script("/keys", Reply(400, {"error": {"code": 400, "message": "name is too long"}}))
+
+    outcome = typing("y\n", "create", "bot")
+
+    assert (3, "", []) == (outcome.code, outcome.out, made(acme))
+    assert "openrouter-credits: 400 name is too long. " in outcome.err
+
+
+def test_a_bad_management_key_keeps_its_remedy(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A management key that cannot be one is a fault of the variable, and leaves no file."""
+    monkeypatch.setenv("OPENROUTER_MANAGEMENT_KEY", "not, a key")
+
+    outcome = run("keys", "create", "bot", "--write-to", FILE, "--yes")
+
+    assert outcome.err.startswith(
+        "openrouter-credits: OPENROUTER_MANAGEMENT_KEY: The API key's character 4 of"
+    )
+    assert not Path(FILE).exists()
+
+
 def test_a_setting_that_is_not_accepted_is_one_line(
     fake: FakeOpenRouter, acme: FakeAccount, run: Run
 ) -> None:
