@@ -22,6 +22,8 @@ from tests.kit.wire import Connect, Received, Serve, answers, in_this_loop, refu
 if TYPE_CHECKING:
     from ._sinks import Watch
 
+pytestmark = pytest.mark.row(76)
+
 TODAY = datetime.now(UTC).date()
 
 

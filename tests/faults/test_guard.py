@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
     from ._sinks import Watch
 
+pytestmark = pytest.mark.row(77)
+
 Read = tuple[Literal["credits", "key"], ...]
 BOTH: Read = ("credits", "key")
 KEY_ONLY: Read = ("key",)
@@ -608,7 +610,9 @@ async def test_callers_that_share_a_failed_look_have_errors_of_their_own(
     await fault.error(ServerError, client.status(max_age=60))
 
 
-async def test_wrong_arguments_are_not_looked_up(serve: Serve, owner: Callable[..., CreditsClient]) -> None:
+async def test_wrong_arguments_are_not_looked_up(
+    serve: Serve, owner: Callable[..., CreditsClient], fault: Watch
+) -> None:
     """What is no amount, no age or no part of a status is refused before any request and any block."""
     server = await serve(DOWN)
     client: Any = owner(server)
@@ -634,6 +638,7 @@ async def test_wrong_arguments_are_not_looked_up(serve: Serve, owner: Callable[.
             await call()
 
     assert server.hits == 0
+    await fault.error(ServerError, client.status(max_age=0))
 
 
 async def test_two_hundred_callers_are_one_look(

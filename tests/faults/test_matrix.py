@@ -80,8 +80,12 @@ ROWS = {
     71: "a slow name look-up",
     72: "base URLs that no name look-up takes",
     73: "certificates of an unknown authority",
+    74: "lists of keys that move, never end, or fail in part",
+    75: "keys that are made, changed or deleted",
+    76: "activity that is cut, doubled or too large",
+    77: "looks that are shared, and amounts that are required or reserved",
 }
-"""What can go wrong, a row each; a test names its rows with `@pytest.mark.row(3, 4)`."""
+"""What can go wrong, a row each; a test names its rows with `@pytest.mark.row(3, 4)`, or all of a file do."""
 HERE = Path(__file__).parent
 ABOUT_NO_ROW = {"test_matrix.py", "test_sinks.py"}
 """Files that test the matrix and its shared assertion."""
@@ -94,15 +98,19 @@ def rows_of_tests() -> dict[str, set[int]]:
     for path in sorted(HERE.glob("test_*.py")):
         if path.name in ABOUT_NO_ROW:
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        module = ast.parse(path.read_text(encoding="utf-8"))
+        of_all = [
+            node.value
+            for node in module.body
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark"
+        ]
+        for node in ast.walk(module):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-                marks = [
-                    mark
-                    for mark in node.decorator_list
-                    if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.row"
-                ]
                 found[f"{path.name}::{node.name}"] = {
-                    ast.literal_eval(row) for mark in marks for row in mark.args
+                    ast.literal_eval(row)
+                    for mark in (*of_all, *node.decorator_list)
+                    if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.row"
+                    for row in mark.args
                 }
     return found
 

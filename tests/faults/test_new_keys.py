@@ -29,6 +29,8 @@ from ._ledger import entry, hash_of
 if TYPE_CHECKING:
     from ._sinks import Watch
 
+pytestmark = pytest.mark.row(75)
+
 SECRET = made_up("new")
 CREATED = reply(201, {"data": entry(7, name="bot"), "key": SECRET})
 CUT = sends(CREATED[:-30], end="close")

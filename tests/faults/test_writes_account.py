@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from ._sinks import Watch
 
+pytestmark = pytest.mark.row(75)
+
 NEW_KEY = made_up("a key that was made")
 MISTAKE = made_up("a key in the place of a hash")
 HASH = "0e6f" * 16
