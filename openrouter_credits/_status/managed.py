@@ -14,7 +14,7 @@ from attrs import field, frozen
 from openrouter_credits._errors import InvalidResponseError, OpenRouterError
 from openrouter_credits._models import Budget, Credits, KeyInfo, ManagedKey, WorkspaceBudget
 from openrouter_credits._models.allowance import Allowance
-from openrouter_credits._models.amounts import add, subtract
+from openrouter_credits._models.amounts import EXACT, plain, subtract
 from openrouter_credits._models.moments import end_of_window
 from openrouter_credits._status.spendable import spendable
 from openrouter_credits._status.status import KeyStatus
@@ -30,6 +30,8 @@ _COUNTERS = {
     None: ("usage", "byok_usage"),
 }
 """The counters of a key that tell what it has spent of a budget, by the budget's interval."""
+
+_HOW_TO_READ_ALL = "Mend the problem that is told of this workspace, or try again."
 
 
 @frozen
@@ -69,7 +71,9 @@ def shared_by(
         if isinstance(entry, OpenRouterError):
             faults[f"budgets[{place}]"] = entry
             continue
-        names = _COUNTERS.get(entry.reset_interval, ())[: 2 if include_byok else 1]
+        names: tuple[str, ...] = ()
+        if "reset_interval" not in entry.extra:  # which keeps what could not be read
+            names = _COUNTERS.get(entry.reset_interval, ())[: 2 if include_byok else 1]
         if names not in sums:
             sums[names] = _spent(keys, names) if is_whole and names else None
         spent = sums[names]
@@ -98,22 +102,24 @@ def _spent(keys: Sequence[ManagedKey], names: Sequence[str]) -> Decimal | None:
             amount: Decimal | None = getattr(key, name)
             if amount is None:
                 return None
-            spent = add(spent, amount)
-    return spent
+            spent = EXACT.add(spent, amount)
+    return plain(spent)
 
 
 def _why_unknown(
     keys: Sequence[ManagedKey], names: Sequence[str], budget: WorkspaceBudget, *, is_whole: bool
 ) -> InvalidResponseError:
     """Tell why nobody knows what is left of a budget."""
+    remedy = None
     if not names:
-        why = f"how it is renewed ({quote(str(budget.reset_interval), None)}) is not known"
+        interval = budget.extra.get("reset_interval", budget.reset_interval)
+        why = f"how it is renewed ({quote(str(interval), None)}) is not known"
     elif not is_whole:
-        why = "not all keys of the workspace could be read"
+        why, remedy = "not all keys of the workspace could be read", _HOW_TO_READ_ALL
     else:
         counter, key = next((each, key) for each in names for key in keys if getattr(key, each) is None)
         why = f"{counter} of {quote(key.label, None)} is missing"
-    return InvalidResponseError(f"The spending of a workspace budget is unknown: {why}")
+    return InvalidResponseError(f"The spending of a workspace budget is unknown: {why}", remedy=remedy)
 
 
 def managed_status(

@@ -403,6 +403,26 @@ def test_a_budget_whose_spending_is_unknown_is_a_problem(
     )
 
 
+@pytest.mark.parametrize("interval", [5, ["weekly"], {}])
+def test_a_budget_whose_renewal_cannot_be_read_is_not_taken_for_one_that_never_ends(interval: object) -> None:
+    """If the interval of a budget is no text, all that was ever spent is not subtracted from its limit."""
+    entry = WorkspaceBudget("b", Decimal(50), extra={"reset_interval": interval})
+
+    shared = shared_by(KEYS, [entry], NOW, include_byok=False, is_whole=True)
+
+    assert shared.budgets is not None
+    assert (shared.budgets[0].spend_usd, shared.budgets[0].remaining_usd) == (None, None)
+    assert str(interval) in shared.faults["budgets[0].remaining_usd"].summary
+
+
+def test_the_way_out_of_a_list_that_is_not_whole_is_the_fault_of_the_list() -> None:
+    """If keys could not be read, the remedy of the budget's problem is not to look for another API."""
+    shared = shared_by(KEYS, [WEEKLY], NOW, include_byok=False, is_whole=False)
+
+    (fault,) = shared.faults.values()
+    assert fault.remedy == "Mend the problem that is told of this workspace, or try again."
+
+
 def test_a_wrong_entry_among_budgets_is_left_out() -> None:
     """An entry that is no budget is a problem, and the other budgets are there."""
     larger = evolve(WEEKLY, limit_usd=Decimal(60))
