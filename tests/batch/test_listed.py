@@ -31,7 +31,9 @@ from openrouter_credits import (
     Total,
     UnconfirmedCreditsError,
 )
+from openrouter_credits._batch import listed
 from openrouter_credits._call.caller import Caller
+from openrouter_credits._status.managed import managed_status
 from openrouter_credits.testing import FakeOpenRouter
 from tests.kit.hosts import FUNDED, UNAUTHORIZED, StandIn, credits_of, key_of, others, refusal, reply
 from tests.kit.values import KEY, MASK, QUICK, stopped_clock
@@ -40,7 +42,7 @@ from tests.kit.wire import in_this_loop
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from openrouter_credits import KeyCheck
+    from openrouter_credits import KeyCheck, KeyStatus
     from openrouter_credits._call.request import Request
     from tests.kit.hosts import Answer
 
@@ -450,6 +452,7 @@ async def test_byok_counts_if_openrouter_says_so(beside: Any, of_workspace: Any,
         ([weekly("much"), weekly(50)], "budgets[0]"),
         ([weekly(50), "no budget"], "budgets[1]"),
         ([weekly(50, reset_interval="fortnightly")], "budgets[0].remaining_usd"),
+        ([weekly(50, reset_interval=7)], "budgets[0].remaining_usd"),
     ],
 )
 async def test_budgets_that_cannot_be_read_are_a_problem_of_each_key(answer: Any, path: str) -> None:
@@ -598,6 +601,28 @@ async def test_the_wallet_and_the_lists_are_read_at_once() -> None:
         at["/workspaces/w0/budgets"]
         == at["/keys?offset=0&include_disabled=true&include_expired=true&workspace_id=w1"]
     )
+
+
+async def test_other_tasks_run_while_many_keys_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of thousands of keys no more than a hundred are judged before other tasks have their turn."""
+    judged = [0]
+
+    def judge(*arguments: Any) -> KeyStatus:
+        if judged[-1] == 0:
+            asyncio.get_running_loop().call_soon(judged.append, 0)
+        judged[-1] += 1
+        return managed_status(*arguments)
+
+    monkeypatch.setattr(listed, "managed_status", judge)
+    keys: dict[str, list[Any] | Answer] = {
+        f"w{team}": [entry(f"{team}-{number}", f"w{team}") for number in range(99)] for team in range(12)
+    }
+    keys["w12"] = [entry(f"12-{number}", "w12") for number in range(950)]
+
+    report, _ = await checked(Host(keys))
+
+    assert len(report.checks) == sum(judged) == 12 * 99 + 950
+    assert max(judged) == 100
 
 
 @pytest.mark.parametrize("after", [0.01, 0.06, 0.11, 0.16, 0.19])
