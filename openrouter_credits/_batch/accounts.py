@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from attrs import define, evolve, field
@@ -12,10 +13,13 @@ from openrouter_credits._errors import ConfigurationError
 from openrouter_credits._secrets import ApiKey, is_mask
 from openrouter_credits._status.status import KeyStatus
 
-_Name = str | ApiKey | tuple[int, int]
-"""The name of a wallet: an account, a management key, or the place of a report and its number there."""
+_Name = str | ApiKey | tuple[int, int] | bytes
+"""The name of a wallet: an account, a management key, the place of a report and its number there, or the
+hash of a key that is listed for it."""
 _HIDDEN = "***"
 """The mask of a short key, which tells no two of them apart."""
+_HASH = re.compile("[0-9A-Fa-f]{64}")
+"""A hash of OpenRouter, which is of one key alone; another server may number its keys."""
 
 
 @define(eq=False)  # faster to make than a frozen one
@@ -161,8 +165,19 @@ class Accounts:
         return evolve(check, wallet_id=wallet_id, account=account)
 
 
+def _names_told(check: KeyCheck) -> Iterable[_Name]:
+    """Yield the names by which a wallet is known again in another report."""
+    if check.account not in (None, _HIDDEN):
+        yield check.account
+    if check.managed_key is not None and _HASH.fullmatch(check.managed_key.hash):
+        yield bytes.fromhex(check.managed_key.hash)
+
+
 def united(reports: Iterable[Iterable[KeyCheck]]) -> tuple[KeyCheck, ...]:
-    """Put the outcomes of reports together, numbered anew; wallets whose accounts have one name are one."""
+    """Put the outcomes of reports together, numbered anew.
+
+    Wallets are one if their accounts have one name, or if the same key was listed for both.
+    """
     accounts = Accounts()
     found: list[tuple[KeyCheck, int, int | None]] = []
     for place, report in enumerate(reports):
@@ -170,8 +185,7 @@ def united(reports: Iterable[Iterable[KeyCheck]]) -> tuple[KeyCheck, ...]:
             number = wallet_number(check)
             found.append((check, place, number))
             if number is not None:
-                account = check.account
-                accounts.join((place, number), *([] if account in (None, _HIDDEN) else [account]))
+                accounts.join((place, number), *_names_told(check))
     numbers: dict[int | None, int] = {}
     checks = []
     for index, (check, place, number) in enumerate(found):

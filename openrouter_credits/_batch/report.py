@@ -76,8 +76,10 @@ class CheckReport(Value):
     def merged(reports: Iterable[CheckReport]) -> CheckReport:
         """Put reports together: all checks in their order, with an `index` and a `wallet_id` of their own.
 
-        Wallets of different reports are one if their accounts have the same name. A masked management key is
-        such a name, too, unless it is `***`. Keys whose account is not known stay apart.
+        Wallets of different reports are one if their accounts have the same name; a masked management key is
+        such a name, too, unless it is `***`. They are also one if both reports list the same key
+        (`ManagedKey.hash`): an account may have several management keys. Keys whose account is not known
+        stay apart.
         """
         return CheckReport(united(report.checks for report in reports))
 

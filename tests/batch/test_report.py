@@ -21,6 +21,7 @@ from openrouter_credits import (
     KeyCheck,
     KeyStatus,
     Level,
+    ManagedKey,
     ManagementKeyRequiredError,
     OpenRouterError,
     Spendable,
@@ -406,9 +407,61 @@ def test_reports_may_be_merged_step_by_step(reports: list[CheckReport]) -> None:
     assert so_far == CheckReport.merged(reports)
 
 
+def listing(account: str | None, *hashes: str, number: int = 0, holds: str = "100") -> CheckReport:
+    """Make a report of an account whose list has keys with these hashes."""
+    keys = [ManagedKey(MASK, Decimal(1), None, hash=hash_) for hash_ in hashes]
+    checks = of(*[(account, number)] * len(hashes), status=holding(holds)).checks
+    return CheckReport(
+        tuple([evolve(check, managed_key=key) for check, key in zip(checks, keys, strict=True)])
+    )
+
+
+SHARED, FIRST, SECOND = "a1" * 32, "b2" * 32, "c3" * 32
+
+
+@pytest.mark.parametrize("hash_", [SHARED, SHARED.upper()])
+def test_the_wallet_of_two_management_keys_is_counted_once(hash_: str) -> None:
+    """A key that two reports list shows that their accounts, whatever they are called, have one wallet."""
+    merged = CheckReport.merged([listing("a", FIRST, SHARED), listing("b", hash_, SECOND), of(("b", 3))])
+
+    assert merged.total() == Total(Decimal(100), Decimal(0), 0)
+    assert [(wallet.account, len(wallet.checks)) for wallet in merged.wallets()] == [("a", 5)]
+    assert [check.account for check in merged.checks] == ["a", "a", "b", "b", "b"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ([FIRST], [SECOND]),
+        (["key-1", "key-2"], ["key-1", "key-2"]),  # another server numbers its keys
+        ([SHARED[:-1]], [SHARED[:-1]]),
+    ],
+)
+def test_accounts_without_a_common_key_keep_their_wallets(one: list[str], other: list[str]) -> None:
+    """Accounts whose lists have no key in common, by its hash, are two; equal labels tell nothing."""
+    merged = CheckReport.merged([listing(MASK, *one), listing(OTHER_MASK, *other)])
+
+    assert merged.total() == Total(Decimal(200), Decimal(0), 0)
+    assert len(merged.wallets()) == 2
+
+
+def test_a_common_key_tells_accounts_that_hide_their_names() -> None:
+    """Reports of management keys that are masked whole are one if they list the same key."""
+    merged = CheckReport.merged([listing("***", SHARED), listing("***", FIRST), listing("***", SHARED)])
+
+    assert [check.wallet_id for check in merged.checks] == [0, 1, 0]
+
+
 KNOWN = st.tuples(st.sampled_from([None, "***", MASK, "acme", "other"]), st.integers(0, 3))
 UNKNOWN = st.tuples(st.none(), st.none() | st.integers(-3, -1))
-DRAWN = st.lists(KNOWN | UNKNOWN, max_size=5).map(lambda checks: of(*checks))
+LISTED = st.builds(
+    listing,
+    st.sampled_from([None, "***", MASK, "acme", "other"]),
+    st.sampled_from([SHARED, FIRST, SECOND, "1"]),
+    st.sampled_from([SHARED, FIRST, SECOND, "1"]),
+    number=st.integers(0, 3),
+)
+DRAWN = st.lists(KNOWN | UNKNOWN, max_size=5).map(lambda checks: of(*checks)) | LISTED
 
 
 @given(DRAWN, DRAWN, DRAWN)
