@@ -102,9 +102,9 @@ class KeyCheck(Value):
 
 def _judges_key(error: OpenRouterError) -> bool:
     """Tell whether a key is refused, or cannot be one; the fault of a management key judges no other key."""
-    if isinstance(error, InvalidKeyError) and not error.is_of_management_key:
-        return True
-    return any(
+    if error.is_of_management_key:
+        return False
+    return isinstance(error, InvalidKeyError) or any(
         isinstance(each, AuthenticationError) and not each.is_of_management_key
         for each in (error, *error.problems)
     )

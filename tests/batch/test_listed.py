@@ -278,6 +278,16 @@ async def test_an_unread_wallet_without_keys_to_tell_of_is_unknown() -> None:
     assert report.wallets()[0].error is check.error
 
 
+async def test_a_refusal_of_the_management_key_judges_no_key() -> None:
+    """If the management key may not confirm a 0/0, the outcome of the wallet is UNKNOWN, not INVALID."""
+    host = Host({"w0": [entry("off", disabled=True)]}, credits=credits_of(0), own=UNAUTHORIZED)
+
+    report, _ = await checked(host, include_disabled=False)
+
+    error = error_of(report.checks[0], UnconfirmedCreditsError)
+    assert [type(each) for each in error.problems] == [AuthenticationError]
+
+
 # Workspaces.
 
 
