@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -550,30 +551,33 @@ async def test_without_a_key_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) ->
 
 async def test_a_list_tells_what_each_key_tells() -> None:
     """The limits that a check of the account finds are those of a look at each key with its secret."""
-    async with in_this_loop(FakeOpenRouter(now=stopped_clock())) as fake:
+    clock = stopped_clock()
+    expiries = {"expired": clock() - timedelta(seconds=1), "expiring": clock() + timedelta(days=3)}
+    async with in_this_loop(FakeOpenRouter(now=clock)) as fake:
         acme = fake.add_account(credits="100.5", usage="25.75")
         boss = acme.add_key(management=True)
         teams = [acme.add_workspace("one"), acme.add_workspace("two")]
         teams[0].add_budget(40, "monthly")
         teams[0].add_budget(10, "daily")
-        teams[1].add_budget("12.5")
+        teams[1].add_budget("26.5")
         keys = {
-            f"{place}-{limit}-{reset}-{disabled}": acme.add_key(
-                name=f"{place}-{limit}-{reset}-{disabled}",
+            f"{place}-{limit}-{reset}-{state}": acme.add_key(
+                name=f"{place}-{limit}-{reset}-{state}",
                 workspace=workspace,
                 limit=limit,
                 limit_reset=reset,
-                disabled=disabled,
+                disabled="disabled" in state,
+                expires_at=expiries.get(state.split()[0]),
             )
             for place, workspace in enumerate([*teams, None])
-            for limit in (None, 3, "7.25")
+            for limit in (None, 0, "0.3", "7.25")
             for reset in (None, "daily", "weekly", "monthly")
-            for disabled in (False, True)
+            for state in ("on", "disabled", "expired", "expired disabled", "expiring")
         }
         for place, key in enumerate(keys.values()):
-            fake.spend(key, Decimal(place) / 10)
+            fake.spend(key, Decimal(place % 7) / 10)
         async with CreditsClient(management_key=boss, base_url=fake.url) as client:
-            listed = await client.account.check()
+            listed = await client.account.check(include_expired=True)
             specs = {name: KeySpec(key, management_key=boss) for name, key in keys.items()}
             looked = {check.name: check.status for check in (await client.check_all(specs)).checks}
 
@@ -582,8 +586,9 @@ async def test_a_list_tells_what_each_key_tells() -> None:
         status, other = check.status, looked[check.name]
         assert status is not None
         assert status.credits is not None
-        if other is None or other.spendable.bound_by == "refused":  # a disabled key cannot be asked
-            assert status.spendable.bound_by == "disabled"
+        if other is None or other.spendable.bound_by == "refused":  # such a key cannot be asked
+            state = str(check.name).rpartition("-")[2].split()[-1]
+            assert (state, check.level()) == (status.spendable.bound_by, Level.INVALID)
             continue
         found, expected = status.spendable, other.spendable
         assert (found.amount, found.bound_by, found.resets_at) == (
@@ -592,7 +597,7 @@ async def test_a_list_tells_what_each_key_tells() -> None:
             expected.resets_at,
         )
         assert found.bounds == expected.bounds
-        assert status.level() == other.level()
+        assert [status.level(warn) for warn in (1, 10, 100)] == [other.level(warn) for warn in (1, 10, 100)]
 
 
 # How it runs.
