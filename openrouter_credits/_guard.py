@@ -216,4 +216,7 @@ def _judge(ask: Ask, reading: Reading, reserved: Decimal, name: str) -> Spendabl
         logger.warning('allowed by unknown="allow": %s', verdict.summary)
         return verdict.spendable
     logger.warning("refused: %s", verdict.summary)
-    raise verdict
+    try:
+        raise verdict
+    finally:
+        del verdict  # its traceback holds this frame

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import math
 import random
+import weakref
 from collections import Counter
 from decimal import Decimal
 from typing import Any
@@ -611,6 +613,24 @@ async def test_wrong_arguments_are_refused_before_anything_is_sent(
             await client.require(**arguments)
         with pytest.raises(kind, match=words):
             client.reserve(**arguments)
+
+
+async def test_a_refusal_leaves_no_garbage(serve: Serve, connect: Connect) -> None:
+    """An error of the guard is in no reference cycle: it is gone as soon as its caller has let go of it."""
+    client = connect(await serve(Host()))
+    await client.status(max_age=60)
+    error: weakref.ref[InsufficientCreditsError] | None = None
+
+    gc.disable()
+    try:
+        try:
+            await client.require(5)
+        except InsufficientCreditsError as refusal:
+            error = weakref.ref(refusal)
+        assert error is not None
+        assert error() is None
+    finally:
+        gc.enable()
 
 
 # Reserved amounts
