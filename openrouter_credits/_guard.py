@@ -147,7 +147,7 @@ class _Looks:
 
 
 class Guard:
-    """What one client knows of its key, and has promised of it; it starts afresh on a new event loop."""
+    """What one client knows of its key, and has promised of it; on a new event loop it looks anew."""
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
@@ -192,11 +192,12 @@ class Guard:
         return await self._looks.find(wanted, now - max_age, look)
 
     def _begin(self) -> asyncio.AbstractEventLoop:
-        """Return the running event loop; start afresh if it is a new one."""
+        """Return the running event loop; on a new one, keep nothing of the last but what may be spent."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
+            earlier, self._reservations = self._reservations, Reservations(self._caller.policy.deadline)
+            self._reservations.inherit(earlier, loop.time())
             self._loop, self._looks = loop, _Looks()
-            self._reservations = Reservations(self._caller.policy.deadline)
         return loop
 
 

@@ -438,26 +438,40 @@ async def test_closing_ends_the_shared_look(serve: Serve, connect: Connect) -> N
     assert 3 == len(set(map(id, faults)))
 
 
-def test_a_new_event_loop_starts_afresh() -> None:
-    """After its event loop was closed, a client has no status and no reservation of the old one."""
+def test_a_new_event_loop_looks_anew() -> None:
+    """After its event loop was closed, a client has no status of the old one."""
     with FakeOpenRouter() as fake:
         key = fake.add_account(credits=5).add_key(credits_reply="real")
         client = CreditsClient(key, base_url=fake.url)
 
-        async def leave_one_open() -> Any:
-            reservation = client.reserve(4)
-            await reservation.__aenter__()
-            return reservation
+        async def ask_twice() -> None:
+            for _ in range(2):
+                await client.status(max_age=60)
 
-        async def reserve_again() -> None:
-            async with client.reserve(4):
-                pass
-            await client.close()
-
-        _held = asyncio.run(leave_one_open())
-        asyncio.run(reserve_again())
+        for _ in range(2):
+            asyncio.run(ask_twice())
+        asyncio.run(client.close())
 
         assert 4 == len(fake.requests)
+
+
+def test_reservations_outlive_their_event_loop() -> None:
+    """Jobs of $1 on $4.75, each with an event loop of its own: four pass; so it is if they leave theirs open."""
+    with FakeOpenRouter() as fake:
+        key = fake.add_account(credits="4.75").add_key(credits_reply="real")
+        client = CreditsClient(key, base_url=fake.url)
+        left_open = []
+
+        async def leave_open() -> None:
+            left_open.append(client.reserve(1))
+            await left_open[-1].__aenter__()
+
+        with asyncio.Runner() as runner:
+            runner.run(leave_open())
+        passed = [asyncio.run(job(client, work=0.0)) for _ in range(10)]
+        asyncio.run(client.close())
+
+    assert [True] * 3 + [False] * 7 == passed
 
 
 async def test_a_client_of_a_running_loop_is_refused_by_another_one(serve: Serve, connect: Connect) -> None:

@@ -20,6 +20,8 @@ _SPENT_IS_KNOWN_AFTER = 60.0
 """OpenRouter's figures are cached for about so long: a later reading knows what was spent."""
 _OLDEST_READING = 3600.0
 """An older reading is not used, so that what was released can be forgotten one day."""
+_TOGETHER = 0.01
+"""Releases in the same hundredth of a second are one: memory is bounded, however many jobs there are."""
 
 
 class Reservations:
@@ -35,6 +37,18 @@ class Reservations:
         # When, and the sum of all that was released up to then, in order.
         self._released: list[tuple[float, Decimal]] = [(-math.inf, Decimal(0))]
         self._longest_age = 0.0
+
+    def inherit(self, earlier: Reservations, now: float) -> None:
+        """Go on from the reservations of an event loop that is over, whose jobs may have spent.
+
+        What was still held counts as released now; so does what was released later, by a clock of its own.
+        """
+        self._longest_age = earlier._longest_age
+        (_, forgotten), *others = earlier._released
+        self._released = [(-math.inf, forgotten), *((min(at, now), total) for at, total in others)]
+        if earlier._held:
+            self._held = earlier._held
+            self.release(earlier._held, now)
 
     def not_before(self, max_age: float, now: float) -> float:
         """Tell when a reading must have begun to be used: nothing that it does not know may be forgotten."""
@@ -55,7 +69,10 @@ class Reservations:
     def release(self, amount: Decimal, now: float) -> None:
         """End a reservation; it counts on until a reading that began 60 s from now."""
         self._held = EXACT.subtract(self._held, amount)
-        self._released.append((now, EXACT.add(self._released[-1][1], amount)))
+        last, total = self._released[-1]
+        if last // _TOGETHER == now // _TOGETHER:
+            self._released.pop()
+        self._released.append((now, EXACT.add(total, amount)))
         forgotten = self._place(now - self._longest_age - self._slack)
         if forgotten * 2 > len(self._released):  # not at each release: it moves all others
             del self._released[:forgotten]

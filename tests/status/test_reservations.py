@@ -74,6 +74,44 @@ def test_a_reading_that_lacks_what_is_forgotten_is_not_used() -> None:
     assert 400.0 + 59.0 - first == reservations.unseen_by(first)
 
 
+def test_what_another_event_loop_reserved_counts_on() -> None:
+    """What was held counts as released now, what was released as before, but never as still to come."""
+    old = after(100.0, 150.0, 900.0, held=2)
+    new = Reservations(SLACK)
+
+    new.inherit(old, 200.0)
+
+    unseen = {at: new.unseen_by(at) for at in (159.0, 160.0, 210.0, 259.9, 260.0)}
+    assert {159.0: 5, 160.0: 4, 210.0: 3, 259.9: 3, 260.0: 0} == unseen
+
+
+def test_what_was_forgotten_stays_forgotten_on_another_event_loop() -> None:
+    """A clock that is behind makes no reading too old."""
+    old = Reservations(SLACK)
+    for second in range(400):
+        old.not_before(60.0, float(second))
+        old.hold(ONE)
+        old.release(ONE, float(second))
+    new = Reservations(SLACK)
+
+    new.inherit(old, 10.0)
+
+    assert 0.0 == new.not_before(10.0, 10.0)
+    assert [True, False] == [new.unseen_by(at) > 0 for at in (10.0, 70.0)]
+
+
+def test_memory_is_bounded_by_time() -> None:
+    """However many jobs end at about the same time, they are few amounts; all count as ended at the last."""
+    reservations = Reservations(SLACK)
+    for _ in range(100):
+        reservations.hold(ONE)
+    for number in range(100):
+        reservations.release(ONE, 1000.005 + number / 100_000)
+
+    assert len(reservations._released) < 5
+    assert [100, 0] == [reservations.unseen_by(at) for at in (1060.005, 1060.006)]
+
+
 def test_memory_is_bounded() -> None:
     """A day of jobs leaves what the last minutes need, and no more."""
     reservations = Reservations(SLACK)
