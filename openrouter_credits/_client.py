@@ -199,9 +199,9 @@ class CreditsClient:
         Args:
             read: what to read. `("key",)` judges the key by its own limits, `("credits",)` by the wallet.
             max_age: accept a look that began at most so many seconds ago. Tasks share a look that is under
-                way, and none of them ends it for the others. A look that failed is not kept, but a 401 or
-                403 is, for a minute at most; nor is one with a fault that may pass. By default each call
-                looks anew.
+                way, and none of them ends it for the others. A look that failed is not kept, nor is one with
+                a fault that may pass; but a 401 or 403 is, for a minute, unless `max_age` is 0. By default
+                each call looks anew.
 
         Raises:
             ValueError: `read` is empty, or has another name; or `max_age` is out of range.

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from copy import copy
 from decimal import Decimal
+from functools import partial
 from typing import Any, Literal
 
 from attrs import frozen
@@ -35,7 +37,7 @@ Look = Callable[[frozenset[str]], Coroutine[Any, Any, KeyStatus]]
 """Reads the wallet, the key or both."""
 
 _REFUSAL_IS_KEPT = 60.0
-"""A key that was refused with 401 or 403 is not asked about again for so long."""
+"""A key that was refused with 401 or 403 is not asked about again for so long, unless `max_age` is 0."""
 
 
 @frozen
@@ -82,27 +84,40 @@ class Ask:
 class _Flight:
     """One look under way, for all who wait for it; it belongs to none of them."""
 
-    def __init__(self, look: Coroutine[Any, Any, Reading], began_at: float) -> None:
-        self.began_at = began_at
-        self._waiting = 0
-        self._task = asyncio.get_running_loop().create_task(look)
+    def __init__(self, look: Callable[[float], Coroutine[Any, Any, Reading]]) -> None:
+        self.began_at = math.inf  # as long as it has not begun, it is fresh enough for everybody
+        self._waiters: set[asyncio.Future[None]] = set()
+        self._task = asyncio.get_running_loop().create_task(self._fly(look))
+        self._task.add_done_callback(self._wake)
 
     @property
     def is_open(self) -> bool:
         """Whether it still goes on for somebody."""
-        return self._waiting > 0 and not self._task.done()
+        return bool(self._waiters) and not self._task.done()
 
     async def join(self) -> Reading:
         """Wait for the end; the last one who is cancelled ends it."""
-        self._waiting += 1
+        # Not `asyncio.wait`: thousands who are cancelled at once would each search the task's callbacks.
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.add(waiter)
         try:
-            await asyncio.wait((self._task,))
+            await waiter
         finally:
-            self._waiting -= 1
-            if not self._waiting and not self._task.done():
+            self._waiters.discard(waiter)
+            if not self._waiters and not self._task.done():
                 self._task.cancel()
                 await asyncio.wait((self._task,))  # it ends before the exception goes on
         return self._task.result()
+
+    async def _fly(self, look: Callable[[float], Coroutine[Any, Any, Reading]]) -> Reading:
+        await asyncio.sleep(0)  # an eager task would begin before those who come at the same time
+        self.began_at = asyncio.get_running_loop().time()
+        return await look(self.began_at)
+
+    def _wake(self, _: object) -> None:
+        for waiter in self._waiters:
+            if not waiter.done():  # else it was cancelled at the same time
+                waiter.set_result(None)
 
 
 class _Looks:
@@ -116,13 +131,13 @@ class _Looks:
         """Return a look that began at `not_before` or later: one that is kept or under way, or a new one."""
         now = asyncio.get_running_loop().time()
         kept = self._kept.get(wanted)
-        if kept is not None and isinstance(kept.outcome, OpenRouterError):
-            not_before = max(not_before, now - _REFUSAL_IS_KEPT)
-        if kept is not None and not_before - ROUNDING <= kept.began_at and not_before < now:
-            return kept
+        if kept is not None and not_before < now:
+            is_refusal = isinstance(kept.outcome, OpenRouterError)
+            if kept.began_at >= (now - _REFUSAL_IS_KEPT if is_refusal else not_before) - ROUNDING:
+                return kept
         flight = self._flights.get(wanted)
         if flight is None or not flight.is_open or flight.began_at < not_before - ROUNDING:
-            flight = self._flights[wanted] = _Flight(self._fly(wanted, look, now), now)
+            flight = self._flights[wanted] = _Flight(partial(self._fly, wanted, look))
         return await flight.join()
 
     async def _fly(self, wanted: frozenset[str], look: Look, began_at: float) -> Reading:

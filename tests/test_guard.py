@@ -115,6 +115,21 @@ async def test_a_status_is_used_while_its_look_is_fresh(
     assert expected == looks(server)
 
 
+async def test_callers_share_a_look_that_has_not_begun(serve: Serve, connect: Connect) -> None:
+    """Tasks that start together share one look, though each of them is a little later than the one before."""
+    server = await serve(Host())
+    client = connect(server)
+    loop: Any = asyncio.get_running_loop()
+
+    async def ask() -> None:
+        loop.now += 0.001
+        await client.status(max_age=0)
+
+    await asyncio.gather(*(ask() for _ in range(50)))
+
+    assert 1 == looks(server)
+
+
 async def test_an_age_of_nothing_is_a_new_look(serve: Serve, connect: Connect) -> None:
     """With `max_age=0` a look that is over is not used, however little time has passed."""
     server = await serve(Host())
@@ -276,6 +291,30 @@ async def test_a_caller_who_comes_while_a_look_is_being_ended_looks_anew(
     assert first.cancelled()
 
 
+@pytest.mark.parametrize("steps", [0, 1, 2])
+async def test_a_caller_may_be_cancelled_as_the_look_ends(steps: int) -> None:
+    """A cancellation that meets the end of the look is its caller's alone; the other one has the status."""
+    loop = asyncio.get_running_loop()
+    status = KeyStatus(None, None, Spendable(None, None, None, "unknown"), (), NOW)
+
+    def cancel_in(steps: int) -> None:
+        if steps:
+            loop.call_soon(cancel_in, steps - 1)
+        else:
+            callers[0].cancel()
+
+    async def look(_: frozenset[str]) -> KeyStatus:
+        cancel_in(steps)
+        return status
+
+    async with CreditsClient(KEY) as client:
+        callers = [asyncio.create_task(client._guard.status(frozenset({"key"}), 60, look)) for _ in range(2)]
+        await asyncio.wait(callers)
+
+    assert status is callers[1].result()
+    assert callers[0].cancelled()
+
+
 async def test_a_time_out_of_the_caller_ends_its_wait(serve: Serve, connect: Connect) -> None:
     """`asyncio.timeout` around a shared look cuts exactly its own caller short."""
     host = Host()
@@ -366,8 +405,25 @@ async def test_refusals_are_kept_for_a_minute(
     assert 2 == server.hits
 
 
-async def test_a_refusal_is_not_older_than_the_caller_wants(serve: Serve, connect: Connect) -> None:
-    """A kept refusal counts only as long as `max_age` says."""
+@pytest.mark.parametrize("max_age", [0.001, 5, 60])
+async def test_a_refusal_is_kept_for_those_who_want_a_fresh_status(
+    serve: Serve, connect: Connect, max_age: float
+) -> None:
+    """Within 60 s a refused key is not asked about again, however fresh the status should be."""
+    server = await serve(REFUSED)
+    client = connect(server)
+
+    for pause in (30, 29, 2):
+        assert isinstance(await outcome(client.status(max_age=max_age)), AuthenticationError)
+        await asyncio.sleep(pause)
+    assert 1 == looks(server)
+    await outcome(client.status(max_age=max_age))
+
+    assert 2 == looks(server)
+
+
+async def test_an_age_of_nothing_overcomes_a_refusal(serve: Serve, connect: Connect) -> None:
+    """With `max_age=0` a refused key is asked about at once, and what is found replaces the refusal."""
     host = Host(REFUSED, REFUSED)
     server = await serve(host)
     client = connect(server)
