@@ -512,7 +512,7 @@ def test_a_new_event_loop_looks_anew() -> None:
 
 
 def test_reservations_outlive_their_event_loop() -> None:
-    """Jobs of $1 on $4.75, each with an event loop of its own: four pass; so it is if they leave theirs open."""
+    """Jobs of $1 on $4.75, each with an event loop of its own: four pass, one that left its open included."""
     with FakeOpenRouter() as fake:
         key = fake.add_account(credits="4.75").add_key(credits_reply="real")
         client = CreditsClient(key, base_url=fake.url)

@@ -103,8 +103,9 @@ def judge(
         )
     if spendable.amount is not None and not found.problems:
         return spendable
+    known = f"{_reason(found)}{_cause(found)}"
     return _unknown(
-        f"It is not known whether {exact_usd(needed)} can be spent with {name}: {_reason(found)}",
+        f"It is not known whether {exact_usd(needed)} can be spent with {name}: {known}",
         spendable,
         needed,
         found.problems,
@@ -157,6 +158,13 @@ def _reason(status: KeyStatus) -> str:
     """Return the sentence of a status as the end of another one."""
     text = status.explain().removeprefix("Unknown: ").rstrip(".")
     return text[:1].lower() + text[1:]
+
+
+def _cause(status: KeyStatus) -> str:
+    """Tell why a part is missing, if the sentence of the status does not."""
+    if status.spendable.amount is None or phrases.is_blind(status.problems):
+        return ""
+    return f": {phrases.reasons(status.problems)}"
 
 
 def _too_little(status: KeyStatus, needed: Decimal, reserved: Decimal, name: str) -> str:

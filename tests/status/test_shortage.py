@@ -209,19 +209,28 @@ SHORT: dict[str, tuple[KeyStatus | OpenRouterError, str, type[Any], tuple[str, .
         status(DOWN, key("30")),
         "5",
         UnknownCreditsError,
-        ("at most $30.00 left", "Try again later"),
+        ("at most $30.00 left", "(wallet: unknown): 503 Service temporarily unavailable. Try again later"),
+    ),
+    "a key that is down": (
+        status(wallet("74.75"), DOWN),
+        "5",
+        UnknownCreditsError,
+        ("at most $74.75 left, limited by the wallet (key: not read): 503 Service temporarily unavailable.",),
     ),
     "a key that could not be read whole": (
         status(wallet("74.75"), UNREAD),
         "5",
         UnknownCreditsError,
-        ("not all limits could be read", "update openrouter-credits"),
+        (
+            "not all limits could be read): GET /key: budgets[0].remaining_usd could not be read. Check",
+            "update openrouter-credits",
+        ),
     ),
     "a refused management key": (
         status(UNAUTHORIZED, key("30"), has_manager=True),
         "5",
         UnknownCreditsError,
-        ("Check the management key:",),
+        ("(wallet: unknown): The management key was refused: 401 User not found. Check the management key:",),
     ),
     "a host that is down": (
         DOWN,
