@@ -106,7 +106,7 @@ def _reader(model: Any) -> _Read:
                 if name in bearing:
                     unread.append(f"{path}{name}")
         if not required <= known.keys():
-            for name in required - known.keys():
+            for name in [name for name in fields if name in required and name not in known]:
                 if name not in may_be_null or name not in value:
                     raise _at(name, KeyError(name), model)
                 known[name] = None

@@ -270,9 +270,9 @@ async def test_an_account_without_keys_has_a_wallet(keys: list[Any], options: di
 
 async def test_an_unread_wallet_without_keys_to_tell_of_is_unknown() -> None:
     """If no key is told of, and the wallet was not read, the outcome of the management key says why."""
-    report, _ = await checked(
-        Host({"w0": [entry("off", disabled=True)]}, credits=UNAUTHORIZED), include_disabled=False
-    )
+    host = Host({"w0": [entry("off", disabled=True)]}, UNAUTHORIZED, budgets={"w0": [weekly(50)]})
+
+    report, _ = await checked(host, include_disabled=False)
 
     (check,) = report.checks
     assert "management key was refused" in str(error_of(check, AuthenticationError))
@@ -281,7 +281,8 @@ async def test_an_unread_wallet_without_keys_to_tell_of_is_unknown() -> None:
 
 async def test_a_refusal_of_the_management_key_judges_no_key() -> None:
     """If the management key may not confirm a 0/0, the outcome of the wallet is UNKNOWN, not INVALID."""
-    host = Host({"w0": [entry("off", disabled=True)]}, credits=credits_of(0), own=UNAUTHORIZED)
+    keys, budgets = {"w0": [entry("off", disabled=True)]}, {"w0": [weekly(50)]}
+    host = Host(keys, credits_of(0), own=UNAUTHORIZED, budgets=budgets)
 
     report, _ = await checked(host, include_disabled=False)
 
@@ -303,6 +304,7 @@ async def test_all_workspaces_are_read() -> None:
     assert [path for path in paths if "budgets" in path] == [
         "/workspaces/w0/budgets",
         "/workspaces/w1/budgets",
+        "/workspaces/w2/budgets",
     ]
     assert [check.status and check.status.spendable.amount for check in report.checks] == [
         Decimal("74.75"),
@@ -604,18 +606,37 @@ async def test_a_list_tells_what_each_key_tells() -> None:
 
 
 async def test_the_wallet_and_the_lists_are_read_at_once() -> None:
-    """The wallet is read beside the lists, and budgets beside the lists that follow."""
+    """The wallet is read beside the lists, and the budgets of all workspaces are read at once."""
     host = Host({f"w{number}": [entry(f"k{number}", f"w{number}")] for number in range(4)}, size=1)
     async with client_at(host) as (client, wire):
         await client.account.check()
 
-    assert wire.most_under_way == 2
     at = {hit.path: round(hit.at, 3) for hit in wire.hits}
     assert at["/credits"] == 0
-    assert (
-        at["/workspaces/w0/budgets"]
-        == at["/keys?offset=0&include_disabled=true&include_expired=true&workspace_id=w1"]
-    )
+    assert len({at[f"/workspaces/w{number}/budgets"] for number in range(4)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("budgets", "options", "query"),
+    [
+        (None, {}, "include_disabled=true&include_expired=false"),
+        ([], {}, "include_disabled=true&include_expired=false"),
+        (None, {"include_disabled": False}, "include_disabled=false&include_expired=false"),
+        (DOWN, {"include_disabled": False}, "include_disabled=false&include_expired=false"),
+        ([5], {"include_disabled": False}, "include_disabled=true&include_expired=true"),
+    ],
+)
+async def test_keys_that_nobody_asked_for_are_listed_only_for_a_budget(
+    budgets: Any, options: dict[str, bool], query: str
+) -> None:
+    """Only what may have spent of a shared budget is listed beside what was asked for: it may be much."""
+    found = {} if budgets is None else {"w0": budgets}
+
+    _, paths = await checked(Host({"w0": [entry("a")]}, budgets=found), **options)
+
+    assert [path.partition("&")[2] for path in paths if path.startswith("/keys")] == [
+        f"{query}&workspace_id=w0"
+    ]
 
 
 async def test_other_tasks_run_while_many_keys_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
