@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING
+
+from rich.text import Text
 
 from openrouter_credits import OpenRouterError
 from openrouter_credits._words import one_line
@@ -16,13 +19,12 @@ from openrouter_credits.cli._screen import coloured, make_console, make_table, s
 from openrouter_credits.cli._table import NARROW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from rich.console import Console
-    from rich.text import Text
 
-    from openrouter_credits import CheckReport, KeyCheck, KeyStatus, ManagedKey
+    from openrouter_credits import CheckReport, KeyCheck, KeyStatus, Level, ManagedKey
     from openrouter_credits.cli._options import Form
     from openrouter_credits.cli._table import Sheet
 
@@ -42,14 +44,10 @@ def show_keys(form: Form, timeout: float, *, include_expired: bool) -> int:
 
     Raises:
         CommandError: there is no key.
-        OpenRouterError: nothing could be read. In both cases, JSON is printed first.
+        OpenRouterError: neither a key nor the wallet could be read. In both cases, JSON is printed first.
     """
     try:
         report = ask(lambda account: account.check(include_expired=include_expired), timeout)
-        keys = [check for check in report.checks if check.managed_key is not None]
-        faults = [check.error for check in report.checks if check.error is not None]
-        if faults and not keys:
-            raise faults[0]
     except (CommandError, OpenRouterError) as error:
         if form.style == "json":
             with allow_closed_pipe():
@@ -69,24 +67,35 @@ def show_keys(form: Form, timeout: float, *, include_expired: bool) -> int:
 
 
 def draw_keys(console: Console, report: CheckReport, form: Form) -> None:
-    """Draw the sum, and the keys: those in the worst state first, then those with the least left."""
+    """Draw the sums, and the keys: those in the worst state first, then those with the least left."""
     checks = [check for check in report.checks if check.managed_key is not None]
+    counts = Counter(map(form.level, checks))
     show(console, _sum(report, checks))
+    if len(counts) > 1:
+        show(console, _by_level(counts))
     if checks:
         checks.sort(key=lambda check: _attention(check, form))
         show(console, "", _table(console, [_cells(check, form) for check in checks]))
 
 
 def _sum(report: CheckReport, checks: Sequence[KeyCheck]) -> str:
-    if not checks:
-        return "There are no keys. To make one: openrouter-credits keys create NAME."
-    least = "" if len(checks) == len(report.checks) else "At least "
-    number = f"{least}{len(checks):,} {'key' if len(checks) == 1 else 'keys'}"
     credits = next((wallet.credits for wallet in report.wallets() if wallet.credits is not None), None)
     wallet = "; the wallet could not be read"
     if credits is not None:
         wallet = f", {usd(credits.remaining)} in the wallet"
+    if not checks and any(check.error is not None for check in report.checks):
+        return f"No key could be read{wallet}."
+    if not checks:
+        return f"There are no keys{wallet}. To make one: openrouter-credits keys create NAME."
+    least = "" if len(checks) == len(report.checks) else "At least "
+    number = f"{least}{len(checks):,} {'key' if len(checks) == 1 else 'keys'}"
     return f"{number}{wallet}; {_without_limit(checks)}."
+
+
+def _by_level(counts: Mapping[Level, int]) -> Text:
+    """Count the keys of each level, so that many keys of the first one do not hide the next."""
+    levels = sorted(counts, key=ATTENTION.__getitem__)
+    return Text(", ").join(coloured(f"{counts[level]:,} {level}", level) for level in levels)
 
 
 def _without_limit(checks: Sequence[KeyCheck]) -> str:

@@ -48,6 +48,7 @@ def test_the_worst_key_comes_first(acme: FakeAccount, run: Run) -> None:
 
     expected = """\
 6 keys, $75.60 in the wallet; 1 has no limit.
+1 INVALID, 1 DEPLETED, 2 LOW, 2 OK
 
 Key      Level         Left   Limit    Used  Resets  Expires  Last used
 old      INVALID   disabled   $5.00   $0.00  never   never    -
@@ -65,7 +66,8 @@ def test_expired_keys_are_listed_on_request(acme: FakeAccount, run: Run) -> None
     """--all lists expired keys too, and says that they are; in a terminal the day of today is "today"."""
     acme.add_key(name="gone", expires_at=datetime.now(UTC) - timedelta(microseconds=1))
 
-    assert (0, "There are no keys. To make one: openrouter-credits keys create NAME.\n", "") == run("keys")
+    nothing = "There are no keys, $75.60 in the wallet. To make one: openrouter-credits keys create NAME.\n"
+    assert (0, nothing, "") == run("keys")
     outcome = run("keys", "--all")
 
     assert "1 key, $75.60 in the wallet; it has no limit." == outcome.out.splitlines()[0]
@@ -97,6 +99,35 @@ def test_a_workspace_that_fails_is_said(fake: FakeOpenRouter, acme: FakeAccount,
     assert outcome.out.startswith("At least 1 key, $75.60 in the wallet; it has no limit.\n\nKey")
     assert "openrouter-credits: Not read: Default: 403 This workspace is not yours. " in outcome.err
     assert 1 == outcome.err.count("\n")
+
+
+@pytest.mark.parametrize("style", ["--json", "--all"])
+def test_without_a_key_the_wallet_is_told(
+    fake: FakeOpenRouter, acme: FakeAccount, run: Run, style: str
+) -> None:
+    """If one workspace cannot be read and the others have no keys, the wallet is still told: exit code 3."""
+    acme.add_workspace("Research")
+    fake.script("/keys", FORBIDDEN)
+
+    outcome = run("keys", style)
+
+    assert 3 == outcome.code
+    assert outcome.err.startswith("openrouter-credits: Not read: Default: 403 This workspace is not yours. ")
+    assert 1 == outcome.err.count("\n")
+    if style == "--json":
+        [wallet] = json.loads(outcome.out)["wallets"]
+        assert 75.6 == wallet["wallet"]["remaining"]
+    else:
+        assert "No key could be read, $75.60 in the wallet.\n" == outcome.out
+
+
+def test_many_disabled_keys_do_not_hide_another(acme: FakeAccount, run: Run) -> None:
+    """The keys of each level are counted before the table, so that a long one hides nothing."""
+    for number in range(120):
+        acme.add_key(name=f"old-{number}", disabled=True)
+    acme.add_key(name="spent", limit=5, usage=5)
+
+    assert "120 INVALID, 1 DEPLETED" == run("keys").out.splitlines()[1]
 
 
 def test_a_wallet_that_fails_is_said(fake: FakeOpenRouter, acme: FakeAccount, run: Run) -> None:
@@ -253,7 +284,7 @@ def test_a_narrow_terminal_has_fewer_columns(
 
     def headings(columns: int, *more: KeyCheck) -> str:
         monkeypatch.setenv("COLUMNS", str(columns))
-        return drawn(capsys, *checks, *more)[2]
+        return drawn(capsys, *checks, *more)[3]
 
     late = listed("late", "9", expires_at=NOW + timedelta(days=90))
     assert ["Key", "Level", "Left", "Limit", "Used", "Resets", "Expires", "Last", "used"] == headings(
