@@ -1,8 +1,10 @@
 """The texts of `--help` of the commands below `keys`."""
 
 _NAME = """\
-  NAME                 the key's name, its hash, or the beginning of its
-                       hash (at least 6 characters)
+  NAME                 the key's name, its hash (keys --json shows it),
+                       or the beginning of its hash (at least 6
+                       characters); a name that begins with - goes last,
+                       after --
 """
 
 _WRITE_OPTIONS = """\

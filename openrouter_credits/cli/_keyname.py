@@ -6,7 +6,7 @@ import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from openrouter_credits import NotFoundError
+from openrouter_credits import NotFoundError, OpenRouterError
 from openrouter_credits._words import one_line
 from openrouter_credits.cli._exits import CommandError
 from openrouter_credits.cli._usage import named
@@ -20,6 +20,7 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 _SHORTEST_BEGINNING = 6
 """Characters of a hash that may stand for all of it."""
 _MOST_SHOWN = 5
+_BY_HASH = "A key is also found by its whole hash, without the list: openrouter-credits keys --json shows it."
 _LIST = "For the names of all keys: openrouter-credits keys --all."
 
 
@@ -40,7 +41,15 @@ async def find_key(account: Account, word: str) -> ManagedKey:
             return await account.key(word)
         except NotFoundError:
             pass  # it may be a name
-    return pick_key([key async for key in account.keys(include_expired=True)], word)
+    keys: list[ManagedKey] = []
+    try:
+        async for key in account.keys(include_expired=True):
+            keys.append(key)  # noqa: PERF401 - what was read tells whether a hash would help
+    except OpenRouterError as error:
+        if keys:
+            error.remedy = f"{error.remedy} {_BY_HASH}"
+        raise
+    return pick_key(keys, word)
 
 
 def pick_key(keys: Sequence[ManagedKey], word: str) -> ManagedKey:
@@ -57,10 +66,27 @@ def pick_key(keys: Sequence[ManagedKey], word: str) -> ManagedKey:
     if len(found) == 1:
         return found[0]
     if found:
-        shown = [f"{key.hash} ({one_line(key.label)})" for key in found[:_MOST_SHOWN]]
-        more = f" and {len(found) - _MOST_SHOWN} more" if len(found) > _MOST_SHOWN else ""
-        raise CommandError(f"{len(found)} keys {reason}. Give the hash instead: {', '.join(shown)}{more}.")
-    raise CommandError(f"There is no key {named(word)}. {_meant(word, (key.name for key in keys)) or _LIST}")
+        raise CommandError(f"{len(found)} keys {reason}. Give the hash instead: {_hashes(found)}.")
+    raise CommandError(f"There is no key {named(word)}. {_nearest(keys, word)}")
+
+
+def _nearest(keys: Sequence[ManagedKey], word: str) -> str:
+    """Name the keys that are probably meant; by their hashes, if a name cannot be typed as it is shown."""
+    plain = _as_shown(word)
+    alike = [key for key in keys if key.name and _as_shown(key.name) == plain]
+    if alike:
+        return f"The name of {_hashes(alike)} only looks like it: give the hash."
+    return _meant(word, (key.name for key in keys)) or _LIST
+
+
+def _as_shown(name: str) -> str:
+    return " ".join(one_line(name).split())
+
+
+def _hashes(keys: Sequence[ManagedKey]) -> str:
+    shown = [f"{key.hash} ({one_line(key.label)})" for key in keys[:_MOST_SHOWN]]
+    more = f" and {len(keys) - _MOST_SHOWN} more" if len(keys) > _MOST_SHOWN else ""
+    return f"{', '.join(shown)}{more}"
 
 
 async def find_workspace(account: Account, word: str) -> Workspace:

@@ -25,6 +25,7 @@ def make(name: str | None, hash_: str) -> ManagedKey:
 BOT, WEB = make("bot", "aaaaaa" + "0" * 58), make("Web shop", "aaaaaabb" + "1" * 56)
 TWIN, NAMELESS = make("bot", "bb" * 32), make(None, "cc" * 32)
 TRAP = make("bbbbbb", "dd" * 32)
+BROKEN = make(" a\n\x1b  b\t", "ee" * 32)
 
 
 @pytest.mark.parametrize(
@@ -36,11 +37,12 @@ TRAP = make("bbbbbb", "dd" * 32)
         ("aaaaaab", WEB),
         ("bbbbbb", TRAP),
         ("bbbbbbb", TWIN),
+        (" a\n\x1b  b\t", BROKEN),
     ],
 )
 def test_a_name_or_the_beginning_of_a_hash(word: str, expected: ManagedKey) -> None:
     """A key is meant by its name, its hash, or the beginning of its hash; a name goes first."""
-    assert expected is pick_key([BOT, WEB, TWIN, NAMELESS, TRAP], word)
+    assert expected is pick_key([BOT, WEB, TWIN, NAMELESS, TRAP, BROKEN], word)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +58,11 @@ def test_a_name_or_the_beginning_of_a_hash(word: str, expected: ManagedKey) -> N
         ),
         ("web shp", "There is no key 'web shp'. Did you mean Web shop?"),
         ("bott", "There is no key 'bott'. Did you mean bot?"),
+        (
+            "a ? b",
+            f"There is no key 'a ? b'. The name of {BROKEN.hash} ({MASK}) only looks like it: give the hash.",
+        ),
+        ("", f"There is no key ''. {LIST}"),
         ("aaaaa", f"There is no key 'aaaaa'. {LIST}"),
         (
             "e1" * 16,
@@ -66,7 +73,7 @@ def test_a_name_or_the_beginning_of_a_hash(word: str, expected: ManagedKey) -> N
 def test_a_doubt_is_refused(word: str, text: str) -> None:
     """No key, or more than one, is an error with the hashes, or the nearest names; it repeats no secret."""
     with pytest.raises(CommandError) as caught:
-        pick_key([BOT, WEB, TWIN, NAMELESS], word)
+        pick_key([BOT, WEB, TWIN, NAMELESS, BROKEN], word)
 
     assert text == str(caught.value)
 
