@@ -44,15 +44,21 @@ _TAKEN = {
 _NO_KEYS = "Keys are not taken from the command line"
 
 
-def refuse_keys(arguments: Iterable[str]) -> str | None:
+def refuse_keys(arguments: Sequence[str]) -> str | None:
     """Return the refusal of a key, or of the setting of a key's variable, if one is among the arguments."""
     for argument in arguments:
         if _A_KEY.match(argument) or scrub(argument) != argument:
-            return _no_keys(argument)
+            return _no_keys(argument, arguments[0])
     return None
 
 
-def _no_keys(argument: str) -> str:
+def _no_keys(argument: str, command: str) -> str:
+    if command.split()[:1] == ["keys"]:
+        return (
+            f"{_NO_KEYS}: other users of the machine and the shell's history see it. "
+            "Set the environment variable OPENROUTER_MANAGEMENT_KEY to the management key, "
+            "and give the name or the hash of any other key."
+        )
     kind = "MANAGEMENT" if "manage" in argument.lower() else "API"
     return (
         f"{_NO_KEYS}: other users of the machine and the shell's history see it. "
@@ -113,7 +119,7 @@ def _unknown_option(word: str, command: str, options: Mapping[str, Sequence[str]
     near = _nearest(word, own)
     is_near = near is not None and SequenceMatcher(None, word, near).ratio() >= _ALMOST_THE_SAME
     if _FOR_A_KEY.match(word) and not is_near:
-        return _no_keys(word)
+        return _no_keys(word, command)
     others = [other for other, known in options.items() if word in known]
     if others:
         return f"{word} is an option of {others[0]}, not of {command}."

@@ -18,6 +18,11 @@ NO_KEYS = (
     "shell's history see it. Set the environment variable OPENROUTER_API_KEY, "
     "or name a file of keys: openrouter-credits check FILE.\n"
 )
+NO_KEYS_OF_ACCOUNT = (
+    "openrouter-credits: Keys are not taken from the command line: other users of the machine and the "
+    "shell's history see it. Set the environment variable OPENROUTER_MANAGEMENT_KEY to the management key, "
+    "and give the name or the hash of any other key.\n"
+)
 QUOTES = "in quotes, if it has blanks"
 KEY_COMMANDS = "list, create, disable, enable, limit, delete"
 COMMANDS = "status, check, keys, require, demo, fake, completion"
@@ -188,10 +193,6 @@ def test_a_file_without_a_command_is_told_the_command(run: Run, keys: Path) -> N
         [f"--key={SECRET}"],
         ["check", SECRET],
         ["check", "--", SECRET],
-        ["keys", "disable", SECRET],
-        ["keys", "create", SECRET],
-        ["keys", "limit", SECRET, "5"],
-        ["keys", "create", "bot", "--write-to", SECRET],
         ["status", SECRET],
         ["--warn", SECRET],
         ["stauts", SECRET],
@@ -200,6 +201,23 @@ def test_a_file_without_a_command_is_told_the_command(run: Run, keys: Path) -> N
 def test_a_key_on_the_command_line_is_refused(run: Run, arguments: list[str]) -> None:
     """A key is refused with the environment variable to set, and nothing of it is repeated."""
     assert (3, "", NO_KEYS) == run(*arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["keys", SECRET],
+        ["keys", "--token", "hunter2"],
+        ["keys", "list", "--api-key", "hunter2"],
+        ["keys", "disable", SECRET],
+        ["keys", "create", SECRET],
+        ["keys", "limit", SECRET, "5"],
+        ["keys", "create", "bot", "--write-to", SECRET],
+    ],
+)
+def test_a_key_among_the_keys_is_meant_by_its_name(run: Run, arguments: list[str]) -> None:
+    """Commands below `keys` name the variable that they read, and how to mean a key of the account."""
+    assert (3, "", NO_KEYS_OF_ACCOUNT) == run(*arguments)
 
 
 @pytest.mark.parametrize("option", ["--management-key", "--manager-token", "OPENROUTER_MANAGEMENT_KEY=x"])
