@@ -10,8 +10,8 @@ from attrs import frozen
 
 from openrouter_credits._words import one_line
 from openrouter_credits.cli._account import ask
-from openrouter_credits.cli._consent import decline
-from openrouter_credits.cli._exits import CommandError, allow_closed_pipe
+from openrouter_credits.cli._consent import decline, tell
+from openrouter_credits.cli._exits import CommandError
 from openrouter_credits.cli._judge import NEVER, exact_usd
 from openrouter_credits.cli._keyname import find_key, name_of
 
@@ -107,8 +107,7 @@ def _change(word: str, way: Way, plan: Callable[[ManagedKey], _Change]) -> int:
         if not way.is_agreed(f"{name} ({one_line(key.label)}): {change.plan}"):
             return decline()
         way.send(change.write)
-    with allow_closed_pipe():
-        print(f"{name}: {change.done}." if change.is_needed else f"{name}: {change.done} already.")
+    tell(f"{name}: {change.done}." if change.is_needed else f"{name}: {change.done} already.")
     return 0
 
 

@@ -9,8 +9,8 @@ from attrs import frozen
 
 from openrouter_credits._words import one_line
 from openrouter_credits.cli._account import ask
-from openrouter_credits.cli._consent import decline
-from openrouter_credits.cli._exits import CommandError, allow_closed_pipe
+from openrouter_credits.cli._consent import decline, tell
+from openrouter_credits.cli._exits import NO_VERDICT, CommandError, fail
 from openrouter_credits.cli._judge import moment
 from openrouter_credits.cli._keyname import find_workspace, name_of
 from openrouter_credits.cli._keywrites import limit_in_words
@@ -86,7 +86,7 @@ def create_key(settings: NewKeySettings, write_to: Path | None, way: Way) -> int
         if file is not None:
             file.remove()
         raise
-    _hand_over(made, f"Made {name_of(made.info)}: {plan}; hash {made.info.hash}.", file)
+    _hand_over(made, f"Made {name_of(made.info)}: {plan}; hash {one_line(made.info.hash)}.", file)
     return 0
 
 
@@ -95,22 +95,29 @@ def _hand_over(made: NewKey, text: str, file: SecretFile | None) -> None:
 
     Raises:
         CommandError: it could not be written.
+        KeyboardInterrupt: Ctrl-C came first; what is lost was said.
     """
-    place = "shown" if file is None else f"written to {file.path}"
     try:
         if file is None:
             print(text, made.secret.reveal(), _ONLY_ONCE, sep="\n", flush=True)
         else:
             file.write(made.secret)
+    except KeyboardInterrupt:
+        fail(_lost(made, file, "interrupted"), NO_VERDICT)
+        raise
     except OSError as error:
-        fault = CommandError(
-            f"The key {name_of(made.info)} was made, but its secret could not be {place}: {error.strerror}. "
-            "It cannot be read again. Delete the key, and make another one: "
-            f"openrouter-credits keys delete {made.info.hash}"
-        )
+        fault = CommandError(_lost(made, file, error.strerror))
     else:
         if file is not None:
-            with allow_closed_pipe():
-                print(text, f"Its secret is in {one_line(file.path)}.", sep="\n")
+            tell(f"{text}\nIts secret is in {one_line(file.path)}.")
         return
     raise fault
+
+
+def _lost(made: NewKey, file: SecretFile | None, reason: str | None) -> str:
+    place = "shown" if file is None else f"written to {one_line(file.path)}"
+    return (
+        f"The key {name_of(made.info)} was made, but its secret could not be {place}: {reason}. "
+        "It cannot be read again. Delete the key, and make another one: "
+        f"openrouter-credits keys delete {made.info.hash}"
+    )

@@ -58,13 +58,13 @@ class SecretFile:
         """Write the secret and a line feed, down to the disk, and close the file.
 
         Raises:
-            OSError: it could not be written; the file is gone then.
+            OSError: it could not be written; the file is gone then, as after Ctrl-C.
         """
         try:
             with open(self.descriptor, "w", encoding="ascii", closefd=False) as stream:
                 print(secret.reveal(), file=stream)
             os.fsync(self.descriptor)
-        except OSError:
+        except (OSError, KeyboardInterrupt):
             self.remove()
             raise
         os.close(self.descriptor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -27,6 +28,8 @@ NO_TERMINAL = (
     "openrouter-credits: Nothing was sent: there is no terminal on which to ask. "
     "To do it without a question, add --yes.\n"
 )
+BY_HASH = "A key is also found by its whole hash, without the list: openrouter-credits keys --json shows it."
+REMEDY = "Check what the command reads and writes."
 LOOK = "Before you do it again, look with openrouter-credits keys --all."
 INTERRUPTED = (
     f"openrouter-credits: The change may have been made all the same. {LOOK}\n"
@@ -106,7 +109,59 @@ def test_anything_but_yes_is_no(
     outcome = typing(answer, "delete", "bot")
 
     assert (3, "", []) == (outcome.code, outcome.out, written(fake))
+    assert outcome.err.count("\n") == 3 - answer.count("\n")
     assert outcome.err.endswith("openrouter-credits: Nothing was changed.\n")
+
+
+def test_what_is_no_text_is_no(
+    fake: FakeOpenRouter, acme: FakeAccount, typing: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that is not in the encoding of the terminal is no, in one line."""
+
+    def refuse(*_: object) -> None:
+        raise UnicodeDecodeError("utf-8", b"\xe9", 0, 1, "unexpected end of data")
+
+    acme.add_key(name="bot")
+    monkeypatch.setattr("tests.cli.conftest.Terminal.readline", refuse)
+
+    outcome = typing("", "delete", "bot")
+
+    assert (3, "", []) == (outcome.code, outcome.out, written(fake))
+    assert outcome.err.endswith("Do it? [y/N] \nopenrouter-credits: Nothing was changed.\n")
+
+
+def test_what_was_done_is_told_somewhere(
+    acme: FakeAccount, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If standard output fails, a change that was made is told on standard error; the exit code is 3."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    acme.add_key(name="bot")
+    monkeypatch.setattr(sys.stdout, "write", full)
+    monkeypatch.setattr("openrouter_credits.cli._exits._drop_the_rest", lambda _: None)
+
+    outcome = run("keys", "disable", "bot", "--yes")
+
+    assert (3, "") == (outcome.code, outcome.out)
+    assert [
+        "openrouter-credits: bot: disabled.",
+        f"openrouter-credits: Input or output failed: No space left on device. {REMEDY}",
+    ] == outcome.err.splitlines()
+
+
+def test_a_key_that_is_gone_is_said_to_be(fake: FakeOpenRouter, acme: FakeAccount, run: Run) -> None:
+    """A key that is deleted between the look and the change is named by a command, not by a method."""
+    acme.add_key(name="bot")
+    [hash_] = [key.hash for key in acme.books.keys.values() if key.settings.name == "bot"]
+    fake.script(f"/keys/{hash_}", Reply(404, {"error": {"code": 404, "message": "No such key"}}))
+
+    expected = (
+        "openrouter-credits: 404 No such key. The key, or its workspace, may be gone: "
+        "look with openrouter-credits keys --all. If it is there, check OPENROUTER_BASE_URL.\n"
+    )
+    assert (3, "", expected) == run("keys", "disable", "bot", "--yes")
 
 
 @pytest.mark.parametrize(
@@ -187,6 +242,19 @@ def test_a_name_that_may_stand_elsewhere_is_refused(
 
     assert (3, "", []) == (outcome.code, outcome.out, written(fake))
     assert outcome.err.startswith("openrouter-credits: 403 Not yours.")
+    assert outcome.err.endswith(f". {BY_HASH}\n")
+
+
+def test_a_list_that_cannot_be_read_keeps_its_remedy(
+    fake: FakeOpenRouter, acme: FakeAccount, run: Run
+) -> None:
+    """If no key could be listed, the error says nothing of hashes: there is none to give."""
+    fake.script("/keys", Reply(403, {"error": {"code": 403, "message": "Not yours"}}))
+
+    outcome = run("keys", "delete", "bot", "--yes")
+
+    assert (3, "") == (outcome.code, outcome.out)
+    assert "hash" not in outcome.err
 
 
 def test_a_lost_answer_says_how_to_look(fake: FakeOpenRouter, acme: FakeAccount, run: Run) -> None:
@@ -259,6 +327,7 @@ def test_ctrl_c_at_the_question_changes_nothing(fake: FakeOpenRouter, acme: Fake
         shown += os.read(terminal, 1000)
     assert 130 == process.wait(timeout=20)
     assert "enabled → disabled" in shown.decode()
+    assert b"Do it? [y/N] \r\nopenrouter-credits: Interrupted." in shown
     assert [] == written(fake)
     os.close(terminal)
 

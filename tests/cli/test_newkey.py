@@ -239,6 +239,35 @@ def test_a_full_disk_after_the_key_was_made(
     assert (3, "", expected, False) == (*outcome, Path(FILE).exists())
 
 
+def test_a_hash_has_no_escapes(fake: FakeOpenRouter, acme: FakeAccount, run: Run) -> None:
+    """A hash is a stranger's text: it is shown without escapes of a terminal."""
+    info = {"hash": "0f\x1b[31m", "label": "sk-or-v1-0e6...1c96", "name": "bot", "usage": 0, "limit": None}
+    fake.script("/keys", Reply(201, {"data": info, "key": made_up("new")}))
+
+    outcome = run("keys", "create", "bot", "--write-to", FILE, "--yes")
+
+    assert outcome.out.startswith("Made bot: no limit; never expires; hash 0f?[31m.\n")
+
+
+def test_ctrl_c_after_the_key_was_made(acme: FakeAccount, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C before the secret is on the disk leaves no file, and says that the key exists, and its hash."""
+
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+
+    outcome = run("keys", "create", "bot", "--write-to", FILE, "--yes")
+
+    [key] = [key for key in acme.books.keys.values() if not key.management]
+    expected = (
+        "openrouter-credits: The key bot was made, but its secret could not be written to new.key: "
+        "interrupted. It cannot be read again. Delete the key, and make another one: "
+        f"openrouter-credits keys delete {key.hash}\nopenrouter-credits: Interrupted.\n"
+    )
+    assert (130, "", expected, False) == (*outcome, Path(FILE).exists())
+
+
 def test_a_terminal_that_is_gone_after_the_key_was_made(
     acme: FakeAccount, typing: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
