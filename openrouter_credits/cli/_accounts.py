@@ -33,7 +33,8 @@ _AT_ONCE = 8
 def divide(entries: Iterable[KeySpec | WholeAccount]) -> tuple[list[KeySpec], list[WholeAccount]]:
     """Divide the entries of a source into keys and whole accounts.
 
-    Accounts with the same management key are one: it is listed once, and its wallet has one name.
+    Accounts with the same management key are one: it is listed once, and its wallet has one name, also where
+    that key stands among the keys.
     """
     specs: list[KeySpec] = []
     accounts: list[WholeAccount] = []
@@ -42,11 +43,11 @@ def divide(entries: Iterable[KeySpec | WholeAccount]) -> tuple[list[KeySpec], li
             specs.append(entry)
         else:
             accounts.append(entry)
-    names = {
-        spec.management_key: spec.account
-        for spec in reversed(specs)
-        if isinstance(spec.management_key, ApiKey) and spec.account is not None
-    }
+    names: dict[object, str] = {}
+    for spec in reversed(specs):
+        if spec.account is not None:
+            # without a management key, the key itself may be one
+            names[spec.management_key or spec.api_key] = spec.account
     different: dict[object, WholeAccount] = {}
     for account in accounts:
         key = account.management_key
@@ -56,6 +57,9 @@ def divide(entries: Iterable[KeySpec | WholeAccount]) -> tuple[list[KeySpec], li
             different[key] = evolve(account, name=names.get(key, account.name))
         else:
             different[object()] = account
+    for place, spec in enumerate(specs):
+        if spec.account is None and spec.api_key in different:
+            specs[place] = evolve(spec, account=different[spec.api_key].name)
     return specs, list(different.values())
 
 

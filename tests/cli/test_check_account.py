@@ -315,6 +315,35 @@ def test_one_management_key_is_one_account(capsys: pytest.CaptureFixture[str]) -
     )
 
 
+def test_a_management_key_among_the_keys_has_the_wallet_of_its_account(
+    acme: FakeAccount, run: Run, keys: Path
+) -> None:
+    """A management key that stands among the keys, too, is INVALID there, and its wallet counts once."""
+    manager, other = (acme.add_key(management=True).reveal() for _ in range(2))
+    write(
+        keys,
+        f"[keys]\nboss = '{manager}'",
+        f"[accounts.acme]\nmanagement_key = '{manager}'",
+        f"[accounts.prod.keys]\nchief = '{other}'",
+        f"[accounts.globex]\nmanagement_key = '{other}'",
+    )
+
+    outcome = run("check", "keys.toml", "--json")
+
+    document = json.loads(outcome.out)
+    rows = [row for row in names(outcome.out) if row[1] == "INVALID"]
+    assert [("boss", "INVALID", "acme"), ("chief", "INVALID", "prod")] == rows
+    wallets = {wallet["account"]: len(wallet["checks"]) for wallet in document["wallets"]}
+    assert {"acme": 3, "prod": 3} == wallets
+
+
+def test_an_ordinary_key_names_no_account() -> None:
+    """A whole account whose management key is an ordinary key of another account keeps its own name."""
+    spec, account = KeySpec(A, "a", "prod", B), WholeAccount("wrong", A)
+
+    assert ([spec], [account]) == divide([spec, account])
+
+
 def test_a_list_that_takes_too_long_is_unknown(fake: FakeOpenRouter, acme: FakeAccount) -> None:
     """Accounts that are not listed at the deadline of the command are UNKNOWN."""
     fake.script("/workspaces", Hang(), Hang())
