@@ -19,13 +19,20 @@ if TYPE_CHECKING:
     from openrouter_credits import Spendable
     from openrouter_credits.cli._options import Reading
 
-_OPTIONS = {
+_IN_A_SHELL = {
+    # the sentence of the look: the advice behind it says the same, with the links
+    ": add a management key": "",
+    ", or judge by the key alone": "",
+    ": read it too": "",
+    ': move it to OPENROUTER_MANAGEMENT_KEY, or look at the wallet alone: read=("credits",)': "",
+    # the advice
     ', or judge the wallet alone: read=("credits",)': "",
     'read=("credits",)': "leave out --key-only",
     'read=("key",)': "--key-only",
+    "or read the wallet as well": "or leave out --key-only to read the wallet, too",
     "management_key=..., ": "",
 }
-"""Arguments of Python in the guard's advice, and what stands for them here; replaced in this order."""
+"""What the guard says to Python, or twice, and what stands for it here; replaced in this order."""
 
 
 def show_require(needed: Decimal, reading: Reading, *, as_json: bool) -> int:
@@ -66,8 +73,8 @@ def _sentence(needed: Decimal, found: Spendable) -> str:
 
 
 def _in_a_shell(text: str) -> str:
-    for argument, option in _OPTIONS.items():
-        text = text.replace(argument, option)
+    for words, others in _IN_A_SHELL.items():
+        text = text.replace(words, others)
     return text
 
 
