@@ -17,9 +17,9 @@ from rich.text import Text
 
 from openrouter_credits import CreditsClient, KeySpec, RetryPolicy
 from openrouter_credits._words import one_line
-from openrouter_credits.cli._check import draw_report
 from openrouter_credits.cli._exits import allow_closed_pipe
 from openrouter_credits.cli._options import Form
+from openrouter_credits.cli._report import draw_report
 from openrouter_credits.cli._screen import make_console, show
 from openrouter_credits.cli._status import draw_status
 from openrouter_credits.cli._waiting import make_spinner, shown_if_slow

@@ -34,9 +34,10 @@ from openrouter_credits import (
 from openrouter_credits._status.look import assess
 from openrouter_credits._status.spendable import spendable
 from openrouter_credits.cli import _check, _waiting, main
-from openrouter_credits.cli._check import draw_report, show_check
+from openrouter_credits.cli._check import show_check
 from openrouter_credits.cli._exits import CommandError, worst
 from openrouter_credits.cli._options import Form, Reading
+from openrouter_credits.cli._report import draw_report
 from openrouter_credits.cli._screen import make_console
 from openrouter_credits.testing import FakeAccount, FakeOpenRouter, Hang, Reply
 from tests.kit.values import DOWN, FORBIDDEN, NOVEMBER, NOW, WALLET, key, wallet

@@ -1,0 +1,106 @@
+"""The report of many keys on the screen: the most urgent first, what to do, and each wallet once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from openrouter_credits._words import day, one_line
+from openrouter_credits.cli._advice import TO_FILE, advice, plain_problems
+from openrouter_credits.cli._exits import ATTENTION
+from openrouter_credits.cli._judge import UNKNOWN, left, stopped_by
+from openrouter_credits.cli._screen import coloured, make_table, show
+from openrouter_credits.cli._wallets import wallet_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from rich.console import Console, RenderableType
+
+    from openrouter_credits import CheckReport, KeyCheck
+    from openrouter_credits.cli._options import Form
+
+_NAMED = 3
+"""Number of keys named beside each remedy."""
+_LONGEST_NAME = 24
+"""Characters of a name beside a remedy; the table of keys shows all of it."""
+
+
+def draw_report(console: Console, report: CheckReport, form: Form) -> None:
+    """Draw the counts, the keys, what to do, and the wallets."""
+    checks = sorted(report.checks, key=lambda check: _attention(check, form))
+    keys = make_table("Level", "Key", "Account", ">Left", "Why", heads=2)
+    for check in checks:
+        level = form.level(check)
+        amount = UNKNOWN if check.status is None else left(check.status)
+        account = one_line(check.account or UNKNOWN)
+        keys.add_row(coloured(level, level), one_line(_name(check)), account, amount, _why(check))
+    show(console, _counts(report, form), "", keys)
+    for section in (_remedies(checks, form), wallet_parts(report)):
+        if parts := list(section):
+            show(console, "", *parts)
+
+
+def _counts(report: CheckReport, form: Form) -> Text:
+    counts = Counter(map(form.level, report.checks))
+    levels = sorted(counts, key=ATTENTION.__getitem__)
+    parts = [coloured(f"{counts[level]} {level}", level) for level in levels]
+    number = len(report.checks)
+    return Text(f"{number} {'key' if number == 1 else 'keys'}: ") + Text(", ").join(parts)
+
+
+def _attention(check: KeyCheck, form: Form) -> tuple[int, Decimal, int]:
+    """Return the sort key of an outcome: its level, then the amount left, then its place in the source."""
+    level = form.level(check)
+    amount = None if check.status is None or level == "INVALID" else check.status.spendable.amount
+    if amount is None:
+        amount = Decimal("inf")
+    return ATTENTION[level], amount, check.index
+
+
+def _name(check: KeyCheck) -> str:
+    return check.name or check.label or f"key {check.index + 1}"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."
+
+
+def _why(check: KeyCheck) -> str:
+    """Say what stops the key first, and what could not be read; or why the key cannot spend."""
+    if check.status is None:
+        return UNKNOWN if check.error is None else one_line(check.error.summary).rstrip(".")
+    spendable, problems = check.status.spendable, plain_problems(check.status)
+    if check.status.is_invalid:
+        is_refused = spendable.bound_by == "refused"  # then the refusal is the first problem
+        return problems[0] if is_refused and problems else stopped_by(check.status)
+    if spendable.bound_by is not None:
+        is_ahead = spendable.resets_at is not None and spendable.resets_at > check.status.checked_at
+        until = f" until {day(spendable.resets_at)}" if is_ahead and spendable.resets_at else ""
+        problems.insert(0, f"{stopped_by(check.status)}{until}")
+    return "; ".join(problems) or "no key limit; wallet: not asked for"
+
+
+def _remedies(checks: Sequence[KeyCheck], form: Form) -> Iterator[RenderableType]:
+    """List each remedy once, with the keys that need it."""
+    names: dict[str, list[str]] = {}
+    for check in checks:
+        for remedy in dict.fromkeys(_advice(check, form)):
+            names.setdefault(remedy, []).append(_short(_name(check)))
+    if names:
+        table = make_table("", "")
+        for remedy, keys in names.items():
+            more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
+            table.add_row(one_line(", ".join(keys[:_NAMED]) + more), one_line(remedy))
+        yield Text("What to do", style="bold")
+        yield table
+
+
+def _advice(check: KeyCheck, form: Form) -> Iterable[str]:
+    if check.status is not None:
+        is_listed = check.managed_key is not None
+        return advice(check.status, form, account=check.account, where=TO_FILE, is_listed=is_listed)
+    return () if check.error is None else [check.error.remedy]
