@@ -89,12 +89,13 @@ def show_check(entries: Iterable[KeySpec | WholeAccount], form: Form, reading: R
     report = CheckReport(tuple(sorted(checks, key=lambda check: check.index)))
     if reports:
         report = CheckReport.merged([report, *(reports[place] for place in sorted(reports))])
+    others = frozenset(each.index for each in report.checks[len(checks) :] if each.managed_key is None)
     fault = None if specs else fault_of(accounts, report)
     with allow_closed_pipe():
         if form.style == "json":
             print(report_to_json(report, form, is_complete=not is_interrupted))
         elif report.checks and form.style == "text" and fault is None:
-            draw_report(make_console(), report, form)
+            draw_report(make_console(), report, form, others)
             if _is_wallet_alone(specs, report):
                 show(make_console(), "", _ALL_KEYS)
     if is_interrupted:

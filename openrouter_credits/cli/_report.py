@@ -16,7 +16,7 @@ from openrouter_credits.cli._screen import coloured, make_table, show
 from openrouter_credits.cli._wallets import wallet_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     from rich.console import Console, RenderableType
 
@@ -29,8 +29,17 @@ _LONGEST_NAME = 24
 """Characters of a name beside a remedy; the table of keys shows all of it."""
 
 
-def draw_report(console: Console, report: CheckReport, form: Form) -> None:
-    """Draw the counts, the keys, what to do, and the wallets."""
+def draw_report(
+    console: Console, report: CheckReport, form: Form, others: Container[int] = frozenset()
+) -> None:
+    """Draw the counts, the keys, what to do, and the wallets.
+
+    Args:
+        console: where to draw.
+        report: the outcomes.
+        form: the thresholds.
+        others: the indexes of the outcomes that are no keys, but accounts, or parts of one.
+    """
     checks = sorted(report.checks, key=lambda check: _attention(check, form))
     keys = make_table("Level", "Key", "Account", ">Left", "Why", heads=2)
     for check in checks:
@@ -38,18 +47,22 @@ def draw_report(console: Console, report: CheckReport, form: Form) -> None:
         amount = UNKNOWN if check.status is None else left(check.status)
         account = one_line(check.account or UNKNOWN)
         keys.add_row(coloured(level, level), one_line(_name(check)), account, amount, _why(check))
-    show(console, _counts(report, form), "", keys)
-    for section in (_remedies(checks, form), wallet_parts(report)):
+    show(console, _counts(report, form, others), "", keys)
+    for section in (_remedies(checks, form), wallet_parts(report, others)):
         if parts := list(section):
             show(console, "", *parts)
 
 
-def _counts(report: CheckReport, form: Form) -> Text:
+def _counts(report: CheckReport, form: Form, others: Container[int]) -> Text:
     counts = Counter(map(form.level, report.checks))
     levels = sorted(counts, key=ATTENTION.__getitem__)
     parts = [coloured(f"{counts[level]} {level}", level) for level in levels]
-    number = len(report.checks)
-    return Text(f"{number} {'key' if number == 1 else 'keys'}: ") + Text(", ").join(parts)
+    rows = sum(check.index in others for check in report.checks)
+    keys = len(report.checks) - rows
+    title = f"{keys} {'key' if keys == 1 else 'keys'}"
+    if rows:
+        title += f", {rows} other {'row' if rows == 1 else 'rows'}"
+    return Text(f"{title}: ") + Text(", ").join(parts)
 
 
 def _attention(check: KeyCheck, form: Form) -> tuple[int, Decimal, int]:

@@ -198,6 +198,23 @@ def test_a_workspace_that_fails_is_a_row(fake: FakeOpenRouter, acme: FakeAccount
     assert (3, "") == (outcome.code, outcome.err)
     assert [row for row in rows if row.startswith("UNKNOWN") and row.endswith("403 Not a member")]
     assert [row for row in rows if row.startswith("OK ")]
+    assert "1 key, 1 other row: 1 UNKNOWN, 1 OK" == rows[0]
+    assert "environment $74.75 1" == rows[-1]
+
+
+def test_an_account_without_keys_is_its_wallet(
+    fake: FakeOpenRouter, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An account that has no keys is judged by its wallet, and is not counted as a key."""
+    manager = fake.add_account(credits=20, usage="22.75").add_key(management=True)
+    monkeypatch.setenv("OPENROUTER_MANAGEMENT_KEY", manager.reveal())
+
+    outcome = run("check", "--account")
+
+    rows = [" ".join(row.split()) for row in outcome.out.splitlines()]
+    assert (2, "") == (outcome.code, outcome.err)
+    assert "0 keys, 1 other row: 1 DEPLETED" == rows[0]
+    assert "environment -$2.75 0" == rows[-1]
 
 
 def write(path: Path, *lines: str) -> None:
@@ -250,13 +267,13 @@ def test_an_account_that_fails_does_not_hide_the_rest(acme: FakeAccount, run: Ru
 
     rows = [" ".join(line.split()) for line in outcome.out.splitlines()]
     assert (3, "") == (outcome.code, outcome.err)
-    assert "4 keys: 2 UNKNOWN, 2 OK" == rows[0]
+    assert "2 keys, 2 other rows: 2 UNKNOWN, 2 OK" == rows[0]
     missing = "keys.toml, line 4: the environment variable NO_SUCH_KEY is not set"
     assert f"UNKNOWN unset unset - {missing}" in rows
     assert any(row.startswith("UNKNOWN dead dead - 401 User not found") for row in rows)
     assert "unset Set NO_SUCH_KEY, or write the key into the file." in rows
     assert any(row.startswith("dead Check the management key: ") for row in rows)
-    assert "acme $74.75 2" in rows
+    assert ["acme $74.75 2", "unset - -", "dead - -"] == rows[rows.index("Account Left Keys") + 1 :][:3]
 
 
 def test_a_dotenv_file_with_a_management_key_alone_is_a_whole_account(
