@@ -99,14 +99,14 @@ def check(
         raise CommandError(_NO_FILE)
     if all_keys and not account and file is None:
         raise CommandError("--all is for all keys of an account. Add --account, or name a key file.")
+    reading = Reading(_read(key_only=key_only), timeout, deadline, concurrency, rate, all_keys)
     try:
         entries = [read_account()] if account else read_keys(None if file is None else str(file))
+        return show_check(entries, form, reading)
     except CommandError as error:
         if json:
             _show_no_keys(str(error))
         raise
-    reading = Reading(_read(key_only=key_only), timeout, deadline, concurrency, rate, all_keys)
-    return show_check(entries, form, reading)
 
 
 app.command(keys)

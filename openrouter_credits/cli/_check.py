@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from openrouter_credits import CheckReport, CreditsClient
+from openrouter_credits import CheckReport, CreditsClient, OpenRouterError
 from openrouter_credits.cli._accounts import collect_accounts, divide, fault_of
 from openrouter_credits.cli._exits import INTERRUPTED, CommandError, allow_closed_pipe, fail, worst
-from openrouter_credits.cli._json import report_to_json
+from openrouter_credits.cli._json import no_report_to_json, report_to_json
 from openrouter_credits.cli._report import draw_report
 from openrouter_credits.cli._screen import make_console, show
 from openrouter_credits.cli._waiting import make_bar, shown_if_slow
@@ -37,7 +37,8 @@ def show_check(entries: Iterable[KeySpec | WholeAccount], form: Form, reading: R
 
     Raises:
         CommandError: an option is out of range, or has no meaning for a whole account.
-        OpenRouterError: there is nothing but one account, and it could not be listed; JSON is printed first.
+        OpenRouterError: there is nothing but one account, and it could not be listed, or no client can be
+            made; JSON is printed first.
     """
     specs, accounts = divide(entries)
     if accounts and "credits" not in reading.read:
@@ -86,6 +87,10 @@ def show_check(entries: Iterable[KeySpec | WholeAccount], form: Form, reading: R
             is_interrupted = True
             done = _counted((len(checks), len(specs), "keys"), (len(reports), len(accounts), "accounts"))
             fail(f"Interrupted: {done} were checked.", INTERRUPTED)
+        except OpenRouterError as error:
+            if form.style == "json":
+                print(no_report_to_json(error))
+            raise
     report = CheckReport(tuple(sorted(checks, key=lambda check: check.index)))
     if reports:
         report = CheckReport.merged([report, *(reports[place] for place in sorted(reports))])

@@ -383,6 +383,28 @@ def test_a_deadline_is_one_line(fake: FakeOpenRouter, run: Run) -> None:
 
 
 @pytest.mark.usefixtures("manager")
+@pytest.mark.parametrize(
+    ("option", "url", "kind"),
+    [
+        ("--key-only", "http://127.0.0.1:9/api/v1", "CommandError"),
+        ("--all", "http://example.com", "ConfigurationError"),
+    ],
+)
+def test_json_is_a_document_whatever_fails(
+    run: Run, monkeypatch: pytest.MonkeyPatch, option: str, url: str, kind: str
+) -> None:
+    """With --json, a check that ends before anything is sent is a document with the reason, and one line."""
+    monkeypatch.setenv("OPENROUTER_BASE_URL", url)
+
+    outcome, text = run("check", "--account", "--json", option), run("check", "--account", option)
+
+    document = json.loads(outcome.out)
+    assert (3, 1) == (outcome.code, outcome.err.count("\n"))
+    assert (3, "", outcome.err) == text
+    assert (False, [], kind) == (document["complete"], document["checks"], document["error"]["type"])
+
+
+@pytest.mark.usefixtures("manager")
 def test_a_terminal_sees_that_it_works(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Standard error shows a sign of life while an account is listed."""
     monkeypatch.setattr(_waiting, "PATIENCE", 0)
