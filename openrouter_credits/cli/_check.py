@@ -13,6 +13,7 @@ from openrouter_credits import CheckReport, CreditsClient, OpenRouterError
 from openrouter_credits.cli._accounts import collect_accounts, divide, fault_of
 from openrouter_credits.cli._exits import INTERRUPTED, CommandError, allow_closed_pipe, fail, worst
 from openrouter_credits.cli._json import no_report_to_json, report_to_json
+from openrouter_credits.cli._keyfile import ENVIRONMENT
 from openrouter_credits.cli._report import draw_report
 from openrouter_credits.cli._screen import make_console, show
 from openrouter_credits.cli._waiting import make_bar, shown_if_slow
@@ -111,8 +112,9 @@ def show_check(entries: Iterable[KeySpec | WholeAccount], form: Form, reading: R
 
 
 def _is_wallet_alone(specs: Sequence[KeySpec], report: CheckReport) -> bool:
-    """Tell whether nothing but a management key was looked at, and could be read."""
-    is_manager = [spec.api_key == spec.management_key for spec in specs] == [True]
+    """Tell whether nothing but the management key of the environment was looked at, and could be read."""
+    found = [(spec.account, spec.api_key == spec.management_key) for spec in specs]
+    is_manager = found == [(ENVIRONMENT, True)]
     return is_manager and all(check.status is not None for check in report.checks)
 
 

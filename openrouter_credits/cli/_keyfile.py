@@ -34,7 +34,7 @@ from openrouter_credits.cli._keyvalues import Value, from_environment
 
 STANDARD_INPUT = "-"
 
-_ENVIRONMENT = "environment"
+ENVIRONMENT = "environment"
 """The account of the keys of variables."""
 
 _FORMS = "Write one KEY or NAME=KEY on each line, or a TOML file: see openrouter-credits check --help."
@@ -78,7 +78,7 @@ def read_account() -> WholeAccount:
             f"There is no management key in {MANAGEMENT_KEY_VARIABLES[0]}. "
             "Make one at https://openrouter.ai/settings/management-keys, and set this variable."
         )
-    return whole_account(_ENVIRONMENT, make_spec(_text(managing), None, managing.place).api_key)
+    return whole_account(ENVIRONMENT, make_spec(_text(managing), None, managing.place).api_key)
 
 
 def _of_environment() -> list[KeySpec | WholeAccount]:
@@ -95,7 +95,7 @@ def _of_environment() -> list[KeySpec | WholeAccount]:
         )
     where = LIST_VARIABLE if listed is None else listed.place
     entries = [] if listed is None else [Entry("", listed.name, _text(listed))]
-    specs = Keys(where, _ENVIRONMENT, manager).find(entries)
+    specs = Keys(where, ENVIRONMENT, manager).find(entries)
     if not specs:
         raise CommandError(f"There are no keys in {where}. {_FORMS}")
     return specs

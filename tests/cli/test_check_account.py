@@ -451,6 +451,16 @@ def test_a_lone_management_key_of_the_environment_is_its_wallet(
     assert keys_alone == outcome.out.endswith(hint)
 
 
+def test_a_wallet_of_a_key_file_is_not_one_of_the_environment(manager: ApiKey, run: Run, keys: Path) -> None:
+    """Where a key file has nothing but a management key, --account, which takes no file, is not named."""
+    keys.write_text(f"OPENROUTER_API_KEY={manager.reveal()}\nOPENROUTER_MANAGEMENT_KEY={manager.reveal()}\n")
+
+    outcome = run("check", "keys.toml")
+
+    assert (0, "") == (outcome.code, outcome.err)
+    assert "--account" not in outcome.out
+
+
 @pytest.mark.process
 def test_a_process_ends_at_ctrl_c(fake: FakeOpenRouter, manager: ApiKey) -> None:
     """Ctrl-C while an account is listed ends the command with 130 and one line."""
