@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 _AT_ONCE = 8
 """Accounts under way at once: each sends a few requests, most of them one after the other."""
 
+_OF_MANAGEMENT_KEY = {
+    "Check the key:": "Check the management key:",
+    "; the key's own limit (/key) can be read without one.": ", and use that.",
+}
+"""Words of remedies for a key, and what stands for them where it is a management key."""
+
 
 def divide(entries: Iterable[KeySpec | WholeAccount]) -> tuple[list[KeySpec], list[WholeAccount]]:
     """Divide the entries of a source into keys and whole accounts.
@@ -106,7 +112,8 @@ async def _check(
             )
     fault = copy(fault)  # without its traceback
     fault.is_of_management_key = True
-    fault.remedy = fault.remedy.replace("Check the key:", "Check the management key:")
+    for words, others in _OF_MANAGEMENT_KEY.items():
+        fault.remedy = fault.remedy.replace(words, others)
     label = str(key) if isinstance(key, ApiKey) else None
     elapsed = loop.time() - began_at
     return CheckReport((KeyCheck(0, account.name, label, account.name, None, fault, elapsed, wallet_id=0),))

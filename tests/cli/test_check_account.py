@@ -165,7 +165,10 @@ def test_what_makes_no_sense_is_one_line(
     ("status", "words"),
     [
         (401, "User not found. Check the management key: "),
-        (403, "Only management keys can perform this operation. Create a management key at "),
+        (
+            403,
+            "Create a management key at https://openrouter.ai/settings/management-keys, and use that.\n",
+        ),
     ],
 )
 @pytest.mark.usefixtures("manager")
@@ -173,7 +176,7 @@ def test_a_refused_management_key_judges_no_key(
     fake: FakeOpenRouter, run: Run, status: int, words: str
 ) -> None:
     """A refused management key is one line with its remedy, UNKNOWN in JSON, and 3: no key was judged."""
-    message = words.partition(".")[0]
+    message = "User not found" if status == 401 else "Only management keys can perform this operation"
     refusal = Reply(status, {"error": {"code": status, "message": message}})
     for path in ("/credits", "/workspaces", "/keys", "/key"):
         fake.script(path, *[refusal] * 9)
