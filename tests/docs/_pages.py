@@ -154,6 +154,7 @@ class Runner:
         """Run the commands that can run in tests; assert that each prints the text below it, if any."""
         for part in re.split(r"^\$ ", block.source, flags=re.MULTILINE)[1:]:
             command, _, expected = part.partition("\n")
+            codes = {0, 1, 2, 3} if expected.strip() else {0}
             words = shlex.split(command, comments=True)
             check_options(words)
             if "|" in words:
@@ -164,13 +165,12 @@ class Runner:
                 and not any(word.endswith(".toml") for word in words)
             ):
                 printed = await self.run_command(
-                    [sys.executable, "-m", "openrouter_credits", *words[1:]], codes={0, 1, 2, 3}
+                    [sys.executable, "-m", "openrouter_credits", *words[1:]], codes=codes
                 )
             elif words[0] == "export":
                 name = words[1].partition("=")[0]
                 self.environ |= {name: self.hidden[name]} if name in self.hidden else {}
             elif words[0] == "python" and (self.folder / words[1]).is_file():
-                codes = {0, 1, 2, 3} if expected.strip() else {0}
                 printed = await self.run_command([sys.executable, "-W", "error", *words[1:]], codes=codes)
             else:
                 assert words[0] in {"make", "pip", "python", ".", "openrouter-credits", "chmod"}, command
