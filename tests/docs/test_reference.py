@@ -107,7 +107,7 @@ def options_in_reference(module: ModuleType, name: str) -> str | None:
     is_error = isinstance(item, type) and issubclass(item, OpenRouterError)
     page = (REFERENCE / ("errors.md" if is_error else "api.md")).read_text(encoding="utf-8")
     directive = re.search(
-        rf"^\.\. \w+:: {re.escape(module.__name__)}\.{name}\n((?:   .*\n)*)", page, re.MULTILINE
+        rf"^\.\. \w+:: {re.escape(module.__name__)}\.{name}(?:\(\))?\n((?:   .*\n)*)", page, re.MULTILINE
     )
     return directive and directive[1]
 
