@@ -23,14 +23,14 @@ from openrouter_credits._secrets import ApiKey
 
 
 class Account:
-    """What one management key sees of its account, and may do there: `client.account`.
+    """The account of a management key, and the calls that only such a key may make: `client.account`.
 
     Amounts are US dollars, times are aware datetimes in UTC. Wrong arguments are a `TypeError` or a
     `ValueError` before anything is sent. Each call raises `MissingKeyError` if the client has no key,
     `ManagementKeyRequiredError` if its key is an ordinary one, and `OpenRouterError` for any other fault.
 
-    What changes something is sent once, unless the connection was refused or the answer was 429. If it fails
-    after that, it is an `AmbiguousWriteError`, whose text says how to look whether it took place.
+    A change is sent once, unless the connection was refused or the answer was 429. If it fails after it was
+    sent, the error is an `AmbiguousWriteError`, whose text says how to look whether it took place.
     """
 
     def __init__(self, caller: Caller, key: Callable[[], ApiKey]) -> None:
@@ -203,17 +203,18 @@ class Account:
         takes one request more. Each `KeyCheck` has its `managed_key`, and is named as that is; all have the
         masked management key as `account`, and one wallet. A key that is disabled or has expired is INVALID.
 
-        What is left is an upper limit (`at_most`): budgets of members and guardrails are in no list. Of a
-        workspace's budget the list has the limit alone: the spending of the workspace's keys is subtracted,
-        but not that of keys that were deleted. As nobody can ask for more, the level is judged by the amount.
+        Amounts are upper bounds (`at_most`): OpenRouter does not list the guardrails of members and keys, nor
+        the spending of a workspace's budget. The spending of the listed keys is subtracted from the budget,
+        but keys that were deleted may have spent as well. The level is judged by the amount all the same,
+        because nobody can ask for more.
 
-        What cannot be read is an outcome of its own, and UNKNOWN: a workspace or an entry of its list, with
-        the name of the workspace; the list of workspaces, named `workspaces`. If there is no key to tell of,
-        the report has an outcome of the management key, for its wallet.
+        A workspace that cannot be read, or a single entry of its list, is an UNKNOWN outcome with the name of
+        the workspace. So is the list of workspaces, with the name `workspaces`. If the report has no
+        key, it has an outcome of the management key, for its wallet.
 
         Args:
-            include_disabled: whether to tell of keys that are disabled.
-            include_expired: whether to tell of keys that have expired.
+            include_disabled: whether the report has keys that are disabled.
+            include_expired: whether the report has keys that have expired.
             workspaces: `"all"`, `"default"` or ids, as of `keys`.
 
         Raises:

@@ -86,9 +86,9 @@ class CreditsClient:
     Args:
         api_key: the key; else `OPENROUTER_API_KEY`, then `OPENROUTER_KEY`. Each variable of a key may have
             `_FILE` behind its name: then it holds the path of a file whose first line is the key.
-        management_key: reads the wallet; else `OPENROUTER_MANAGEMENT_KEY` and its aliases. Any key given here
-            switches the environment off for both: somebody else's key is never paired with this process's
-            management key.
+        management_key: reads the wallet, and serves `account`; else `OPENROUTER_MANAGEMENT_KEY` and its
+            aliases. It may be the only key. Any key given here switches the environment off for both:
+            somebody else's key is never paired with this process's management key.
         base_url: else `OPENROUTER_BASE_URL`, else OpenRouter itself. https, or http to this machine.
         session: an `aiohttp.ClientSession` to borrow; it is never changed nor closed.
         retry: how often, and how long, a call is tried.
@@ -224,15 +224,15 @@ class CreditsClient:
         unknown: Literal["raise", "allow"] = "raise",
         max_age: float = 60,
     ) -> Spendable:
-        """Make sure that an amount can be spent, before a job begins; what is not sure is no pass.
+        """Make sure that an amount can be spent before a job begins, and return what can be spent.
 
-        Reservations are not counted: a job may ask inside its own. Each refusal, and each pass that is not
-        sure, is logged as a warning.
+        Unknown is refused like too little. Reservations are not counted: a job may ask inside its own. Each
+        refusal, and each pass of an unknown amount, is logged as a warning.
 
         Args:
             amount: US dollars.
-            read: what to judge by. With `("key",)` a key that cannot see the wallet passes by its own limits.
-            unknown: what happens if it cannot be told: `"raise"`, or `"allow"` to go on, with what is known.
+            read: as for `status`. With `("key",)` a key that cannot see the wallet passes by its own limits.
+            unknown: what to do if it cannot be told: `"raise"`, or `"allow"` it and return what is known.
             max_age: accept a look that began at most so many seconds ago; see `status`.
 
         Raises:
@@ -255,10 +255,10 @@ class CreditsClient:
     ) -> AbstractAsyncContextManager[Spendable]:
         """Reserve an amount for as long as a block runs: `async with client.reserve(5): ...`.
 
-        It is `require` for jobs that run at once or in a row: what this client has reserved is taken off
-        first. When a block ends, its amount counts on until a look that began 60 s later, by which time
-        OpenRouter's figures show what was spent. It never waits for others, but raises. Other clients, and
-        other programs, are not known to it.
+        It is `require` for jobs that run at once or in a row: the amounts that this client has reserved are
+        subtracted first. When a block ends, its amount counts on until a look that began 60 s later, by which
+        time OpenRouter's figures show what was spent. It never waits for another reservation to end. It does
+        not know of other clients and other programs.
 
         Arguments and errors are those of `require`; a look older than an hour is not accepted.
         """

@@ -69,7 +69,7 @@ class Spendable(Value):
 
     `complete`: wallet and key were read whole, or the key cannot spend at all. `at_most`: one is missing, or
     a part of the key's answer (`KeyInfo.unread`), and could allow less; so it is of each key of
-    `Account.check()`, as budgets of members and guardrails are in no list. `unknown`: no limit is known.
+    `Account.check()`, since guardrails of members and keys are in no list. `unknown`: no limit is known.
     """
     bounds: tuple[Bound, ...] = field(default=(), eq=False, repr=False)
     """All known limits: the wallet, the key's own limit, then the budgets in OpenRouter's order.
