@@ -47,7 +47,7 @@ async def current(client: Client) -> KeyStatus:
 
 
 Current = Annotated[KeyStatus, Depends(current)]
-Cost = Annotated[Decimal, Query(ge=0)]
+Cost = Annotated[Decimal, Query(ge=0, max_digits=12, decimal_places=6)]
 app = FastAPI(lifespan=lifespan)
 
 

@@ -135,9 +135,10 @@ async def test_a_job_in_doubt_is_started(service: aiohttp.ClientSession, fake: F
     assert (402, {"detail": "$26.84 is more than is left"}) == await ask(service, "/jobs?cost=26.84", "POST")
 
 
-async def test_a_job_has_no_negative_cost(service: aiohttp.ClientSession) -> None:
-    """POST /jobs answers 422 if its cost is below zero."""
-    status, _ = await ask(service, "/jobs?cost=-1", "POST")
+@pytest.mark.parametrize("cost", ["-1", "NaN", "Infinity", "1e999", "1e-2000"])
+async def test_a_job_has_a_cost_in_dollars(service: aiohttp.ClientSession, cost: str) -> None:
+    """POST /jobs answers 422 if its cost is below zero, endless, or no amount that anybody pays."""
+    status, _ = await ask(service, f"/jobs?cost={cost}", "POST")
 
     assert 422 == status
 
