@@ -258,7 +258,7 @@ async def test_a_new_key_of_any_shape_is_masked(serve: Serve, connect: Connect) 
 
 
 async def test_a_setting_of_an_answer_is_read_as_it_is(serve: Serve, connect: Connect) -> None:
-    """What update_key() returns is the key as the answer has it, other fields included."""
+    """update_key() returns the key as the answer has it, other fields included."""
     server = await serve(reply(200, {"data": {**DATA, "disabled": True, "new": 1}}))
 
     changed = await connect(server).account.update_key(HASH, disabled=True, limit=20)

@@ -200,7 +200,7 @@ async def test_an_older_look_does_not_replace_a_newer_one(serve: Serve, connect:
 
 
 async def test_a_look_that_began_too_early_is_not_joined(serve: Serve, connect: Connect) -> None:
-    """Who wants a fresher status than the look under way gives starts another one; both end well."""
+    """A caller who wants a fresher status than the look under way gives starts another; both end well."""
     host = Host()
     host.delay = 2.0
     server = await serve(host)
@@ -333,7 +333,7 @@ async def test_a_time_out_of_the_caller_ends_its_wait(serve: Serve, connect: Con
 
 @virtual
 async def test_any_mix_of_callers_and_cancellations_ends_well() -> None:
-    """Who is not cancelled has a look that is fresh enough, and no look goes on without a caller."""
+    """A caller who is not cancelled gets a look that is fresh enough; no look goes on without a caller."""
     client = CreditsClient(KEY)
     wanted, under_way = frozenset({"key"}), 0
     waiting: list[float] = []
@@ -594,7 +594,7 @@ async def test_too_little_is_loud(serve: Serve, connect: Connect, caplog: pytest
 async def test_an_unreadable_wallet_is_no_pass(
     serve: Serve, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What cannot be told raises; the key's own limits decide if they alone are asked for."""
+    """An unknown amount is an error; the key's own limits decide if they alone are asked for."""
     client = connect(await serve(Host(FORBIDDEN, key_info(30))))
 
     with pytest.raises(UnknownCreditsError, match="not known whether"):
@@ -803,7 +803,7 @@ async def test_an_exception_in_the_block_releases(serve: Serve, connect: Connect
 
 
 async def test_a_cancelled_wait_reserves_nothing(serve: Serve, connect: Connect) -> None:
-    """Who is cancelled while the look is under way holds nothing afterwards."""
+    """A caller who is cancelled while the look is under way holds nothing afterwards."""
     host = Host()
     host.delay = 2.0
     client = connect(await serve(host))

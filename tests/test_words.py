@@ -111,7 +111,7 @@ EXACT_DOLLARS: list[tuple[str, str, str]] = [
 
 @pytest.mark.parametrize(("amount", "exact", "left"), EXACT_DOLLARS)
 def test_dollars_can_be_shown_exactly(amount: str, exact: str, left: str) -> None:
-    """What is needed is shown with all digits; what is left too, if it is less than a cent."""
+    """The amount that is needed is shown with all digits; so is the rest, if it is less than a cent."""
     with localcontext(HARSH):
         assert exact == exact_usd(Decimal(amount))
         assert left == usd_left(Decimal(amount))

@@ -47,7 +47,7 @@ class _Budgets:
 
 @frozen
 class Found:
-    """What was listed of a workspace."""
+    """A workspace, and its keys as they were listed."""
 
     workspace: Workspace
     entries: list[ManagedKey | OpenRouterError]

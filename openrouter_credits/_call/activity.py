@@ -1,4 +1,4 @@
-"""What an account has used, by day: which days to ask for, and how they are read."""
+"""The usage of an account, by day: which days to ask for, and how they are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an account has used, by day."""
+"""The usage of an account, by day."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from openrouter_credits._public import public
 
 @frozen(repr=False)
 class ActivityItem(Sparse):
-    """What an account used of one model, from one provider, on one UTC day: an entry of `GET /activity`.
+    """The usage of one model, from one provider, on one UTC day: an entry of `GET /activity`.
 
     Amounts are US dollars.
     """
@@ -59,7 +59,7 @@ def _number_of(items: tuple[ActivityItem, ...]) -> str:
 
 @frozen
 class Activity(Value, Sequence[ActivityItem]):
-    """What an account used in a range of completed UTC days: a sequence of `ActivityItem`."""
+    """The usage of an account in a range of completed UTC days: a sequence of `ActivityItem`."""
 
     items: tuple[ActivityItem, ...] = field(repr=_number_of)
     """The entries, in OpenRouter's order; an exact duplicate is left out."""

@@ -326,7 +326,7 @@ async def test_some_workspaces_are_read() -> None:
 
 @pytest.mark.parametrize("workspaces", ["w1", [KEY], 5])
 async def test_wrong_workspaces_are_refused(workspaces: Any) -> None:
-    """What cannot be workspaces is refused before anything is sent, and not quoted."""
+    """An argument that cannot be workspaces is refused before anything is sent, and not quoted."""
     async with client_at(Host()) as (client, wire):
         with pytest.raises((ValueError, TypeError)) as caught:
             await client.account.check(workspaces=workspaces)
@@ -427,7 +427,7 @@ async def test_an_entry_that_cannot_be_read_hides_no_other() -> None:
 
 
 async def test_hidden_keys_have_spent_of_a_budget() -> None:
-    """What disabled and expired keys have spent of a budget counts, although nobody asked for them."""
+    """The spending of disabled and expired keys counts for a budget, although nobody asked for them."""
     keys = [entry("on"), entry("off", disabled=True), entry("old", expires_at="2020-01-01T00:00:00Z")]
 
     report, _ = await checked(Host({"w0": keys}, budgets={"w0": [weekly(50)]}), include_disabled=False)
@@ -469,7 +469,7 @@ async def test_byok_counts_if_openrouter_says_so(beside: Any, of_workspace: Any,
     ],
 )
 async def test_budgets_that_cannot_be_read_are_a_problem_of_each_key(answer: Any, path: str) -> None:
-    """What cannot be read of a workspace's budgets is a problem of each key: UNKNOWN above the threshold."""
+    """A budget of a workspace that cannot be read is a problem of each key: UNKNOWN above the threshold."""
     host = Host({"w0": [entry("a"), entry("b", limit=4)], "w1": [entry("c", "w1")]}, budgets={"w0": answer})
 
     report, _ = await checked(host)

@@ -1,4 +1,4 @@
-"""What an account has used: which days are asked for, and how they are read."""
+"""The usage of an account: which days are asked for, and how they are read."""
 
 from __future__ import annotations
 

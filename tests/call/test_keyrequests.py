@@ -133,7 +133,7 @@ def test_a_limit_is_sent_exactly(limit: Any, text: str) -> None:
 
 @given(AMOUNTS.filter(lambda amount: amount >= 0))
 def test_any_limit_of_money_is_sent_exactly(amount: Decimal) -> None:
-    """What is sent for a limit of at most 15 digits is exactly that amount."""
+    """The request for a limit of at most 15 digits has exactly that amount."""
     assert Decimal(limit_sent(amount)) == amount
 
 

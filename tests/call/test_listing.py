@@ -397,7 +397,7 @@ ENTRIES = JSON | st.builds(
 
 @given(st.lists(ENTRIES, max_size=8) | JSON, JSON)
 def test_any_page_is_keys_and_errors(data: object, total: object) -> None:
-    """Whatever JSON a server lists, `keys()` yields keys, each hash once, and raises none but our errors."""
+    """`keys()` yields keys, each hash once, and raises none but our errors, for any JSON that is listed."""
 
     async def hashes() -> list[str]:
         found = []

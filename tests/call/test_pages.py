@@ -23,7 +23,7 @@ MOST_REQUESTS = 200
 
 @define
 class Reading:
-    """What came of reading a list."""
+    """The outcome of reading a list."""
 
     names: Entries = field(factory=list)
     offsets: list[int] = field(factory=list)
@@ -225,7 +225,7 @@ def test_an_entry_that_comes_twice_on_a_page_is_read_once() -> None:
 
 
 def test_entries_that_were_created_meanwhile_may_be_left_out() -> None:
-    """What stands before a known entry is not read: it was read before, or it is newer than the reading."""
+    """Entries before a known one are not read: they were read before, or are newer than the reading."""
     entries = a_list(150)
 
     reading = read(pages_of(entries, changes={1: created(20)}))

@@ -86,7 +86,7 @@ def test_many_keys_of_one_name_are_counted() -> None:
 
 @given(st.lists(st.text("ab", min_size=6, max_size=9), unique=True), st.text("ab", max_size=9))
 def test_a_beginning_means_one_key_or_none(hashes: list[str], word: str) -> None:
-    """Whatever the hashes are, a word is the beginning of the one that is picked, and of no other."""
+    """A word that picks a hash is the beginning of that hash, and of no other, for any hashes."""
     keys = [make(None, hash_) for hash_ in hashes]
 
     try:

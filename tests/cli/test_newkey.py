@@ -100,7 +100,7 @@ def test_without_consent_nothing_is_sent(fake: FakeOpenRouter, acme: FakeAccount
 
 
 def test_no_is_no(acme: FakeAccount, typing: Callable[..., Outcome]) -> None:
-    """Whoever answers no has neither a new key nor a new file."""
+    """The answer no makes neither a key nor a file."""
     outcome = typing("\n", "create", "bot", "--write-to", FILE)
 
     assert (3, "", [], False) == (outcome.code, outcome.out, made(acme), Path(FILE).exists())

@@ -447,7 +447,7 @@ async def test_names_of_others_break_no_line(serve: Serve, manage: Manage, fault
 
 @pytest.mark.parametrize("wrong", [KEY, [KEY], [OTHER, f"x{KEY}"], "team", [5], 5, [""], ["a/b"], ["a&b=c"]])
 async def test_wrong_workspaces_are_not_sent(wrong: Any, serve: Serve, manage: Manage, fault: Watch) -> None:
-    """What cannot be the id of a workspace, such as a key, is refused before any request, and not shown."""
+    """A text that is no id of a workspace, such as a key, is refused before any request, and not shown."""
     server = await serve(DOWN)
     client = manage(server)
 
@@ -818,7 +818,7 @@ async def test_disabled_and_expired_keys_are_left_out_if_so_asked(
 async def test_a_budget_of_the_workspace_limits_its_keys(
     fake: FakeOpenRouter, connect: Connect, fault: Watch
 ) -> None:
-    """What the keys of a workspace have spent of its budget is subtracted; it limits no other workspace."""
+    """The spending of a workspace's keys is subtracted from its budget; it limits no other workspace."""
     acme = fake.add_account(credits=100)
     boss, team = acme.add_key(management=True), acme.add_workspace("Team")
     team.add_budget(20, "monthly")

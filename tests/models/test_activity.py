@@ -1,4 +1,4 @@
-"""What an account has used, as a value."""
+"""The usage of an account, as a value."""
 
 from __future__ import annotations
 

@@ -348,7 +348,7 @@ KEYS = [managed(**COUNTERS), managed(**COUNTERS, disabled=True), managed(**COUNT
 def test_a_budget_is_what_all_keys_have_left_of_it(
     interval: str | None, include_byok: bool, spent: str, resets_at: datetime | None
 ) -> None:
-    """What all keys of a workspace have spent in the window is subtracted from its limit, exactly."""
+    """The spending of all keys of a workspace in the window is subtracted from its limit, exactly."""
     entry = WorkspaceBudget("b", Decimal("50.5"), interval)
 
     shared = shared_by(KEYS, [entry], NOW, include_byok=include_byok, is_whole=True)

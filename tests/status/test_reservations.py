@@ -27,7 +27,7 @@ def after(*releases: float, held: int = 0) -> Reservations:
 
 
 def test_a_held_amount_is_unseen_by_every_reading() -> None:
-    """What is held counts, whenever the reading began."""
+    """An amount that is held counts, whenever the reading began."""
     assert [ONE, ONE] == [after(held=1).unseen_by(at) for at in (0.0, 1e9)]
 
 

@@ -249,7 +249,7 @@ SHORT: dict[str, tuple[KeyStatus | OpenRouterError, str, type[Any], tuple[str, .
 
 @pytest.mark.parametrize("case", SHORT)
 def test_too_little_and_unknown_are_errors_that_advise(case: str) -> None:
-    """What is too little or not known is an error that names the key, the limit and the way out."""
+    """An amount that is too little or unknown is an error that names the key, the limit and the way out."""
     found, needed, kind, words = SHORT[case]
 
     error = verdict(found, needed)
