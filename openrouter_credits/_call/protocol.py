@@ -22,8 +22,8 @@ from openrouter_credits._call.refusals import error_inside, has_code, refusal
 from openrouter_credits._call.structure import converter, describe, without_keys
 from openrouter_credits._errors import InvalidResponseError, OpenRouterError
 from openrouter_credits._public import public
-from openrouter_credits._secrets import ApiKey
-from openrouter_credits._words import quote
+from openrouter_credits._secrets import ApiKey, parse_key
+from openrouter_credits._words import SHORTEST_SECRET, quote
 
 T = TypeVar("T")
 
@@ -99,7 +99,9 @@ def _decode(
     most: int | None,
 ) -> T | OpenRouterError:
     if not 200 <= reply.status < 300:
-        document = hide(parse_refusal(reply.body), secrets)
+        document = parse_refusal(reply.body)
+        secrets = _with_new_key(secrets, document)
+        document = hide(document, secrets)
         return refusal(reply.status, _headers(reply, secrets), document, key, wall_clock)
     if most is not None and has_too_many_elements(reply.body, most):
         problem = f"has over {most} elements, or is nested too deeply"
@@ -109,6 +111,7 @@ def _decode(
     except InvalidResponseError as error:
         return error
     if isinstance(document, dict) and document.get("error") is not None:
+        secrets = _with_new_key(secrets, document)
         document = hide(document, secrets)
         return error_inside(reply.status, _headers(reply, secrets), document, key, wall_clock)
     if not whole and (not isinstance(document, dict) or "data" not in document):
@@ -124,6 +127,14 @@ def _decode(
     except Exception as error:  # noqa: BLE001 - a caller's own classes may raise anything from inside
         path = "$" if whole else "$.data"
         return InvalidResponseError(f"{reply.status}, but {quote(describe(error, path), key)}")
+
+
+def _with_new_key(secrets: Collection[str], document: Any) -> Collection[str]:
+    """Add the `key` of an error's body: it is a key that was made in spite of the error."""
+    new = parse_key(document.get("key")) if isinstance(document, dict) else None
+    if isinstance(new, ApiKey) and len(new.reveal()) >= SHORTEST_SECRET:
+        return (*secrets, new.reveal())
+    return secrets
 
 
 def _headers(reply: Reply, secrets: Collection[str]) -> Collection[tuple[str, str]]:

@@ -1060,6 +1060,29 @@ def test_a_secret_in_the_error_of_a_200_is_scrubbed() -> None:
         decode(Reply(200, {}, body), Credits, secrets=(CODE,))
 
 
+@pytest.mark.parametrize("status", [200, 201, 400, 403, 500])
+def test_a_key_that_an_error_brings_is_scrubbed(status: int) -> None:
+    """The `key` of an error's body, whatever it looks like, is in no part of the error."""
+    new = "token.0123/456789=="
+    fault = {"code": 400, "message": f"Made {new}, but", "metadata": {new: [new]}}
+    body = json.dumps({"error": fault, "key": f" Bearer {new}", "data": {"label": new}}).encode()
+
+    with pytest.raises(APIStatusError) as caught:
+        decode(Reply(status, {"X-Request-Id": new}, body), Credits)
+
+    error = caught.value
+    assert (error.message, error.request_id, error.metadata) == ("Made ***, but", "***", {"***": ["***"]})
+
+
+def test_a_short_key_of_an_error_is_no_secret() -> None:
+    """A `key` of less than 8 characters, or that is no key, changes nothing in the words of an error."""
+    for key in ("limit", "no key at all", None, ["limit"]):
+        body = json.dumps({"error": {"code": 400, "message": "limit is no key at all"}, "key": key}).encode()
+
+        with pytest.raises(BadRequestError, match=r"^400 limit is no key at all\."):
+            decode(Reply(400, {}, body), Credits)
+
+
 def test_a_cut_refusal_stays_one_with_secrets() -> None:
     """A 403 whose JSON was cut is still OpenRouter's own, and not that of a firewall."""
     with pytest.raises(PermissionDeniedError) as caught:
