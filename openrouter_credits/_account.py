@@ -7,14 +7,14 @@ from datetime import UTC, date, datetime
 from types import EllipsisType
 from typing import Any, Literal
 
-from openrouter_credits._arguments import Dollars
+from openrouter_credits._arguments import Dollars, checked, require_flag
 from openrouter_credits._batch.listed import check_account
 from openrouter_credits._batch.report import CheckReport
-from openrouter_credits._call.activity import Range, choose_range, read_activity
+from openrouter_credits._call.activity import choose_range, read_activity
 from openrouter_credits._call.caller import Caller
 from openrouter_credits._call.keycalls import NewKey, call_about_key, create, delete
 from openrouter_credits._call.keyrequests import create_request, key_request
-from openrouter_credits._call.listing import Which, require_workspaces
+from openrouter_credits._call.listing import Checked, Which, require_workspaces
 from openrouter_credits._call.streaming import stream_keys, stream_workspaces
 from openrouter_credits._models import ManagedKey, Workspace
 from openrouter_credits._models.activity import Activity
@@ -72,8 +72,9 @@ class Account:
             OpenRouterError: any other fault, such as a workspace that is forbidden. It is raised at the end,
                 when all that could be read was yielded; further errors are in its `problems`.
         """
-        which = require_workspaces(workspaces)
-        filters = {"include_disabled": include_disabled, "include_expired": include_expired}
+        which, filters = _choose(
+            workspaces, include_disabled=include_disabled, include_expired=include_expired
+        )
         return stream_keys(self._caller, self._key, which, **filters)
 
     # Plain functions that return a coroutine: no frame holds a key that is passed by mistake.
@@ -188,15 +189,16 @@ class Account:
             end: the last day, included; `None` for yesterday.
             by: `"workspace"` divides the entries by workspace.
         """
-        return self._activity(choose_range(start, end, by, datetime.now(UTC).date()))
+        wanted = choose_range(start, end, by, datetime.now(UTC).date())
+        return read_activity(self._caller, self._key, wanted)
 
-    async def check(
+    def check(
         self,
         *,
         include_disabled: bool = True,
         include_expired: bool = False,
         workspaces: Which = "all",
-    ) -> CheckReport:
+    ) -> Coroutine[Any, Any, CheckReport]:
         """Check all keys of the account from the list of its keys: 1,000 keys take 14 requests.
 
         It reads the wallet, and of each workspace the keys and the budgets that they share; a wallet of 0/0
@@ -220,26 +222,27 @@ class Account:
         Raises:
             AuthenticationError: 401: the management key was refused.
             ManagementKeyRequiredError: 403: it is an ordinary key.
-            MissingKeyError: the client has no key; nothing was sent.
             OpenRouterError: neither a key nor the wallet could be read; further errors are in its `problems`.
-            ValueError, TypeError: `workspaces` is not as `keys` takes it; nothing was sent.
         """
-        which = require_workspaces(workspaces)
-        del workspaces  # perhaps there is a key in it
+        which, filters = _choose(
+            workspaces, include_disabled=include_disabled, include_expired=include_expired
+        )
+        return self._check(which, **filters)
+
+    async def _check(self, which: Checked | TypeError | ValueError, **filters: bool) -> CheckReport:
         if isinstance(which, Exception):
             raise which
-        return await check_account(
-            self._caller,
-            self._key(),
-            include_disabled=include_disabled,
-            include_expired=include_expired,
-            workspaces=which,
-        )
+        return await check_account(self._caller, self._key(), workspaces=which, **filters)
 
-    async def _activity(self, days: Range | Exception) -> Activity:
-        if isinstance(days, Exception):
-            raise days
-        return await read_activity(self._caller, self._key(), days)
+
+def _choose(workspaces: object, **flags: object) -> tuple[Checked | TypeError | ValueError, dict[str, bool]]:
+    """Check which keys to list; an error is returned, and quotes nothing: a key may have been given."""
+    filters = {name: value is True for name, value in flags.items()}
+    for name, value in flags.items():
+        flag = checked(require_flag, name, value)
+        if isinstance(flag, Exception):
+            return flag, filters
+    return require_workspaces(workspaces), filters
 
 
 public(Account)

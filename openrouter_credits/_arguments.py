@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Context, Decimal
+from typing import ParamSpec, TypeVar
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 Dollars = Decimal | int | float | str
 """An amount of US dollars as callers write it."""
@@ -14,8 +18,32 @@ _MOST_DIGITS = 97
 """Before the point; `format_usd` shows no more, and half of it has no exponent that overflows."""
 
 
-def require_seconds(name: str, value: object, *, zero: bool = False, unit: str = "seconds") -> None:
-    """Accept a finite number above 0; 0 itself only if `zero` says so.
+def checked(
+    check: Callable[_P, _T], *arguments: _P.args, **options: _P.kwargs
+) -> _T | TypeError | ValueError:
+    """Return what a check returns, or its error without a traceback.
+
+    The frames of a check hold what it checks, which may be a key that was passed by mistake.
+    """
+    try:
+        return check(*arguments, **options)
+    except (TypeError, ValueError) as error:
+        return error.with_traceback(None)
+
+
+def require_flag(name: str, value: object) -> bool:
+    """Return a value that is true or false.
+
+    Raises:
+        TypeError: anything else, such as 0 or the text "false".
+    """
+    if isinstance(value, bool):
+        return value
+    raise TypeError(f"{name} is True or False, not {type(value).__name__}")
+
+
+def require_seconds(name: str, value: object, *, zero: bool = False, unit: str = "seconds") -> float:
+    """Return a value that is a finite number above 0; 0 itself only if `zero` says so.
 
     Raises:
         TypeError: not a number.
@@ -25,6 +53,7 @@ def require_seconds(name: str, value: object, *, zero: bool = False, unit: str =
         raise TypeError(f"{name} is a number of {unit}, not {type(value).__name__}")
     if not (0 <= value < math.inf and (value or zero)):
         raise ValueError(f"{name} is a finite number of {unit} {'from' if zero else 'above'} 0, not {value}")
+    return value
 
 
 def require_count(name: str, value: object) -> None:
@@ -84,7 +113,7 @@ def require_read(read: Iterable[str]) -> frozenset[str]:
     """
     if isinstance(read, str) or not isinstance(read, Iterable):
         raise TypeError(f'read is a tuple such as ("credits",), not {type(read).__name__}')
-    wanted = frozenset(read)
-    if not wanted or wanted - {"credits", "key"}:
+    wanted = tuple(read)
+    if not wanted or any(name not in ("credits", "key") for name in wanted):
         raise ValueError('read is made of "credits" and "key"')
-    return wanted
+    return frozenset(wanted)

@@ -10,10 +10,10 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Literal, NoReturn, Self, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from openrouter_credits._account import Account
-from openrouter_credits._arguments import Dollars, require_count, require_read, require_seconds
+from openrouter_credits._arguments import Dollars, checked, require_count, require_read, require_seconds
 from openrouter_credits._batch.check import KeyCheck
 from openrouter_credits._batch.report import CheckReport
 from openrouter_credits._batch.run import run, run_all
@@ -207,23 +207,29 @@ class CreditsClient:
             ValueError: `read` is empty, or has another name; or `max_age` is out of range.
             OpenRouterError: nothing could be read; the key's error, with the wallet's in its `problems`.
         """
-        wanted = require_read(read)
-        if max_age is not None:
-            require_seconds("max_age", max_age, zero=True)
-            return await self._guard.status(wanted, max_age, self._look)
+        wanted = checked(require_read, read)
+        age = None if max_age is None else checked(require_seconds, "max_age", max_age, zero=True)
+        del read, max_age  # perhaps there is a key in them
+        if isinstance(wanted, Exception):
+            raise wanted
+        if isinstance(age, Exception):
+            raise age
+        if age is not None:
+            return await self._guard.status(wanted, age, self._look)
         began_at = asyncio.get_running_loop().time()
         status = await self._look(wanted)
         self._guard.keep(wanted, status, began_at)
         return status
 
-    async def require(
+    # A plain function, as `check_all` is: a key may be passed by mistake.
+    def require(
         self,
         amount: Dollars,
         *,
         read: Iterable[Literal["credits", "key"]] = ("credits", "key"),
         unknown: Literal["raise", "allow"] = "raise",
         max_age: float = 60,
-    ) -> Spendable:
+    ) -> Coroutine[Any, Any, Spendable]:
         """Make sure that an amount can be spent before a job begins, and return what can be spent.
 
         Unknown is refused like too little. Reservations are not counted: a job may ask inside its own. Each
@@ -242,7 +248,11 @@ class CreditsClient:
             ValueError: a negative or infinite amount; `unknown`, `read` or `max_age` out of range.
             TypeError: an argument of a wrong type.
         """
-        ask = Ask.of(amount, read, unknown, max_age)
+        return self._require(Ask.of(amount, read, unknown, max_age))
+
+    async def _require(self, ask: Ask | Exception) -> Spendable:
+        if isinstance(ask, Exception):
+            raise ask
         return await self._guard.require(ask, self._look, self._name())
 
     def reserve(
@@ -263,9 +273,18 @@ class CreditsClient:
         Arguments and errors are those of `require`; a look older than an hour is not accepted.
         """
         ask = Ask.of(amount, read, unknown, max_age)
+        del amount, read, unknown, max_age  # perhaps there is a key in them
+        if isinstance(ask, Exception):
+            raise ask
         return self._guard.reserve(ask, self._look, self._name())
 
-    async def generation(self, id: str, *, wait: float = 10.0) -> Generation:  # noqa: A002 - the API's own name
+    # A plain function, as `check_all` is: a key may be passed by mistake.
+    def generation(
+        self,
+        id: str,  # noqa: A002 - the API's own name
+        *,
+        wait: float = 10.0,
+    ) -> Coroutine[Any, Any, Generation]:
         """Read what one request to a model cost (`GET /generation`), with the key that made it.
 
         OpenRouter knows a generation some seconds after its answer; until then it says 404.
@@ -280,12 +299,15 @@ class CreditsClient:
             TypeError: `id` is no text, or `wait` no number.
             OpenRouterError: any other fault.
         """
+        return self._generation(generation_request(id), checked(require_seconds, "wait", wait, zero=True))
+
+    async def _generation(self, request: Request | Exception, wait: float | Exception) -> Generation:
         deadline_at = self._caller.deadline_at()
-        request = generation_request(id, self._own_key())
-        del id  # perhaps it is a key
         if isinstance(request, Exception):
             raise request
-        require_seconds("wait", wait, zero=True)
+        if isinstance(wait, Exception):
+            raise wait
+        request = evolve(request, key=self._own_key())
         absent_until = asyncio.get_running_loop().time() + wait
         try:
             return await self._caller.call(

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from attrs import frozen
 
-from openrouter_credits._arguments import Dollars, require_dollars, require_read, require_seconds
+from openrouter_credits._arguments import Dollars, checked, require_dollars, require_read, require_seconds
 from openrouter_credits._call.caller import Caller
 from openrouter_credits._errors import (
     AuthenticationError,
@@ -64,13 +64,14 @@ class Ask:
         read: Iterable[str],
         unknown: Literal["raise", "allow"],
         max_age: float,
-    ) -> Ask:
-        """Check the arguments of a caller.
+    ) -> Ask | TypeError | ValueError:
+        """Check the arguments of a caller; an error is returned, since one of them may be a key."""
+        return checked(cls._of, amount, read, unknown, max_age)
 
-        Raises:
-            TypeError: an argument of a wrong type.
-            ValueError: an argument out of range.
-        """
+    @classmethod
+    def _of(
+        cls, amount: Dollars, read: Iterable[str], unknown: Literal["raise", "allow"], max_age: float
+    ) -> Ask:
         needed = require_dollars(amount)
         exponent = needed.as_tuple().exponent
         if needed < 0 or (isinstance(exponent, int) and -exponent > MOST_DECIMALS):

@@ -195,10 +195,11 @@ async def test_a_key_that_is_not_deleted_is_no_success(serve: Serve, connect: Co
     """An answer to a deletion that says `deleted: false` is an AmbiguousWriteError, too."""
     server = await serve(reply(200, {"deleted": False}))
 
-    with pytest.raises(AmbiguousWriteError, match="the key is not deleted") as caught:
+    with pytest.raises(AmbiguousWriteError, match=r"200, but \$: the key is not deleted") as caught:
         await connect(server).account.delete_key(HASH)
 
     assert [type(problem) for problem in caught.value.problems] == [InvalidResponseError]
+    assert len(caught.value.attempts) == server.hits == 1
     assert "client.account.key(hash)" in caught.value.remedy
 
 
@@ -281,6 +282,11 @@ async def test_a_setting_of_an_answer_is_read_as_it_is(serve: Serve, connect: Co
         (lambda account: account.create_key("bot", expires_at="soon"), TypeError),
         (lambda account: account.activity(KEY), TypeError),
         (lambda account: account.activity(by="model"), ValueError),
+        (lambda account: account.check(include_disabled=1), TypeError),
+        (lambda account: account.check(include_expired="false"), TypeError),
+        (lambda account: account.check(workspaces=KEY), ValueError),
+        (lambda account: anext(account.keys(include_disabled="true")), TypeError),
+        (lambda account: anext(account.keys(include_expired=None)), TypeError),
     ],
 )
 async def test_wrong_arguments_are_refused_when_awaited(

@@ -3,28 +3,52 @@
 from __future__ import annotations
 
 import re
+import traceback
 from decimal import Context, Decimal, localcontext
 from typing import Any
 
 import pytest
 
 from openrouter_credits._arguments import (
+    checked,
     require_count,
     require_dollars,
+    require_flag,
     require_read,
     require_seconds,
     require_thresholds,
 )
-from tests.kit.values import HARSH, LENIENT
+from tests.kit.values import HARSH, KEY, LENIENT
 
 NAN, INFINITY = float("nan"), float("inf")
+
+
+def test_an_error_of_a_check_has_no_frame() -> None:
+    """checked() returns what a check returns, or its TypeError or ValueError without any frame."""
+    errors = [checked(require_dollars, KEY), checked(require_seconds, "wait", KEY, zero=True)]
+
+    assert checked(require_seconds, "wait", 0, zero=True) == 0
+    assert [type(error) for error in errors] == [ValueError, TypeError]
+    for error in errors:
+        assert isinstance(error, Exception)
+        assert KEY not in "".join(
+            traceback.TracebackException.from_exception(error, capture_locals=True).format()
+        )
+
+
+@pytest.mark.parametrize("value", [1, 0, None, "true", b"false"])
+def test_a_flag_is_true_or_false(value: Any) -> None:
+    """A flag that is no bool raises TypeError with its name and its type."""
+    assert (require_flag("all", True), require_flag("all", False)) == (True, False)
+    with pytest.raises(TypeError, match=f"^all is True or False, not {type(value).__name__}$"):
+        require_flag("all", value)
 
 
 @pytest.mark.parametrize("value", [1, 0.001, 1e300, 5e-324])
 def test_a_finite_number_of_seconds_is_accepted(value: float) -> None:
     """A finite int or float above 0 is a number of seconds, whether 0 would be one or not."""
-    require_seconds("timeout", value)
-    require_seconds("timeout", value, zero=True)
+    assert require_seconds("timeout", value) == value
+    assert require_seconds("timeout", value, zero=True) == value
 
 
 @pytest.mark.parametrize("value", [0, 0.0, -0.0])
@@ -206,7 +230,7 @@ def test_the_endpoints_are_no_single_text(read: Any) -> None:
         require_read(read)
 
 
-@pytest.mark.parametrize("read", [(), ("wallet",), ("credits", "keys"), (1,), b"key"], ids=repr)
+@pytest.mark.parametrize("read", [(), ("wallet",), ("credits", "keys"), (1,), ([],), b"key"], ids=repr)
 def test_an_endpoint_is_credits_or_key(read: Any) -> None:
     """An empty iterable, or any name but "credits" and "key", raises ValueError."""
     with pytest.raises(ValueError, match='read is made of "credits" and "key"'):

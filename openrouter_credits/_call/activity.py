@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 
 from attrs import frozen
 
+from openrouter_credits._arguments import checked
 from openrouter_credits._call.caller import Caller
 from openrouter_credits._call.request import make_request
 from openrouter_credits._errors import BadRequestError, ResponseTooLargeError
@@ -41,10 +42,11 @@ def choose_range(start: object, end: object, by: object, today: date) -> Range |
     """Choose the days to ask for; `today` is the UTC day. An error is returned, and quotes nothing."""
     if by is not None and by != "workspace":
         return ValueError('by is "workspace" or None')
-    try:
-        first_wanted, last_wanted = _day("start", start), _day("end", end)
-    except (TypeError, ValueError) as error:
-        return error.with_traceback(None)  # its frames hold the values
+    first_wanted, last_wanted = checked(_day, "start", start), checked(_day, "end", end)
+    if isinstance(first_wanted, Exception):
+        return first_wanted
+    if isinstance(last_wanted, Exception):
+        return last_wanted
     if first_wanted is not None and last_wanted is not None and last_wanted < first_wanted:
         return ValueError("end is not before start")
     first, last = today - _DAYS * _A_DAY, today - _A_DAY
@@ -63,9 +65,13 @@ def _day(name: str, value: object) -> date | None:
     raise TypeError(f"{name} is a date or an aware datetime, not {type(value).__name__}")
 
 
-async def read_activity(caller: Caller, key: ApiKey, wanted: Range) -> Activity:
+async def read_activity(
+    caller: Caller, manager: Callable[[], ApiKey], wanted: Range | TypeError | ValueError
+) -> Activity:
     """Read what was used on these days: in one request, or day by day if the answer is too large."""
-    start, end = wanted.start, wanted.end
+    if isinstance(wanted, Exception):
+        raise wanted
+    key, start, end = manager(), wanted.start, wanted.end
     if start is None or end is None:
         return Activity((), None, None, wanted.is_cut)
     if start == end:
@@ -87,7 +93,7 @@ async def _read_each_day(caller: Caller, key: ApiKey, start: date, end: date, wa
     day = end
     while day >= start:
         try:
-            rows += await _read(caller, key, wanted.by, day)
+            rows += [row for row in await _read(caller, key, wanted.by, day) if row.date == day]
             days.append(day)
         except BadRequestError as error:
             if not _NOT_KEPT.search(error.message):
@@ -105,4 +111,4 @@ async def _read(caller: Caller, key: ApiKey, by: str | None, day: date | None = 
 
 def _distinct(rows: Iterable[ActivityItem]) -> tuple[ActivityItem, ...]:
     """Drop rows that are equal in every field, unknown ones included: OpenRouter sends some twice."""
-    return tuple({(row, json.dumps(row.extra, default=str)): row for row in rows}.values())
+    return tuple({(row, json.dumps(row.extra, default=repr, sort_keys=True)): row for row in rows}.values())

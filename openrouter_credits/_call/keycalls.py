@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from openrouter_credits._call.bodies import MOST_ELEMENTS
 from openrouter_credits._call.caller import Caller
 from openrouter_credits._call.request import Request
-from openrouter_credits._call.retry import after_write
 from openrouter_credits._documents import Value
-from openrouter_credits._errors import AmbiguousWriteError, InvalidResponseError, NotFoundError
+from openrouter_credits._errors import AmbiguousWriteError, NotFoundError
 from openrouter_credits._models import ManagedKey
 from openrouter_credits._public import public
 from openrouter_credits._secrets import ApiKey
@@ -24,7 +23,7 @@ _NO_SUCH_KEY = (
     "If it is there, check base_url, and the workspace_id if you gave one."
 )
 _NO_SUCH_WORKSPACE = (
-    "Look for the workspace_id with client.account.workspaces(); if it is there, check base_url."
+    "Check base_url, and the workspace_id if you gave one: client.account.workspaces() yields all there are."
 )
 _LOOK_FOR_ITS_NAME = (
     "Look for its name with client.account.keys() or openrouter-credits keys before you make another: if it "
@@ -58,9 +57,14 @@ class _Created:
     key: ApiKey
 
 
+def _is_true(_: object, __: object, value: bool) -> None:  # noqa: FBT001 - attrs hands it over so
+    if not value:
+        raise ValueError("the key is not deleted")
+
+
 @frozen
 class _Deleted:
-    deleted: bool
+    deleted: bool = field(validator=_is_true)
 
 
 async def call_about_key(
@@ -84,11 +88,7 @@ async def create(caller: Caller, manager: Callable[[], ApiKey], request: Request
 async def delete(caller: Caller, manager: Callable[[], ApiKey], request: Request | Exception) -> None:
     """Delete a key."""
     remedies = _NO_SUCH_KEY, _READ_WHETHER_IT_IS_DELETED
-    answer = await _call(caller, manager, request, _Deleted, remedies, whole=True)
-    if not answer.deleted:
-        error = after_write(InvalidResponseError("the answer says that the key is not deleted"))
-        error.remedy = _READ_WHETHER_IT_IS_DELETED
-        raise error
+    await _call(caller, manager, request, _Deleted, remedies, whole=True)
 
 
 async def _call(

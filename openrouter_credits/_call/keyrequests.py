@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from openrouter_credits._arguments import require_dollars
+from openrouter_credits._arguments import checked, require_dollars, require_flag
 from openrouter_credits._call.request import Request, make_request
 from openrouter_credits._masking import scrub
 from openrouter_credits._models.moments import utc
@@ -51,12 +51,12 @@ def create_request(name: object, settings: Mapping[str, object]) -> Request | Ty
 
 def _as_json(settings: Mapping[str, object]) -> Mapping[str, Any] | TypeError | ValueError:
     """Return checked settings, as OpenRouter takes them."""
-    document = {}
+    document: dict[str, Any] = {}
     for name, value in settings.items():
-        try:
-            document[name] = _WRITERS[name](name, value)
-        except (TypeError, ValueError) as error:
-            return error.with_traceback(None)  # its frames hold the value
+        written = checked(_WRITERS[name], name, value)
+        if isinstance(written, TypeError | ValueError):
+            return written
+        document[name] = written
     return document
 
 
@@ -72,12 +72,6 @@ def _text(name: str, value: object) -> str:
 
 def _text_or_none(name: str, value: object) -> str | None:
     return None if value is None else _text(name, value)
-
-
-def _flag(name: str, value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    raise TypeError(f"{name} is True or False, not {type(value).__name__}")
 
 
 def _amount_or_none(name: str, value: Any) -> int | float | None:
@@ -101,10 +95,10 @@ def _moment(name: str, value: object) -> str:
 
 _WRITERS: Mapping[str, Callable[[str, Any], Any]] = {
     "name": _text,
-    "disabled": _flag,
+    "disabled": require_flag,
     "limit": _amount_or_none,
     "limit_reset": _text_or_none,
     "expires_at": _moment,
-    "include_byok_in_limit": _flag,
+    "include_byok_in_limit": require_flag,
     "workspace_id": _text,
 }

@@ -120,15 +120,18 @@ def make_request(
     return Request(method, f"{path}?{query}" if query else path, key, body, safe)
 
 
-def generation_request(generation_id: object, key: ApiKey) -> Request | TypeError | ValueError:
-    """Make the request for what a generation cost; an error is returned, since a key may have been given."""
+def generation_request(generation_id: object) -> Request | TypeError | ValueError:
+    """Make the request for what a generation cost, so far without a key.
+
+    An error is returned, since a key may have been given.
+    """
     if not isinstance(generation_id, str):
         return TypeError(f"the id of a generation is a str, not {type(generation_id).__name__}")
     if not _ID.fullmatch(generation_id) or scrub(generation_id) != generation_id:
         return ValueError(
             "the id of a generation is the id of an answer, such as gen-1758..., without blanks, / and ?"
         )
-    return Request("GET", f"/generation?id={generation_id}", key)
+    return Request("GET", f"/generation?id={generation_id}", None)
 
 
 def exchange_request(

@@ -44,7 +44,7 @@ async def read(server: Server, connect: Connect, wanted: Range) -> Activity:
     """Read days from a server."""
     client: CreditsClient = connect(server)
     caller: Caller = client._caller
-    return await read_activity(caller, ApiKey(KEY), wanted)
+    return await read_activity(caller, lambda: ApiKey(KEY), wanted)
 
 
 RANGES: list[tuple[Any, Any, Range]] = [
@@ -156,6 +156,18 @@ async def test_one_day_is_asked_for_alone(serve: Serve, connect: Connect) -> Non
     assert (activity.start, activity.end, activity.is_cut) == (day(5), day(5), True)
 
 
+async def test_other_days_are_left_out_of_a_day(serve: Serve, connect: Connect) -> None:
+    """A server that answers with other days than the one it was asked for does not widen the range."""
+    everything = rows(*(row(day(number)) for number in range(1, 8)))
+    server = await serve(everything, TOO_LARGE, everything, everything)
+
+    one = await read(server, connect, Range(day(5), day(5), is_cut=False))
+    two = await read(server, connect, Range(day(3), day(4), is_cut=False))
+
+    assert [item.date for item in one] == [day(5)]
+    assert [item.date for item in two] == [day(4), day(3)]
+
+
 async def test_nothing_is_asked_if_nothing_is_kept(serve: Serve, connect: Connect) -> None:
     """A range of which OpenRouter has no day is empty, without a request."""
     server = await serve(rows())
@@ -231,6 +243,21 @@ async def test_exact_duplicates_are_dropped(serve: Serve, connect: Connect) -> N
         (day(4), "e1", Decimal("1.5"), Decimal("2.5")),
         (day(4), "e1", Decimal("1.25"), Decimal("1.5")),
         (day(3), "e1", Decimal("1.5"), Decimal("1.5")),
+    ]
+
+
+async def test_the_order_of_unknown_fields_does_not_matter(serve: Serve, connect: Connect) -> None:
+    """Rows whose unknown fields are in another order are duplicates; the number 1.5 and the text are not."""
+    server = await serve(
+        rows(row(day(4), a=1, b=1.5), row(day(4), b=1.5, a=1), row(day(4), a=1, b="1.5"), row(day(4), a=1))
+    )
+
+    activity = await read(server, connect, Range(day(3), day(4), is_cut=False))
+
+    assert [item.extra for item in activity] == [
+        {"a": 1, "b": Decimal("1.5")},
+        {"a": 1, "b": "1.5"},
+        {"a": 1},
     ]
 
 

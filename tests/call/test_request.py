@@ -174,7 +174,7 @@ def test_a_body_is_sent_as_it_is_and_shown_masked() -> None:
 @pytest.mark.parametrize("name", ["gen-1761051845-AbCd", "gen_1", "a.b~c:d", "0", "x" * 200])
 def test_the_request_for_a_generation_has_its_id_in_the_query(name: str) -> None:
     """The id of a generation goes out as it is."""
-    request = generation_request(name, ApiKey(KEY))
+    request = generation_request(name)
 
     assert isinstance(request, Request)
     assert (request.method, request.target, request.is_write) == ("GET", f"/generation?id={name}", False)
@@ -189,7 +189,7 @@ def test_the_request_for_a_generation_has_its_id_in_the_query(name: str) -> None
 )
 def test_a_wrong_id_is_an_error_that_does_not_quote_it(name: str) -> None:
     """An id that is blank, has characters that lead elsewhere, or is a key is a ValueError, returned."""
-    error = generation_request(name, ApiKey(KEY))
+    error = generation_request(name)
 
     assert isinstance(error, ValueError)
     assert "the id of an answer" in str(error)
@@ -199,7 +199,7 @@ def test_a_wrong_id_is_an_error_that_does_not_quote_it(name: str) -> None:
 @pytest.mark.parametrize("name", [None, 7, b"gen-1"])
 def test_an_id_is_a_text(name: object) -> None:
     """An id that is no text is a TypeError, returned."""
-    error = generation_request(name, ApiKey(KEY))
+    error = generation_request(name)
 
     assert isinstance(error, TypeError)
     assert str(error) == f"the id of a generation is a str, not {type(name).__name__}"
