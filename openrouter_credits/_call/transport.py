@@ -9,7 +9,7 @@ import asyncio
 import logging
 import math
 import warnings
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import lru_cache, partial
 from typing import TypeVar
 
@@ -178,8 +178,7 @@ class Transport:
         deadline_at = now() + left
         was_queued = session.slots.locked()
         may_be_sent = False
-        task, status, body = None, 0, HiddenBuffer()
-        headers: Mapping[str, str] = {}
+        task, head, body = None, Reply(0), HiddenBuffer()
         largest = _LARGEST_BODY
         # The attempt's time-out begins when it has a slot.
         first_deadline_at = deadline_at if was_queued else min(deadline_at, now() + self._timeout)
@@ -207,12 +206,13 @@ class Transport:
                         proxy_headers=self._proxy_headers,
                     ) as response:
                         if issubclass(type(response), aiohttp.ClientResponse):
-                            status, headers = response.status, response.headers
+                            head = Reply(response.status, response.headers)
                         else:
-                            status, headers = plain_head(response)
-                        if not 200 <= status < 300:
+                            head = Reply(*plain_head(response))
+                        if not 200 <= head.status < 300:
                             largest = _LARGEST_REFUSAL
                         content = response.content
+                        del response  # it shows its headers, in which a server may echo a key
                         while not content.at_eof() and len(body) <= largest:
                             body += await content.readany()
                 finally:
@@ -223,15 +223,15 @@ class Transport:
                 raise
             if self._is_closed:
                 return ClientClosedError("The client was closed during the call")
-            if status == 0 or 200 <= status < 300:
+            if head.status == 0 or 200 <= head.status < 300:
                 if isinstance(problem, TimeoutError) and not may_be_sent:
                     return unsent(left, was_queued=was_queued)
                 error = translate(problem, min(left, self._timeout), session.http, request.key)
                 return of_a_write(error, request.secrets) if request.is_write else error
         # A refusal counts even if its body is cut or lost: the status says enough.
-        if 200 <= status < 300 and len(body) > largest:
-            return ResponseTooLargeError(f"{status}, but the body is over {largest} bytes")
-        return Reply(status, headers, bytes(body))
+        if 200 <= head.status < 300 and len(body) > largest:
+            return ResponseTooLargeError(f"{head.status}, but the body is over {largest} bytes")
+        return Reply(head.status, head.headers, bytes(body))
 
 
 @lru_cache(maxsize=256)

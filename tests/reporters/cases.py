@@ -15,7 +15,7 @@ from attrs import frozen
 
 from openrouter_credits import ApiKey, CreditsClient, KeySpec, RetryPolicy
 from tests.kit.values import made_up_keys
-from tests.kit.wire import HANG, Server, refusal
+from tests.kit.wire import HANG, Server, refusal, reply, sends
 
 SECRETS = [*made_up_keys(3), "".join(made_up_keys(9)[5:])]
 """Three keys, and a token that is longer than what reporters show of a text."""
@@ -25,10 +25,12 @@ SOON = 0.05
 
 @frozen
 class Clients:
-    """Clients of a server that never answers, and of one that refuses."""
+    """Clients of servers that never answer, that refuse, and that make keys, of which they tell badly."""
 
     waiting: CreditsClient
     refused: CreditsClient
+    making: CreditsClient
+    halfway: CreditsClient
 
 
 def a_key() -> str:
@@ -94,6 +96,12 @@ class Lazily:
         if self._fails:
             raise SourceError
         await asyncio.Event().wait()
+
+
+def created() -> bytes:
+    """Answer as `POST /keys` does, but for the amount; the new key is in every field."""
+    data = {name: listed()[1] for name in ("hash", "name", "label", "usage", listed()[1])}
+    return reply(201, {"data": data | {"limit": None}, "key": listed()[1]}, f"X-Request-Id: {listed()[1]}")
 
 
 async def plainly(call: Awaitable[object]) -> None:
@@ -193,21 +201,41 @@ CASES: dict[str, Case] = {
         clients.waiting.exchange_code(*listed()[:2]), after=0
     ),
     "a code and more": lambda clients: plainly(clients.refused.exchange_code(",".join(listed()) + " ")),
+    "a refused new key": lambda clients: plainly(clients.refused.account.create_key("a")),
+    "a new key that cannot be read": lambda clients: plainly(clients.making.account.create_key("a")),
+    "half a new key in time": lambda clients: in_time(clients.halfway.account.create_key("a")),
+    "half a cancelled new key": lambda clients: cancelled(clients.halfway.account.create_key("a")),
+    "a key for a name": lambda clients: plainly(clients.refused.account.create_key(a_key())),
+    "a token for a hash": lambda clients: plainly(clients.refused.account.delete_key(f"{a_token()} ")),
+    "a key for a switch": lambda clients: plainly(
+        clients.refused.account.check(include_disabled=odd(a_key()))
+    ),
+    "a key for an amount": lambda clients: plainly(clients.refused.require(a_key())),
+    "a key for a reserved amount": lambda clients: at_once(lambda: clients.refused.reserve(a_key())),
+    "a list to read": lambda clients: plainly(clients.refused.status(read=odd(listed()))),
+    "an amount that has not begun": lambda clients: cancelled(clients.refused.require(a_key()), after=0),
+    "a forgotten new key": lambda clients: forgotten(
+        clients.halfway.account.create_key("a"), clients.halfway.close
+    ),
     "a forgotten call": lambda clients: forgotten(clients.waiting.credits(), clients.waiting.close),
     "a forgotten batch": lambda clients: forgotten(clients.waiting.check_all(named()), clients.waiting.close),
 }
-"""Failures by their names. The last two are reported by asyncio alone."""
-FORGOTTEN = ("a forgotten call", "a forgotten batch")
+"""Failures by their names. The last three are reported by asyncio alone."""
+FORGOTTEN = ("a forgotten new key", "a forgotten call", "a forgotten batch")
 
 
 @asynccontextmanager
 async def clients() -> AsyncIterator[Clients]:
-    """Start both servers and make the clients of them."""
+    """Start the servers and make the clients of them."""
     patient = RetryPolicy(deadline=60)
     async with (
         Server(HANG) as silent,
         Server(refusal(401)) as refusing,
+        Server(created()) as creating,
+        Server(sends(created()[:-1], end="hang")) as stalling,
         CreditsClient(a_key(), management_key=a_key(), base_url=silent.url, retry=patient) as waiting,
         CreditsClient(a_key(), management_key=a_key(), base_url=refusing.url) as refused,
+        CreditsClient(a_key(), base_url=creating.url) as making,
+        CreditsClient(a_key(), base_url=stalling.url, retry=patient) as halfway,
     ):
-        yield Clients(waiting, refused)
+        yield Clients(waiting, refused, making, halfway)
