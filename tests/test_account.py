@@ -26,7 +26,7 @@ from openrouter_credits import (
 )
 from openrouter_credits.testing import FakeOpenRouter
 from tests.kit.values import KEY, OTHER_KEY, OTHER_MASK, outcome, stopped_clock
-from tests.kit.wire import CLOSE, HANG, Connect, Serve, in_this_loop, refusal, reply
+from tests.kit.wire import CLOSE, HANG, Connect, Serve, Server, in_this_loop, refusal, reply
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -98,6 +98,37 @@ async def test_the_activity_of_the_account_is_read() -> None:
     assert [item.requests for item in old] == [5, 7]
     assert old.is_cut
     assert len(fake.requests) == 3
+
+
+async def test_a_range_is_cut_to_what_there_is(connect: Connect) -> None:
+    """The last 30 completed days are told; a range that has other days is cut, and says so; no 400 is met."""
+    clock = stopped_clock()
+    today = clock().date()
+    async with in_this_loop(FakeOpenRouter(now=clock)) as fake:
+        acme = fake.add_account()
+        boss = acme.add_key(management=True)
+        for days in range(40):
+            acme.add_activity(today - timedelta(days=days), usage=f"0.{days + 10}")
+        account = connect(fake, None, management_key=boss).account
+
+        async def told(*days: int | None) -> tuple[list[int], bool]:
+            start, end = (None if each is None else today - timedelta(days=each) for each in days)
+            activity = await account.activity(start, end)
+            assert activity.start is None or activity.start >= today - timedelta(days=30)
+            assert activity.end is None or activity.end <= today - timedelta(days=1)
+            return [(today - item.date).days for item in activity], activity.is_cut
+
+        assert await told(None, None) == (list(range(1, 31)), False)
+        assert await told(3, 1) == ([1, 2, 3], False)
+        assert await told(7, 7) == ([7], False)
+        assert await told(30, 30) == ([30], False)
+        assert await told(2, 0) == ([1, 2], True)
+        assert await told(40, 29) == ([29, 30], True)
+        assert await told(40, -5) == (list(range(1, 31)), True)
+        before = len(fake.requests)
+        assert await told(0, 0) == ([], True)
+        assert await told(50, 31) == ([], True)
+        assert len(fake.requests) == before
 
 
 async def test_the_key_of_the_client_is_the_management_key(serve: Serve, connect: Connect) -> None:
@@ -311,3 +342,52 @@ async def test_the_activity_of_today_is_not_asked_for(serve: Serve, connect: Con
 
     assert (len(activity), activity.start, activity.is_cut) == (0, None, True)
     assert server.hits == 0
+
+
+def sent(server: Server) -> dict[str, Any]:
+    """Return the JSON of the last request."""
+    body: dict[str, Any] = json.loads(server.received[-1].body)
+    return body
+
+
+async def test_only_what_is_given_is_changed(serve: Serve, connect: Connect) -> None:
+    """`...` leaves a setting as it is, `None` removes a limit; amounts and times go out exactly."""
+    server = await serve(reply(200, {"data": DATA}))
+    account = connect(server).account
+
+    await account.update_key(HASH, limit=None)
+    removed = sent(server)
+    await account.update_key(HASH, disabled=True)
+    disabled = sent(server)
+    await account.update_key(HASH, limit="0.10", limit_reset=None, name="b")
+    several = sent(server)
+
+    assert (removed, disabled) == ({"limit": None}, {"disabled": True})
+    assert several == {"limit": 0.1, "limit_reset": None, "name": "b"}
+    assert set(server.lines) == {f"PATCH /api/v1/keys/{HASH}"}
+
+
+async def test_a_new_key_has_what_was_asked_for(serve: Serve, connect: Connect) -> None:
+    """The body of a create has the settings that were given, and no others."""
+    server = await serve(created())
+
+    await connect(server).account.create_key("bot")
+    bare = sent(server)
+    await connect(server).account.create_key(
+        "bot",
+        limit=Decimal("12.50"),
+        limit_reset="monthly",
+        expires_at=datetime(2027, 1, 1, tzinfo=UTC),
+        include_byok_in_limit=False,
+        workspace_id="w-1",
+    )
+
+    assert bare == {"name": "bot"}
+    assert sent(server) == {
+        "name": "bot",
+        "limit": 12.5,
+        "limit_reset": "monthly",
+        "expires_at": "2027-01-01T00:00:00Z",
+        "include_byok_in_limit": False,
+        "workspace_id": "w-1",
+    }
