@@ -222,7 +222,9 @@ class Transport:
             if not is_ours:
                 raise
             if self._is_closed:
-                return ClientClosedError("The client was closed during the call")
+                is_doubtful = request.is_write and may_be_sent
+                doubt = "; it is unknown whether the change took place" if is_doubtful else ""
+                return ClientClosedError(f"The client was closed during the call{doubt}")
             if head.status == 0 or 200 <= head.status < 300:
                 if isinstance(problem, TimeoutError) and not may_be_sent:
                     return unsent(left, was_queued=was_queued)

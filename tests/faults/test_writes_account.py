@@ -15,6 +15,7 @@ from openrouter_credits import (
     APIConnectionError,
     APIStatusError,
     BadRequestError,
+    ClientClosedError,
     ManagedKey,
     NotFoundError,
     OpenRouterError,
@@ -196,6 +197,24 @@ async def test_a_create_that_is_cut_short_shows_nothing(
 
     await fault.cut_short(made(), after=after)
 
+    assert server.hits == 1
+
+
+@pytest.mark.row(20, 46)
+@each_write
+async def test_a_write_that_close_ends_says_that_its_end_is_unknown(
+    write: Callable[[Account], Awaitable[Any]], serve: Serve, connect: Connect, fault: Watch
+) -> None:
+    """close() ends a write under way with a ClientClosedError that tells of the doubt; later ones have none."""
+    server = await serve(sends(CREATED[:-9], end="hang"))
+    client = connect(server)
+
+    ended = await fault.cut_short(write(client.account), by=client.close)
+    later = await fault.error(ClientClosedError, write(client.account))
+
+    assert isinstance(ended, ClientClosedError)
+    assert "it is unknown whether the change took place" in str(ended)
+    assert "unknown" not in str(later)
     assert server.hits == 1
 
 
