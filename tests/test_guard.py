@@ -703,6 +703,19 @@ async def test_a_refusal_leaves_no_garbage(serve: Serve, connect: Connect) -> No
         gc.enable()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "kind"),
+    [({"read": "key"}, TypeError), ({"read": ()}, ValueError), ({"max_age": "60"}, TypeError)],
+)
+async def test_wrong_arguments_of_a_status_are_refused(
+    arguments: dict[str, Any], kind: type[Exception]
+) -> None:
+    """`status` checks its arguments before anything is sent."""
+    async with CreditsClient(KEY) as client:
+        with pytest.raises(kind, match=next(iter(arguments))):
+            await client.status(**arguments)
+
+
 # Reserved amounts
 
 

@@ -205,7 +205,7 @@ async def test_a_create_that_is_cut_short_shows_nothing(
 async def test_a_write_that_close_ends_says_that_its_end_is_unknown(
     write: Callable[[Account], Awaitable[Any]], serve: Serve, connect: Connect, fault: Watch
 ) -> None:
-    """close() ends a write under way with a ClientClosedError that tells of the doubt; later ones have none."""
+    """close() ends a write under way with a ClientClosedError that tells of the doubt."""
     server = await serve(sends(CREATED[:-9], end="hang"))
     client = connect(server)
 
