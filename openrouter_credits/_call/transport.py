@@ -46,6 +46,7 @@ logger.addHandler(logging.NullHandler())
 
 _LARGEST_BODY = 1 << 20
 _LARGEST_REFUSAL = 1 << 16
+_NO_HEAD = Reply(0)
 # aiohttp rounds timers over 5 s up to whole seconds, and takes 0 for "none". Ours are exact, so its own are
 # off.
 _NO_TIMERS = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
@@ -178,7 +179,7 @@ class Transport:
         deadline_at = now() + left
         was_queued = session.slots.locked()
         may_be_sent = False
-        task, head, body = None, Reply(0), HiddenBuffer()
+        task, head, body = None, _NO_HEAD, HiddenBuffer()
         largest = _LARGEST_BODY
         # The attempt's time-out begins when it has a slot.
         first_deadline_at = deadline_at if was_queued else min(deadline_at, now() + self._timeout)
