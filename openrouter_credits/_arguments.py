@@ -14,6 +14,7 @@ Dollars = Decimal | int | float | str
 """An amount of US dollars as callers write it."""
 _HALF = Decimal("0.5")
 _ROUNDED = Context(prec=50)
+_LARGEST = 10**300
 _MOST_DIGITS = 97
 """Before the point; `format_usd` shows no more, and half of it has no exponent that overflows."""
 
@@ -51,6 +52,8 @@ def require_seconds(name: str, value: object, *, zero: bool = False, unit: str =
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} is a number of {unit}, not {type(value).__name__}")
+    if isinstance(value, int) and abs(value) > _LARGEST:  # no float holds it
+        raise ValueError(f"{name} is a finite number of {unit}, not one of hundreds of digits")
     if not (0 <= value < math.inf and (value or zero)):
         raise ValueError(f"{name} is a finite number of {unit} {'from' if zero else 'above'} 0, not {value}")
     return value

@@ -13,7 +13,7 @@ def utc(moment: datetime) -> datetime:
     Raises:
         ValueError: the datetime is naive.
     """
-    if moment.tzinfo is None:
+    if moment.utcoffset() is None:  # also a zone that does not know its own
         raise ValueError("an aware datetime is needed, such as datetime.now(UTC)")
     try:
         return moment.astimezone(UTC)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 import pytest
 
@@ -85,7 +85,15 @@ def test_a_window_around_a_naive_time_is_refused(interval: str | None) -> None:
         end_of_window(interval, NAIVE)
 
 
-def test_a_naive_time_is_refused() -> None:
-    """utc() raises ValueError for a naive time, whose zone is unknown."""
+class Nowhere(tzinfo):
+    """A zone that does not know how far it is from UTC."""
+
+    def utcoffset(self, _: datetime | None) -> None:
+        """Return nothing, which makes a time naive."""
+
+
+@pytest.mark.parametrize("moment", [NAIVE, NAIVE.replace(tzinfo=Nowhere())])
+def test_a_naive_time_is_refused(moment: datetime) -> None:
+    """utc() raises ValueError for a naive time, also for one whose zone has no offset."""
     with pytest.raises(ValueError, match="aware"):
-        utc(NAIVE)
+        utc(moment)
