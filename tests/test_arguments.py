@@ -69,7 +69,7 @@ def test_a_number_of_seconds_is_finite_and_not_negative(value: float) -> None:
         require_seconds("timeout", value, zero=True)
 
 
-@pytest.mark.parametrize("value", [10**400, -(10**5000)])
+@pytest.mark.parametrize("value", [10**400, -(10**5000)], ids=["positive", "negative"])
 def test_a_number_of_seconds_is_none_that_no_float_holds(value: int) -> None:
     """A whole number that no float holds raises ValueError, as infinity does, and is not quoted."""
     with pytest.raises(ValueError, match=r"^timeout is a finite number of seconds, not one of hundreds of d"):
