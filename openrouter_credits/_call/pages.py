@@ -1,14 +1,17 @@
 """Lists that are read page by page, while entries come and go.
 
 The newest entry is the first one. A page is asked for by its offset, so what is created or deleted meanwhile
-moves all that is behind it. Each page is therefore asked for from the last entry that was read. If neither
-this entry nor another known one is there, a page further back is read. Entries behind the last known one of a
-page are new; those before it were read, or were created meanwhile.
+moves all that is behind it. Each page is therefore asked for from the last entry that was read. Entries behind
+the last known one of a page are new; those before it were read, or were created meanwhile.
+
+If nothing on a page is known, entries were deleted, and the last one read is before that page. If there is
+nothing new, entries were created, and it is further on. As the list may move on either way, the next page is
+asked for with this entry in its middle.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -28,9 +31,13 @@ _MOST = 1000
 _SMALLEST = 2
 """Entries of a full page, at least: a page with one entry is the last one."""
 _REMEMBERED = 8
-"""Full pages whose names are remembered: half of them may be deleted while the place is looked for."""
+"""Full pages whose names are remembered: many of them may be deleted while the place is looked for."""
 _FRUITLESS = 4
-"""Pages in a row that may have nothing new, beside those that lead back to the beginning."""
+"""Pages in a row that may have nothing new, from the first one on that has known entries alone.
+
+There are no more if less than two pages of entries come and go between two pages with new ones: the place in
+the list then has to move by half a page for each of them.
+"""
 
 
 @frozen
@@ -52,22 +59,25 @@ class Place:
     """Whether the whole list was read."""
     _size: int = field(default=_SMALLEST, init=False)
     """Entries of a full page, as far as that is known."""
-    _known: dict[str, None] = field(factory=dict, init=False)
-    """Names of the entries read last, in their order."""
-    _first: frozenset[str] = field(default=frozenset(), init=False)
+    _read: int = field(default=0, init=False)
+    """How many entries were read."""
+    _known: dict[str, int] = field(factory=dict, init=False)
+    """Names of the entries read last, with their numbers: the last one has the number `_read`.
+
+    Others that stood before a known one have the number 0.
+    """
+    _first: Sequence[str] = field(default=(), init=False)
     """Names of the first page."""
-    _mark: frozenset[str] = field(default=frozenset(), init=False)
+    _mark: Sequence[str] = field(default=(), init=False)
     """Names of a later page: the 2nd, 4th, 8th, … so that any circle comes back to one of them."""
-    _latest: tuple[str, ...] = field(default=(), init=False)
-    """All names of the last page that had new entries."""
-    _is_same: bool = field(default=True, init=False)
-    """Whether all pages since then were the same."""
     _pages: int = field(default=0, init=False)
     """How many pages had new entries."""
-    _step: int = field(default=0, init=False)
-    """By how much the offset went back."""
-    _patience: int = field(default=0, init=False)
-    """How many more pages may have nothing new."""
+    _fruitless: int = field(default=0, init=False)
+    """How many pages have come since then, from the first one on that had known entries alone."""
+    _is_lost: bool = field(default=False, init=False)
+    """Whether nothing on the page before was known."""
+    _was_empty: bool = field(default=False, init=False)
+    """Whether the page before had no entries."""
 
     def take(self, names: Sequence[str], total: object = None) -> Sequence[int]:
         """Take the page at `offset`, and return the places of its new entries.
@@ -83,56 +93,65 @@ class Place:
         if count > _MOST:
             raise InvalidResponseError(f"A page of the list has {count:,} entries")
         self._size = max(self._size, count)
-        last = max((place for place, name in enumerate(names) if name in self._known), default=None)
-        if last is None and self.offset:
-            self._go_back(names)
+        last = max((place for place, name in enumerate(names) if name in self._known), default=-1)
+        if last < 0 and self.offset:
+            self._go_back()
+            self._was_empty = not names
             return ()
+        for name in names[: last + 1]:
+            self._known.setdefault(name, 0)
         new: dict[str, int] = {}
-        for place in range(0 if last is None else last + 1, count):
+        for place in range(last + 1, count):
             new.setdefault(names[place], place)
         # A total that equals the size of a full page may count this page alone.
         is_all = count < PAGE_SIZE and self.offset + count == total
         self.is_over = is_all or count < self._size
-        self.offset += max(0, count - 1)
         if new:
             self._accept(names, new)
-        else:
-            self._do_without(names)
-        self._remember(names)
-        self._step = 0
-        return tuple(new.values())
-
-    def _accept(self, names: Sequence[str], new: dict[str, int]) -> None:
-        if not (self._first.isdisjoint(new) and self._mark.isdisjoint(new)):
-            raise InvalidResponseError("The list does not end: entries that were read come again")
-        self._pages += 1
-        self._first = self._first or frozenset(new)
-        if self._pages & (self._pages - 1) == 0:
-            self._mark = frozenset(new)
-        self._latest, self._is_same = tuple(names), True
-        self._patience = _FRUITLESS + (self.offset // self._size).bit_length()
-
-    def _remember(self, names: Sequence[str]) -> None:
-        """Know the entries of a page again: what stands before a known one was read before, or is newer."""
-        for name in names:
-            self._known.pop(name, None)
-            self._known[name] = None
+            if last >= 0:
+                self._fruitless = 0
+        elif not self.is_over:
+            self._go_on(names)
         for name in tuple(islice(self._known, max(0, len(self._known) - _REMEMBERED * self._size))):
             del self._known[name]
+        self._is_lost = self._was_empty = False
+        return tuple(new.values())
 
-    def _go_back(self, names: Sequence[str]) -> None:
-        self._step = max(self._step * 2, self._size - 1)
-        self.offset = max(0, self.offset - self._step)
-        self._do_without(names)
+    def _go_back(self) -> None:
+        """Look for the last entry read half a page before, and then page by page."""
+        if self._fruitless:
+            self._do_without()
+        self.offset = max(0, self.offset - (self._size - 1 if self._is_lost else self._size // 2))
+        self._is_lost = True
 
-    def _do_without(self, names: Sequence[str]) -> None:
-        self._is_same = self._is_same and tuple(names) == self._latest
-        self._patience -= 1
-        if self._patience > 0 or self.is_over:
-            return
-        if not self._is_same or len(names) >= PAGE_SIZE:
+    def _accept(self, names: Sequence[str], new: Mapping[str, int]) -> None:
+        """Ask for the next page from the last entry of this one."""
+        if not (new.keys().isdisjoint(self._first) and new.keys().isdisjoint(self._mark)):
+            raise InvalidResponseError("The list does not end: entries that were read come again")
+        self._pages += 1
+        self._first = self._first or names
+        if self._pages & (self._pages - 1) == 0:
+            self._mark = tuple(new)
+        self._known.update(zip(new, range(self._read + 1, self._read + len(new) + 1), strict=True))
+        self._read += len(new)
+        self.offset += len(names) - 1
+
+    def _go_on(self, names: Sequence[str]) -> None:
+        """Look for the last entry read further on, by a page at most."""
+        if names == self._first:
+            # A server that sends nothing else, or nothing further on, does not know pages.
+            is_all = self._fruitless == _FRUITLESS and len(names) < PAGE_SIZE
+            self.is_over = is_all or (self._was_empty and not self.offset)
+        if not self.is_over:
+            self._do_without()
+        last = len(names) - 1
+        further = self._read - self._known[names[last]]
+        self.offset += min(last, last + further - (self._size - 1) // 2)
+
+    def _do_without(self) -> None:
+        if self._fruitless == _FRUITLESS:
             raise InvalidResponseError("The list does not end: page after page has nothing new")
-        self.is_over = True  # the server does not know pages, and has sent all that there is
+        self._fruitless += 1
 
 
 async def new_entries(

@@ -193,12 +193,12 @@ def test_a_list_that_moves_loses_and_doubles_nothing(change: Change, request_num
 
 
 def test_a_page_that_became_empty_is_not_the_end() -> None:
-    """If deletions leave nothing of the page asked for, a page further back is read again."""
+    """If deletions leave nothing of the page asked for, half a page and a page further back are read."""
     entries = a_list(298)
 
     reading = read(pages_of(entries, changes={2: deleted(0, 150)}))
 
-    assert reading.offsets[2:4] == [198, 99]
+    assert reading.offsets[2:5] == [198, 148, 49]
     assert reading.error is None
     assert not reading.has_doubles
     assert set(reading.names) >= set(entries)
@@ -211,10 +211,59 @@ def test_a_list_may_move_again_while_the_place_in_it_is_looked_for() -> None:
 
     reading = read(pages_of(entries, changes=changes))
 
-    assert reading.offsets[:6] == [0, 99, 198, 99, 198, 297]
+    assert reading.offsets[:6] == [0, 99, 198, 148, 247, 346]
     assert reading.error is None
     assert not reading.has_doubles
     assert set(reading.names) >= set(entries) & set(a_list(550))
+
+
+TO_AND_FRO = {
+    "by one": {number: deleted(0, 1) if number % 2 else created(1) for number in range(1, 9)},
+    "forth": {1: created(99), 2: created(50), 3: created(48)},
+    "back": {1: deleted(0, 99), 2: deleted(0, 50), 3: deleted(0, 48)},
+    "back and forth": {1: deleted(0, 1), 2: created(51), 3: created(50), 4: created(50)},
+    "back and forth and back": {1: deleted(98, 99), 2: created(51), 3: deleted(0, 50), 4: created(50)},
+    "forth and back": {1: created(99), 2: deleted(0, 50), 3: deleted(0, 48)},
+    "forth and back and forth": {1: created(99), 2: deleted(0, 97), 3: created(1)},
+    "at once": {1: both(deleted(0, 98), created(98)), 2: deleted(0, 1)},
+}
+
+
+@pytest.mark.parametrize("changes", TO_AND_FRO.values(), ids=TO_AND_FRO.keys())
+@pytest.mark.parametrize("after", [0, 1, 4])
+def test_a_list_may_move_to_and_fro_while_the_place_in_it_is_looked_for(
+    changes: dict[int, Change], after: int
+) -> None:
+    """With less than two pages of changes, each made when it hinders most, what stays is read once."""
+    entries = a_list(700)
+
+    reading = read(pages_of(entries, changes={after + number: each for number, each in changes.items()}))
+
+    assert reading.error is None
+    assert not reading.has_doubles
+    assert set(reading.names) >= set(entries) & set(a_list(700))
+    assert len(reading.offsets) <= 8 + 6
+
+
+def test_a_list_that_moves_by_half_a_page_before_each_request_is_read() -> None:
+    """Half a page of entries that is created before each page, and one that is deleted, delay the reading."""
+    for change in (created(49), deleted(0, 49), both(created(25), deleted(0, 24))):
+        entries = a_list(550)
+
+        reading = read(pages_of(entries, changes=dict.fromkeys(range(1, MOST_REQUESTS), change)))
+
+        assert reading.error is None
+        assert not reading.has_doubles
+        assert set(reading.names) >= set(entries) & set(a_list(550))
+
+
+def test_a_place_that_runs_away_is_an_error() -> None:
+    """If a page of entries is created before each request, the reading never gets on: it gives up."""
+    reading = read(pages_of(a_list(550), changes=dict.fromkeys(range(1, MOST_REQUESTS), created(99))))
+
+    assert reading.error is not None
+    assert reading.names == a_list(100)
+    assert len(reading.offsets) == 6
 
 
 def test_an_entry_that_comes_twice_on_a_page_is_read_once() -> None:
@@ -264,11 +313,15 @@ class _Moving:
 
 @given(data=st.data(), size=st.integers(2, 7), count=st.integers(0, 40))
 def test_what_stays_is_read_once_however_the_list_moves(data: st.DataObject, size: int, count: int) -> None:
-    """With less than two pages of changes between two pages of new entries, what stays comes once."""
+    """With less than two pages of changes between two pages of new entries, what stays comes once.
+
+    Pages are counted without the entry in which each overlaps the one before it. Of a list that is shorter
+    than a page, this page counts as one: its size is all that is known.
+    """
     place = Place()
     names: Entries = []
     moving = _Moving(data, size, a_list(count), set(a_list(count)))
-    most = left = 2 * (size - 1) - 1
+    most = left = max(0, 2 * (min(size, count) - 1) - 1)
     while not place.is_over:
         page = moving.entries[place.offset : place.offset + size]
         new = place.take(page)
@@ -331,14 +384,14 @@ def test_any_circle_of_pages_is_an_error(length: int, way_in: int, by: str) -> N
 
 
 def test_pages_of_ever_new_entries_do_not_fill_the_memory() -> None:
-    """Of a list without end, as many names are remembered as eight pages have, and three pages more."""
+    """Of a list without end, as many names are remembered as ten pages have."""
     place = Place()
 
     for number in range(100):
         names = [f"entry {99 * number + each}" for each in range(100)]
         assert len(place.take(names)) >= 99
-        held = sum(len(part) for part in (place._known, place._first, place._mark, place._latest))
-        assert held <= 11 * PAGE_SIZE
+        held = sum(len(part) for part in (place._known, place._first, place._mark))
+        assert held <= 10 * PAGE_SIZE
 
 
 @pytest.mark.parametrize("count", [2, 40, 99])
@@ -349,6 +402,26 @@ def test_a_server_without_pages_is_read_once(count: int) -> None:
     assert reading.error is None
     assert reading.names == a_list(count)
     assert len(reading.offsets) <= 10
+
+
+@pytest.mark.parametrize("count", [2, 40, 99, 100, 250])
+def test_a_server_that_has_one_page_alone_is_read_once(count: int) -> None:
+    """A server that has all entries at offset 0, and none further on, is read whole in a few requests."""
+    reading = read(lambda offset, _: [] if offset else a_list(count))
+
+    assert reading.error is None
+    assert reading.names == a_list(count)
+    assert len(reading.offsets) <= 4
+
+
+def test_an_empty_page_does_not_make_an_unchanged_page_the_last_one() -> None:
+    """A page of the middle that comes again as it was, after an empty one, may have others behind it."""
+    entries = a_list(18)
+    changes = {3: deleted(0, 4), 4: created(4)}
+
+    reading = read(pages_of(entries, 6, changes))
+
+    assert reading.names == a_list(18)
 
 
 def test_a_page_of_very_many_entries_is_refused() -> None:
