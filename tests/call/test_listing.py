@@ -517,9 +517,10 @@ async def test_an_ordinary_key_lists_nothing() -> None:
 
 async def test_a_list_that_never_ends_is_an_error_within_ten_requests() -> None:
     """A server that sends the same page for ever is asked ten times at most."""
-    host = Host(before=lambda _: reply(200, {"data": entries(100)}))
+    host = Host(workspaces=[{"id": "w"}])
+    host.before = lambda number: reply(200, {"data": entries(100)}) if number > 1 else None
 
-    found, error = await listed(host, workspaces="default")
+    found, error = await listed(host)
 
     assert found == names(100)
     assert isinstance(error, InvalidResponseError)
