@@ -1,8 +1,8 @@
 """Lists that are read page by page, while entries come and go.
 
 The newest entry is the first one. A page is asked for by its offset, so what is created or deleted meanwhile
-moves all that is behind it. Each page is therefore asked for from the last entry that was read. Entries behind
-the last known one of a page are new; those before it were read, or were created meanwhile.
+moves all that is behind it. Each page is therefore asked for from the last entry that was read. The entries
+behind the last known one of a page are new; those before it were read, or were created meanwhile.
 
 If nothing on a page is known, entries were deleted, and the last one read is before that page. If there is
 nothing new, entries were created, and it is further on. As the list may move on either way, the next page is
