@@ -44,6 +44,8 @@ _ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._~:-]{1,200}")
 _NOT_BLANK = re.compile(r"\S")
 _WRONG = (TypeError, ValueError, ClassValidationError)
 _MOST_KEPT = 100
+_MOST_SILENT = 2
+"""Workspaces in a row that may have no answer: one of them may be the fault of that workspace."""
 
 
 @frozen
@@ -120,6 +122,8 @@ class Listing:
         self._key = key
         self._ids: frozenset[str] = frozenset()
         """The workspaces that are read."""
+        self._silence: list[OpenRouterError] = []
+        """Why the lists read last had no answer at all; empty as soon as there is one."""
 
     async def choose(self, which: Checked) -> tuple[Sequence[Workspace], OpenRouterError | None]:
         """Find the workspaces to read; also return the error that hid some of them, if one did.
@@ -169,12 +173,16 @@ class Listing:
     ) -> AsyncGenerator[ManagedKey | OpenRouterError, None]:
         """Yield the keys of a workspace that `choose` has found, newest first.
 
-        An entry that cannot be read is an `InvalidResponseError`. An error at the end hides the rest.
+        An entry that cannot be read is an `InvalidResponseError`. An error at the end hides the rest. If two
+        workspaces in a row had no answer, the host is dead: the others are not asked for, and have its error.
 
         Raises:
             AuthenticationError: the key was refused.
             ClientClosedError: the client was closed.
         """
+        if len(self._silence) >= _MOST_SILENT:
+            yield copy.copy(self._silence[-1])
+            return
         params: dict[str, Any] = {"include_disabled": include_disabled, "include_expired": include_expired}
         if workspace.id:
             params["workspace_id"] = workspace.id
@@ -204,11 +212,17 @@ class Listing:
             fault = error.with_traceback(None)
         else:
             return
+        if isinstance(fault, APIConnectionError):
+            self._silence.append(fault)
+        else:
+            self._silence.clear()
         yield fault
 
     async def _page(self, path: str, params: dict[str, Any], offset: int) -> Page:
         request = make_request("GET", path, self._key, {"offset": offset, **params})
-        return await self._caller.call(request, Page, whole=True, most=MOST_ELEMENTS)
+        page = await self._caller.call(request, Page, whole=True, most=MOST_ELEMENTS)
+        self._silence.clear()
+        return page
 
     def _structure(self, entry: Any, kind: _Kind, path: str) -> Any:
         try:

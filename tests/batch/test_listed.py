@@ -313,6 +313,29 @@ async def test_all_workspaces_are_read() -> None:
     ]
 
 
+async def test_a_host_that_dies_is_not_asked_for_each_workspace() -> None:
+    """If two workspaces in a row had no answer, the others are not asked for, and are UNKNOWN all the same."""
+    dead = {f"w{number}": REFUSED_CONNECTION for number in range(2, 30)}
+    host = Host({"w0": REFUSED_CONNECTION, "w1": [entry("a", "w1")], **dead})
+
+    report, paths = await checked(host)
+
+    asked = {path.rpartition("=")[2] for path in paths if path.startswith("/keys")}
+    assert asked == {"w0", "w1", "w2", "w3"}
+    assert [check.name for check in report.checks] == ["Team 0", "a", *(f"Team {n}" for n in range(2, 30))]
+    assert {type(check.error) for check in report.checks if check.name != "a"} == {APIConnectionError}
+
+
+async def test_a_host_that_refuses_is_asked_for_each_workspace() -> None:
+    """An answer that is a refusal shows that the host is there: all workspaces are asked for."""
+    lists = [REFUSED_CONNECTION, FORBIDDEN, REFUSED_CONNECTION, FORBIDDEN, [entry("a", "w4")]]
+    host = Host({f"w{number}": answer for number, answer in enumerate(lists)})
+
+    report, _ = await checked(host)
+
+    assert names(report)[-1] == "a"
+
+
 async def test_some_workspaces_are_read() -> None:
     """Only the workspaces that were asked for are read, and the list of workspaces is not."""
     host = Host({"w0": [entry("a")], "w1": [entry("b", "w1")], "w2": [entry("c", "w2")]})
