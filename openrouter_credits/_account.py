@@ -66,8 +66,8 @@ class Account:
         Raises:
             AuthenticationError: 401: the key was refused; at once.
             ClientClosedError: the client was closed; at once.
-            APIConnectionError: there was no answer: at once for the workspaces, at the end for keys. After two
-                workspaces in a row without an answer no other is asked for.
+            APIConnectionError: there was no answer: at once for the workspaces, at the end for keys. After
+                two workspaces in a row without an answer no other is asked for.
             InvalidResponseError: a key is not as documented (the text has its path, such as
                 `$.data[3].limit`), or a list does not end; at the end.
             OpenRouterError: any other fault, such as a workspace that is forbidden. It is raised at the end,

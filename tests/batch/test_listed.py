@@ -314,7 +314,7 @@ async def test_all_workspaces_are_read() -> None:
 
 
 async def test_a_host_that_dies_is_not_asked_for_each_workspace() -> None:
-    """If two workspaces in a row had no answer, the others are not asked for, and are UNKNOWN all the same."""
+    """If two workspaces in a row had no answer, the others are not asked for; each is UNKNOWN even so."""
     dead = {f"w{number}": REFUSED_CONNECTION for number in range(2, 30)}
     host = Host({"w0": REFUSED_CONNECTION, "w1": [entry("a", "w1")], **dead})
 
