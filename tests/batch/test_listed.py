@@ -281,8 +281,8 @@ async def test_an_unread_wallet_without_keys_to_tell_of_is_unknown() -> None:
 
 async def test_a_refusal_of_the_management_key_judges_no_key() -> None:
     """If the management key may not confirm a 0/0, the outcome of the wallet is UNKNOWN, not INVALID."""
-    keys, budgets = {"w0": [entry("off", disabled=True)]}, {"w0": [weekly(50)]}
-    host = Host(keys, credits_of(0), own=UNAUTHORIZED, budgets=budgets)
+    host = Host({"w0": [entry("off", disabled=True)]}, credits_of(0), own=UNAUTHORIZED)
+    host.budgets["w0"] = [weekly(50)]
 
     report, _ = await checked(host, include_disabled=False)
 
@@ -328,7 +328,7 @@ async def test_a_host_that_dies_is_not_asked_for_each_workspace() -> None:
 
 async def test_a_host_that_refuses_is_asked_for_each_workspace() -> None:
     """An answer that is a refusal shows that the host is there: all workspaces are asked for."""
-    lists = [REFUSED_CONNECTION, FORBIDDEN, REFUSED_CONNECTION, FORBIDDEN, [entry("a", "w4")]]
+    lists: list[Any] = [REFUSED_CONNECTION, FORBIDDEN, REFUSED_CONNECTION, FORBIDDEN, [entry("a", "w4")]]
     host = Host({f"w{number}": answer for number, answer in enumerate(lists)})
 
     report, _ = await checked(host)

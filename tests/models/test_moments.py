@@ -91,6 +91,11 @@ class Nowhere(tzinfo):
     def utcoffset(self, _: datetime | None) -> None:
         """Return nothing, which makes a time naive."""
 
+    dst = utcoffset
+
+    def tzname(self, _: datetime | None) -> None:
+        """Return no name."""
+
 
 @pytest.mark.parametrize("moment", [NAIVE, NAIVE.replace(tzinfo=Nowhere())])
 def test_a_naive_time_is_refused(moment: datetime) -> None:
