@@ -64,6 +64,10 @@ _NO_GENERATION = (
     "Right after its request, ask again in some seconds, or wait longer (wait=...); later, check the id, "
     "base_url, and that the request was made with a key of this account."
 )
+_NO_MANAGEMENT_KEY = (
+    "Make one at https://openrouter.ai/settings/management-keys, and pass management_key=..., or set "
+    "OPENROUTER_MANAGEMENT_KEY before the client is made: load_dotenv() called later is too late."
+)
 _CODE_IS_USED_UP = {BadRequestError, PermissionDeniedError, AmbiguousWriteError}
 _NEW_SIGN_IN = (
     "Begin the sign-in again: a code can be exchanged once, within minutes, and only with the code_verifier "
@@ -499,7 +503,10 @@ class CreditsClient:
         return key
 
     def _managing_key(self) -> ApiKey:
-        return self._management_key or self._own_key()
+        key = self._management_key or self._api_key
+        if key is None:
+            raise MissingKeyError("There is no management key", remedy=_NO_MANAGEMENT_KEY)
+        return key
 
     def _name(self) -> str:
         return str(self._api_key or self._management_key)

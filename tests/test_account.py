@@ -145,12 +145,17 @@ async def test_the_key_of_the_client_is_the_management_key(serve: Serve, connect
 async def test_without_a_key_nothing_is_sent(
     call: Callable[[Account], Awaitable[Any]], serve: Serve, connect: Connect
 ) -> None:
-    """Each call of the account raises MissingKeyError, when it is awaited, if the client has no key."""
+    """Each call of the account raises MissingKeyError, when it is awaited, if the client has no key.
+
+    It tells of the management key: with an ordinary one, the next call would be refused.
+    """
     server = await serve(HANG)
     waiting = call(connect(server, None).account)
 
-    with pytest.raises(MissingKeyError):
+    with pytest.raises(MissingKeyError, match=r"no management key.*OPENROUTER_MANAGEMENT_KEY") as caught:
         await waiting
+
+    assert "OPENROUTER_API_KEY" not in str(caught.value)
 
     assert server.hits == 0
 
