@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openrouter_credits import ConfigurationError, InvalidKeyError, KeySpec
-from openrouter_credits._words import scrub
-from openrouter_credits.cli._exits import CommandError
+from openrouter_credits._words import one_line, scrub
+from openrouter_credits.cli._exits import CommandError, warn
 from openrouter_credits.cli._keycommands import Refusal, Words, run_commands
 from openrouter_credits.cli._keyspecs import OUR_VARIABLES, WholeAccount, make_spec, whole_account
 from openrouter_credits.cli._keyvalues import key_in
@@ -166,6 +166,10 @@ class _File:
             yield self._spec(value, f"{title}.keys", name, account, managing)
         if managing is not None and not keys:
             yield whole_account(account, managing)
+        elif not keys and self._outputs is not None:  # once, and not silently
+            place = _place(self._where, self._line(title, None))
+            reason = f"the account {one_line(account)} has neither a management_key nor keys"
+            warn(f"{place}: {reason}: nothing of it is checked.")
 
     def _spec(
         self,

@@ -32,7 +32,6 @@ management_key = "{C.reveal()}"
 prod-bot = "{A.reveal()}"
 [accounts.plain.keys]
 web = "{B.reveal()}"
-[accounts.empty]
 """)
 
     specs = read_specs("keys.toml")
@@ -44,6 +43,19 @@ web = "{B.reveal()}"
         KeySpec(B, "web", "plain"),
     ] == specs
     assert ("", "") == capsys.readouterr()
+
+
+@pytest.mark.parametrize("content", ["[accounts.acme]", "[accounts.acme.keys]"])
+def test_an_account_with_nothing_is_told(
+    keys: Path, capsys: pytest.CaptureFixture[str], content: str
+) -> None:
+    """An account with neither a management key nor keys is left out; one line on standard error says so."""
+    keys.write_text(f'[accounts.globex.keys]\nbob = "{B.reveal()}"\n{content}')
+
+    assert [KeySpec(B, "bob", "globex")] == read_specs("keys.toml")
+
+    reason = "the account acme has neither a management_key nor keys: nothing of it is checked."
+    assert f"openrouter-credits: warning: keys.toml, line 3: {reason}\n" == capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
