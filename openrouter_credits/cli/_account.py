@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
-from openrouter_credits import CreditsClient, MissingKeyError
+from openrouter_credits import CreditsClient, MissingKeyError, OpenRouterError
 from openrouter_credits.cli._exits import CommandError
 from openrouter_credits.cli._waiting import make_spinner, shown_if_slow
 
@@ -20,6 +20,18 @@ _NO_KEY = (
     "There is no management key. Make one at https://openrouter.ai/settings/management-keys, "
     "and set OPENROUTER_MANAGEMENT_KEY."
 )
+_OF_MANAGEMENT_KEY = {
+    "Check the key:": "Check the management key:",
+    "; the key's own limit (/key) can be read without one.": ", and use that.",
+}
+"""Words of remedies for a key, and what stands for them where it is a management key."""
+
+
+def for_management_key(remedy: str) -> str:
+    """Say what to do about a management key; `the key` would be another one of its account."""
+    for words, others in _OF_MANAGEMENT_KEY.items():
+        remedy = remedy.replace(words, others)
+    return remedy
 
 
 def ask(act: Callable[[Account], Awaitable[T]], timeout: float) -> T:
@@ -41,4 +53,7 @@ def ask(act: Callable[[Account], Awaitable[T]], timeout: float) -> T:
         return asyncio.run(run())
     except MissingKeyError:
         refusal = CommandError(_NO_KEY)
+    except OpenRouterError as error:
+        error.remedy = for_management_key(error.remedy)
+        raise
     raise refusal

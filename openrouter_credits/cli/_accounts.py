@@ -17,6 +17,7 @@ from openrouter_credits import (
     KeySpec,
     OpenRouterError,
 )
+from openrouter_credits.cli._account import for_management_key
 from openrouter_credits.cli._exits import warn
 from openrouter_credits.cli._keyspecs import WholeAccount
 
@@ -28,12 +29,6 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 8
 """Accounts under way at once: each sends a few requests, most of them one after the other."""
-
-_OF_MANAGEMENT_KEY = {
-    "Check the key:": "Check the management key:",
-    "; the key's own limit (/key) can be read without one.": ", and use that.",
-}
-"""Words of remedies for a key, and what stands for them where it is a management key."""
 
 
 def divide(entries: Iterable[KeySpec | WholeAccount]) -> tuple[list[KeySpec], list[WholeAccount]]:
@@ -112,8 +107,7 @@ async def _check(
             )
     fault = copy(fault)  # without its traceback
     fault.is_of_management_key = True
-    for words, others in _OF_MANAGEMENT_KEY.items():
-        fault.remedy = fault.remedy.replace(words, others)
+    fault.remedy = for_management_key(fault.remedy)
     label = str(key) if isinstance(key, ApiKey) else None
     elapsed = loop.time() - began_at
     return CheckReport((KeyCheck(0, account.name, label, account.name, None, fault, elapsed, wallet_id=0),))

@@ -222,7 +222,7 @@ def test_a_refused_management_key_is_invalid(fake: FakeOpenRouter, acme: FakeAcc
     outcome = run("keys")
 
     assert (2, "") == (outcome.code, outcome.out)
-    assert outcome.err.startswith("openrouter-credits: 401 User not found. ")
+    assert outcome.err.startswith("openrouter-credits: 401 User not found. Check the management key: ")
 
 
 def listed(name: str | None, remaining: str | None = None, **fields: Any) -> KeyCheck:

@@ -257,6 +257,26 @@ def test_a_list_that_cannot_be_read_keeps_its_remedy(
     assert "hash" not in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("status", "message", "remedy"),
+    [
+        (401, "User not found.", "Check the management key: "),
+        (403, "Only management keys can perform this operation", "Create a management key at "),
+    ],
+)
+def test_advice_is_about_the_management_key(
+    fake: FakeOpenRouter, acme: FakeAccount, run: Run, status: int, message: str, remedy: str
+) -> None:
+    """If the key that asks is refused, the advice is not about the key that is to be changed."""
+    fake.script("/workspaces", Reply(status, {"error": {"code": status, "message": message}}))
+    fake.script("/keys", Reply(status, {"error": {"code": status, "message": message}}))
+
+    outcome = run("keys", "disable", "bot", "--yes")
+
+    assert f". {remedy}" in outcome.err
+    assert "the key's own limit" not in outcome.err
+
+
 def test_a_lost_answer_says_how_to_look(fake: FakeOpenRouter, acme: FakeAccount, run: Run) -> None:
     """A change whose answer is lost is sent once, and ends with 3 and the way to look."""
     acme.add_key(name="bot")
