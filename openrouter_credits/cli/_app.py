@@ -13,7 +13,7 @@ from openrouter_credits import MissingKeyError, OpenRouterError
 from openrouter_credits.cli._completion import Shell, install_script, print_script
 from openrouter_credits.cli._exits import NO_VERDICT, CommandError, allow_closed_pipe, fail
 from openrouter_credits.cli._keysapp import keys
-from openrouter_credits.cli._numbers import Count, Delay, Dollars, Port, Rate, Seconds
+from openrouter_credits.cli._numbers import Count, Delay, Dollars, DollarsAbove0, Port, Rate, Seconds
 from openrouter_credits.cli._options import Reading, make_form
 from openrouter_credits.cli._usage import explain, refuse_keys
 
@@ -114,7 +114,7 @@ app.command(keys)
 
 @app.command
 def require(
-    amount: Dollars,
+    amount: DollarsAbove0,
     /,
     *,
     key_only: bool = False,

@@ -152,7 +152,8 @@ Tell whether your key can spend an amount in US dollars, before a job
 starts. What cannot be read is no pass:
   openrouter-credits require 5 && ./nightly-job
 
-  AMOUNT               such as 5, 0.25 or 1,000; or, in quotes, '$5'
+  AMOUNT               above 0, such as 5, 0.25 or 1,000; a shell
+                       changes $5, unless it is in single quotes: '$5'
 
 Options:
 {_KEY_ONLY}\

@@ -25,6 +25,7 @@ _LAST_PORT = 65535
 _LEAST_RATE = 1 / (24 * 60 * 60)
 """Requests a second: one a day. With a smaller rate, the command would seem to hang."""
 _LONGEST_SHOWN = 20
+_ABOVE_0 = "US dollars above 0, such as 5 or 1,000.50"
 
 
 def shown(text: str) -> str:
@@ -84,7 +85,19 @@ def reader(read: Callable[[str], Any], accepted: str) -> Parameter:
     return Parameter(converter=convert)
 
 
+def _dollars_above_0(text: str) -> Decimal | None:
+    """Read an amount to be spent; 0, which everything would pass, may be what a shell left of it."""
+    dollars = _dollars(text)
+    if dollars == 0:
+        raise CommandError(
+            f"AMOUNT takes {_ABOVE_0}, not {shown(text)}. "
+            "A shell makes 0 of $50: write 50, or '$50' in single quotes."
+        )
+    return dollars
+
+
 Dollars = Annotated[Decimal, reader(_dollars, "US dollars from 0, such as 30, $30 or 1,000.50")]
+DollarsAbove0 = Annotated[Decimal, reader(_dollars_above_0, _ABOVE_0)]
 Seconds = Annotated[float, reader(_seconds, "a number of seconds above 0, such as 30 or 2.5")]
 Rate = Annotated[float, reader(_rate, "requests a second, from 0.0000116 (one a day), such as 20 or 0.5")]
 Count = Annotated[int, reader(_whole(1, _MOST_AT_ONCE), f"a whole number from 1 to {_MOST_AT_ONCE:,}")]

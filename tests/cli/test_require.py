@@ -28,7 +28,7 @@ def manage(fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch, use: Use, **se
 
 @pytest.mark.parametrize(
     ("amount", "shown"),
-    [("5", "$5.00"), ("$5", "$5.00"), ("0.001", "$0.001"), ("74.75", "$74.75"), ("0", "$0.00")],
+    [("5", "$5.00"), ("$5", "$5.00"), ("0.001", "$0.001"), ("74.75", "$74.75")],
 )
 def test_enough_is_0_and_a_sentence(
     fake: FakeOpenRouter, run: Run, use: Use, monkeypatch: pytest.MonkeyPatch, amount: str, shown: str
@@ -79,7 +79,7 @@ def test_not_enough_is_2_and_a_line_with_the_remedy(
     assert words in outcome.err
 
 
-@pytest.mark.parametrize("amount", ["0", "5"])
+@pytest.mark.parametrize("amount", ["0.01", "5"])
 def test_an_unreadable_wallet_is_no_pass(fake: FakeOpenRouter, run: Run, use: Use, amount: str) -> None:
     """A key that may not read its wallet is 3, and one line names the ways out, whatever the amount."""
     use(fake.add_account(credits=1000).add_key(limit=500))
@@ -192,11 +192,31 @@ def test_wrong_usage_is_one_line(run: Run, arguments: list[str], message: str) -
 
 @pytest.mark.parametrize("amount", ["-5", "five", "1,00", "", "nan"])
 def test_an_amount_that_is_none_is_refused(run: Run, amount: str) -> None:
-    """An AMOUNT that is no number from 0 is one line; the code is 3."""
+    """An AMOUNT that is no number above 0 is one line; the code is 3."""
     outcome = run("require", amount)
 
     assert (3, "") == (outcome.code, outcome.out)
-    assert outcome.err.startswith("openrouter-credits: AMOUNT takes US dollars from 0, such as 30, $30 or ")
+    assert outcome.err.startswith(
+        "openrouter-credits: AMOUNT takes US dollars above 0, such as 5 or 1,000.50, "
+    )
+    assert "A shell" not in outcome.err
+
+
+@pytest.mark.parametrize("amount", ["0", ".00", "$0"])
+def test_what_a_shell_leaves_of_an_amount_is_no_pass(
+    fake: FakeOpenRouter, run: Run, use: Use, monkeypatch: pytest.MonkeyPatch, amount: str
+) -> None:
+    """A shell makes 0 of $50, and .00 of $5.00: anything would pass, so it is refused before a request."""
+    manage(fake, monkeypatch, use)
+
+    outcome = run("require", amount)
+
+    expected = (
+        "openrouter-credits: AMOUNT takes US dollars above 0, such as 5 or 1,000.50, "
+        f"not '{amount}'. A shell makes 0 of $50: write 50, or '$50' in single quotes.\n"
+    )
+    assert (3, "", expected) == outcome
+    assert fake.requests == []
 
 
 @pytest.mark.parametrize(
