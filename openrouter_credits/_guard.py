@@ -75,7 +75,7 @@ class Ask:
         needed = require_dollars(amount)
         exponent = needed.as_tuple().exponent
         if needed < 0 or (isinstance(exponent, int) and -exponent > MOST_DECIMALS):
-            raise ValueError(f"an amount is from 0, with at most {MOST_DECIMALS} decimals")
+            raise ValueError(f"an amount is at least 0, with at most {MOST_DECIMALS} decimals")
         if unknown not in ("raise", "allow"):
             raise ValueError('unknown is "raise" or "allow"')
         require_seconds("max_age", max_age, zero=True)

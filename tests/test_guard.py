@@ -658,7 +658,7 @@ async def test_a_wrong_set_up_passes_through(
 
 
 WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
-    ({"amount": -1}, ValueError, "from 0"),
+    ({"amount": -1}, ValueError, "at least 0"),
     ({"amount": "1E-1075"}, ValueError, "1074 decimals"),
     ({"amount": math.nan}, ValueError, "finite"),
     ({"amount": math.inf}, ValueError, "finite"),

@@ -175,7 +175,7 @@ def _too_little(status: KeyStatus, needed: Decimal, reserved: Decimal, name: str
     limit = limit_in_sentence(spendable.bound_by or "")
     others = ""
     if reserved:
-        others = f"; this client has reserved {exact_usd(reserved)} (jobs that ended lately count on)"
+        others = f"; this client has reserved {exact_usd(reserved)} (jobs that ended lately still count)"
     return f"{exact_usd(needed)} is needed, but {name} has {left}{until}, limited by {limit}{others}"
 
 

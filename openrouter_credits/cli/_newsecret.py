@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from openrouter_credits import ApiKey
 
 _NOWHERE = (
-    "The secret of a new key is shown on a terminal only, and standard output is none. "
+    "The secret of a new key is shown on a terminal only, and standard output is not one. "
     "Let it be written to a new file: --write-to FILE."
 )
 

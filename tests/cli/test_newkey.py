@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 FILE = "new.key"
 NOWHERE = (
-    "openrouter-credits: The secret of a new key is shown on a terminal only, and standard output is none. "
-    "Let it be written to a new file: --write-to FILE.\n"
+    "openrouter-credits: The secret of a new key is shown on a terminal only, and standard output is "
+    "not one. Let it be written to a new file: --write-to FILE.\n"
 )
 NO_MOMENT = "--expires takes a day of UTC such as 2026-12-31, or a moment such as 2026-12-31T18:00Z"
 SECRET = re.compile(r"^sk-or-v1-[0-9a-f]{64}$", re.MULTILINE)

@@ -307,7 +307,7 @@ def test_reserved_amounts_are_told() -> None:
 
     assert (
         f"$1.00 is needed, but {MASK} has $4.50 left, limited by the key's limit; this client has reserved "
-        "$3.75 (jobs that ended lately count on). Start fewer jobs at once, or wait: a reservation counts "
+        "$3.75 (jobs that ended lately still count). Start fewer jobs at once, or wait: a reservation counts "
         f"until a look that began 60 s after its end. Raise the key limit at {KEYS_PAGE}."
     ) == str(error)
 
