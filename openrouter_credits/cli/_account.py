@@ -22,7 +22,7 @@ _NO_KEY = (
 )
 _OF_MANAGEMENT_KEY = {
     "Check the key:": "Check the management key:",
-    "; the key's own limit (/key) can be read without one.": ", and use that.",
+    "; the key's own limit (/key) can be read without one.": ", and put it into OPENROUTER_MANAGEMENT_KEY.",
 }
 """Words of remedies for a key, and what stands for them where it is a management key."""
 

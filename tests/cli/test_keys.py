@@ -194,7 +194,11 @@ def test_an_ordinary_key_is_told_what_it_takes(
     outcome = run("keys", style)
 
     assert (3, 1) == (outcome.code, outcome.err.count("\n"))
-    assert "Create a management key at https://openrouter.ai/settings/management-keys" in outcome.err
+    remedy = (
+        "Create a management key at https://openrouter.ai/settings/management-keys, "
+        "and put it into OPENROUTER_MANAGEMENT_KEY.\n"
+    )
+    assert outcome.err.endswith(f" {remedy}")
     assert (style == "--json") == (outcome.out != "")
     if outcome.out:
         assert "ManagementKeyRequiredError" == json.loads(outcome.out)["error"]["type"]
