@@ -176,9 +176,9 @@ async def test_an_ordinary_key_may_not_manage(
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        ("key", "client.account.keys("),
-        ("update_key", "client.account.keys("),
-        ("delete_key", "client.account.keys("),
+        ("key", "Look for the hash of the key (its name does not do) with client.account.keys("),
+        ("update_key", "Look for the hash of the key (its name does not do) with client.account.keys("),
+        ("delete_key", "Look for the hash of the key (its name does not do) with client.account.keys("),
         ("create_key", "client.account.workspaces()"),
     ],
 )

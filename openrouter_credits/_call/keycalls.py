@@ -19,8 +19,9 @@ from openrouter_credits._secrets import ApiKey
 _T = TypeVar("_T")
 
 _NO_SUCH_KEY = (
-    "Look for the key with client.account.keys(include_expired=True): it is deleted, or of another account. "
-    "If it is there, check base_url, and the workspace_id if you gave one."
+    "Look for the hash of the key (its name does not do) with client.account.keys(include_expired=True): the "
+    "key may be deleted, or of another account. If it is there, check base_url, and the workspace_id if you "
+    "gave one."
 )
 _NO_SUCH_WORKSPACE = (
     "Check base_url, and the workspace_id if you gave one: client.account.workspaces() yields all there are."
