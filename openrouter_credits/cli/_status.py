@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from openrouter_credits.cli._table import Sheet
 
 
+_TO_PYTHON = ', or look at the wallet alone: read=("credits",)'
+"""Words of the sentence that advise a caller of the client; "What to do" advises those who read a screen."""
+
+
 def show_status(form: Form, reading: Reading) -> int:
     """Read the key of the environment, show its status, and return the exit code.
 
@@ -73,7 +77,8 @@ def draw_status(console: Console, status: KeyStatus, form: Form) -> None:
     facts.first_width = facts.widest_first()
     width = max(facts.first_width, limits_table(console, status, form, 0).widest_first())
     limits = limits_table(console, status, form, width)
-    show(console, coloured(one_line(status.explain()), level), "", limits, "", facts)
+    sentence = one_line(status.explain()).replace(_TO_PYTHON, "")
+    show(console, coloured(sentence, level), "", limits, "", facts)
 
 
 def _facts(status: KeyStatus, level: Level, form: Form) -> Sheet:

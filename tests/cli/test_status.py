@@ -343,6 +343,11 @@ def test_a_management_key_says_so(fake: FakeOpenRouter, run: Run, use: Use) -> N
 
     assert re.search(rf"^  Key +{re.escape(str(key))} \(management key\)$", out, re.MULTILINE)
     assert not re.search("^  (Key limit|Spent|Free models)", out, re.MULTILINE)
+    sentence = (
+        "This is a management key, which cannot run inference (wallet: $50.00): "
+        "move it to OPENROUTER_MANAGEMENT_KEY."
+    )
+    assert " ".join(out.split()).startswith(f"{sentence} Left Limit")
 
 
 def test_a_key_that_cannot_spend_has_no_thresholds(capsys: pytest.CaptureFixture[str]) -> None:
