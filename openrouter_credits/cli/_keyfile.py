@@ -130,7 +130,7 @@ def _require_path(file: str) -> None:
         raise CommandError(f"The name of the key file is empty. {_NAME_A_FILE}")
     if _A_KEY.search(file) or scrub(file) != file:
         raise CommandError(
-            "Keys are not taken from the command line: other users of the machine see it. "
+            "Keys are not taken from the command line: other users of the machine see them. "
             "Put them into a file and name that, or set OPENROUTER_API_KEYS."
         )
     if "://" in file:

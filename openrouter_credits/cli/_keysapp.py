@@ -80,7 +80,7 @@ def create(
     from openrouter_credits.cli._newkey import NewKeySettings, create_key  # noqa: PLC0415 - see above
 
     if expires is not None and expires <= datetime.now(UTC):
-        raise CommandError("--expires takes a moment to come: a day begins at 00:00 UTC.")
+        raise CommandError("--expires takes a moment in the future: a day begins at 00:00 UTC.")
     return create_key(
         NewKeySettings(name, limit, reset, expires, workspace), write_to, Way(yes=yes, timeout=timeout)
     )

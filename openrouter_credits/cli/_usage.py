@@ -55,13 +55,13 @@ def refuse_keys(arguments: Sequence[str]) -> str | None:
 def _no_keys(argument: str, command: str) -> str:
     if command.split()[:1] == ["keys"]:
         return (
-            f"{_NO_KEYS}: other users of the machine and the shell's history see it. "
+            f"{_NO_KEYS}: other users of the machine and the shell's history see them. "
             "Set the environment variable OPENROUTER_MANAGEMENT_KEY to the management key, "
             "and give the name or the hash of any other key."
         )
     kind = "MANAGEMENT" if "manage" in argument.lower() else "API"
     return (
-        f"{_NO_KEYS}: other users of the machine and the shell's history see it. "
+        f"{_NO_KEYS}: other users of the machine and the shell's history see them. "
         f"Set the environment variable OPENROUTER_{kind}_KEY, "
         "or name a file of keys: openrouter-credits check FILE."
     )

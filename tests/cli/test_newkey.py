@@ -330,7 +330,7 @@ def test_a_workspace_in_doubt_is_refused(
     [
         (["--reset", "daily"], "--reset is the interval of a limit. Add --limit USD."),
         (["--limit", "3", "--reset", "hourly"], "--reset takes daily, weekly or monthly, not 'hourly'."),
-        (["--expires", "2020-01-01"], "--expires takes a moment to come: a day begins at 00:00 UTC."),
+        (["--expires", "2020-01-01"], "--expires takes a moment in the future: a day begins at 00:00 UTC."),
         *(
             (
                 ["--expires", text],

@@ -15,12 +15,12 @@ from tests.cli.conftest import Run
 SECRET = "sk-or-v1-" + "d" * 64
 NO_KEYS = (
     "openrouter-credits: Keys are not taken from the command line: other users of the machine and the "
-    "shell's history see it. Set the environment variable OPENROUTER_API_KEY, "
+    "shell's history see them. Set the environment variable OPENROUTER_API_KEY, "
     "or name a file of keys: openrouter-credits check FILE.\n"
 )
 NO_KEYS_OF_ACCOUNT = (
     "openrouter-credits: Keys are not taken from the command line: other users of the machine and the "
-    "shell's history see it. Set the environment variable OPENROUTER_MANAGEMENT_KEY to the management key, "
+    "shell's history see them. Set the environment variable OPENROUTER_MANAGEMENT_KEY to the management key, "
     "and give the name or the hash of any other key.\n"
 )
 QUOTES = "in quotes, if it has blanks"
