@@ -95,6 +95,11 @@ def moment(when: datetime, now: datetime) -> str:
     return f"{when.day} {_MONTHS[when.month - 1]}{year} {when:%H:%M} UTC"
 
 
+def until(resets_at: datetime | None, now: datetime) -> str:
+    """Tell when a limit is renewed, behind the amount that is left; empty if that is not ahead."""
+    return f" until {moment(resets_at, now)}" if resets_at is not None and resets_at > now else ""
+
+
 def limit_in_sentence(name: str) -> str:
     """Name a limit in a sentence: `the wallet`, `the key's limit`, `the workspace budget`.
 

@@ -8,7 +8,6 @@ from decimal import Decimal
 
 from openrouter_credits._errors import ManagementKeyRequiredError, OpenRouterError, UnconfirmedCreditsError
 from openrouter_credits._models import KeyInfo
-from openrouter_credits._status.spendable import Spendable
 from openrouter_credits._words import format_usd, moment, told_once
 
 BLIND = "this key cannot see the wallet: add a management key"
@@ -29,12 +28,6 @@ _NO_LIMITS = frozenset(
     }
 )
 """Fields that may be unread although each amount was read."""
-
-
-def until(spendable: Spendable, now: datetime) -> str:
-    """Tell when the limit is renewed, if that is ahead."""
-    resets_at = spendable.resets_at
-    return f" until {moment(resets_at, now)}" if resets_at is not None and resets_at > now else ""
 
 
 def expiry(key: KeyInfo | None, now: datetime) -> str:

@@ -13,7 +13,7 @@ from openrouter_credits._status import phrases
 from openrouter_credits._status.reservations import EXACT
 from openrouter_credits._status.spendable import Spendable, is_stopped
 from openrouter_credits._status.status import KeyStatus
-from openrouter_credits._words import WAYS_OUT, exact_usd, limit_in_sentence, more_of_limit, usd_left
+from openrouter_credits._words import WAYS_OUT, exact_usd, limit_in_sentence, more_of_limit, until, usd_left
 
 _REFUSED = Spendable(Decimal(0), "refused", None, "complete")
 _UNKNOWN = Spendable(None, None, None, "unknown")
@@ -171,12 +171,12 @@ def _too_little(status: KeyStatus, needed: Decimal, reserved: Decimal, name: str
     spendable = status.spendable
     at_most = "at most " if spendable.certainty == "at_most" and status.problems else ""
     left = f"{at_most}{usd_left(spendable.amount or Decimal(0))} left"
-    until = phrases.until(spendable, status.checked_at)
+    ahead = until(spendable.resets_at, status.checked_at)
     limit = limit_in_sentence(spendable.bound_by or "")
     others = ""
     if reserved:
         others = f"; this client has reserved {exact_usd(reserved)} (jobs that ended lately still count)"
-    return f"{exact_usd(needed)} is needed, but {name} has {left}{until}, limited by {limit}{others}"
+    return f"{exact_usd(needed)} is needed, but {name} has {left}{ahead}, limited by {limit}{others}"
 
 
 def _way_out(status: KeyStatus) -> str | None:

@@ -16,7 +16,7 @@ from openrouter_credits._public import public
 from openrouter_credits._status import phrases
 from openrouter_credits._status.level import Level
 from openrouter_credits._status.spendable import Spendable, is_stopped
-from openrouter_credits._words import format_usd, limit_in_sentence, moment
+from openrouter_credits._words import format_usd, limit_in_sentence, moment, until
 
 
 def _by_label(key: KeyInfo | None) -> str:
@@ -118,7 +118,7 @@ def _what_is_left(status: KeyStatus, left: str) -> str:
     """Tell an amount above 0, and what limits it; `At most` if a part is missing that was asked for."""
     spendable = status.spendable
     is_upper = spendable.certainty == "at_most" and status.problems
-    left = f"{'At most ' if is_upper else ''}{left} left{phrases.until(spendable, status.checked_at)}"
+    left = f"{'At most ' if is_upper else ''}{left} left{until(spendable.resets_at, status.checked_at)}"
     limit = limit_in_sentence(spendable.bound_by or "")
     if spendable.bound_by != "wallet" and phrases.is_blind(status.problems):
         # A key whose answer could not be read whole is UNKNOWN by itself, too.
@@ -135,7 +135,7 @@ def _why_nothing(status: KeyStatus, amount: str) -> str:
         return f": the account owes {debt}" if debt else ": the wallet is empty"
     overdrawn = f" ({amount})" if debt else ""
     limit = limit_in_sentence(spendable.bound_by or "")
-    return f"{overdrawn}{phrases.until(spendable, status.checked_at)}: {limit} is spent"
+    return f"{overdrawn}{until(spendable.resets_at, status.checked_at)}: {limit} is spent"
 
 
 def _other_parts(status: KeyStatus) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from openrouter_credits import InsufficientCreditsError, OpenRouterError, UnknownCreditsError
 from openrouter_credits._documents import write
-from openrouter_credits._words import exact_usd, limit_in_sentence, moment, usd_left
+from openrouter_credits._words import exact_usd, limit_in_sentence, until, usd_left
 from openrouter_credits.cli._asking import ask
 from openrouter_credits.cli._exits import EXIT_CODES, NO_VERDICT, allow_closed_pipe, fail
 from openrouter_credits.cli._judge import UNKNOWN
@@ -64,12 +64,10 @@ def show_require(needed: Decimal, reading: Reading, *, as_json: bool) -> int:
 
 
 def _sentence(needed: Decimal, found: Spendable) -> str:
-    now = datetime.now(UTC)
-    is_ahead = found.resets_at is not None and found.resets_at > now
-    until = f" until {moment(found.resets_at, now)}" if is_ahead and found.resets_at else ""
+    ahead = until(found.resets_at, datetime.now(UTC))
     left = UNKNOWN if found.amount is None else usd_left(found.amount)
     limit = limit_in_sentence(found.bound_by or "")
-    return f"{exact_usd(needed)} can be spent: {left} left{until}, limited by {limit}."
+    return f"{exact_usd(needed)} can be spent: {left} left{ahead}, limited by {limit}."
 
 
 def _in_a_shell(text: str) -> str:
