@@ -74,15 +74,15 @@ async def read_activity(
     key, start, end = manager(), wanted.start, wanted.end
     if start is None or end is None:
         return Activity((), None, None, wanted.is_cut)
-    if start == end:
-        return await _read_each_day(caller, key, start, end, wanted)
-    try:
-        rows = await _read(caller, key, wanted.by)
-    except ResponseTooLargeError:
-        rows = None
-    if rows is None:
-        return await _read_each_day(caller, key, start, end, wanted)
-    return Activity(_distinct(row for row in rows if start <= row.date <= end), start, end, wanted.is_cut)
+    if start < end:
+        try:
+            rows = await _read(caller, key, wanted.by)
+        except ResponseTooLargeError:
+            pass
+        else:
+            rows = [row for row in rows if start <= row.date <= end]
+            return Activity(_distinct(rows), start, end, wanted.is_cut)
+    return await _read_each_day(caller, key, start, end, wanted)
 
 
 async def _read_each_day(caller: Caller, key: ApiKey, start: date, end: date, wanted: Range) -> Activity:
