@@ -56,12 +56,6 @@ def usd(amount: Decimal | None) -> str:
     return UNKNOWN if amount is None else format_usd(amount)
 
 
-def exact_usd(amount: Decimal) -> str:
-    """Format an amount in US dollars as it is, if it is no number of whole cents."""
-    cents = amount * 100
-    return format_usd(amount) if cents == cents.to_integral_value() else f"${amount:,f}"
-
-
 def left(status: KeyStatus) -> str:
     """Format the amount left, with `<=` if a part that was not read may make it smaller.
 

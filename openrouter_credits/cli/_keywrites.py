@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from openrouter_credits._words import one_line
+from openrouter_credits._words import exact_usd, one_line
 from openrouter_credits.cli._account import ask
 from openrouter_credits.cli._consent import decline, tell
 from openrouter_credits.cli._exits import CommandError
-from openrouter_credits.cli._judge import NEVER, exact_usd
+from openrouter_credits.cli._judge import NEVER
 from openrouter_credits.cli._keyname import find_key, name_of
 
 if TYPE_CHECKING:

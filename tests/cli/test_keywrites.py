@@ -54,7 +54,7 @@ CHANGES = [
         PATCH,
     ),
     ("limit off 20", "limit $10.00 → $20.00, monthly", "off: limit $20.00, monthly.", PATCH),
-    ("limit off 0.005", "limit $10.00 → $0.005, monthly", "off: limit $0.005, monthly.", PATCH),
+    ("limit off 0.0050", "limit $10.00 → $0.005, monthly", "off: limit $0.005, monthly.", PATCH),
     (
         "limit off 10 --reset weekly",
         "limit $10.00, monthly → $10.00, weekly",
