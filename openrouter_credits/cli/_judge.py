@@ -6,16 +6,17 @@
 from __future__ import annotations
 
 from datetime import UTC
+from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from openrouter_credits import KeyCheck, KeyStatus, Spendable, format_usd
 from openrouter_credits._words import limit_in_table
-from openrouter_credits.cli._exits import EXIT_CODES
+from openrouter_credits.cli._exits import ATTENTION, EXIT_CODES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
-    from decimal import Decimal
 
     from openrouter_credits import Bound, Level, OpenRouterError
     from openrouter_credits.cli._options import Form
@@ -24,6 +25,10 @@ UNKNOWN = "-"
 NONE = "none"
 NEVER = "never"
 _MOST_PERCENT = 999
+_NAMED = 3
+"""Number of keys named in one text."""
+_LONGEST_NAME = 24
+"""Characters of a name there; the tables of keys show all of it."""
 # strftime would name the months in the language of the locale
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _REASONS = {
@@ -49,6 +54,22 @@ def level_of_bound(bound: Bound, status: KeyStatus, form: Form) -> Level:
     """Judge one limit as if the key had no other."""
     alone = Spendable(bound.remaining, None, None, "complete")
     return form.level(KeyStatus(None, None, alone, (), status.checked_at))
+
+
+def attention(check: KeyCheck, form: Form) -> tuple[int, Decimal, int]:
+    """Return the sort key of an outcome: its level, then the amount left, then its place in the source."""
+    level = form.level(check)
+    amount = None if check.status is None or level == "INVALID" else check.status.spendable.amount
+    return ATTENTION[level], Decimal("inf") if amount is None else amount, check.index
+
+
+def some_of(names: Sequence[str]) -> str:
+    """Name the first keys, and count the others: `a, b, c and 2 more`."""
+    shown = [
+        name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..." for name in names[:_NAMED]
+    ]
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return f"{', '.join(shown)}{more}"
 
 
 def usd(amount: Decimal | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -13,7 +12,17 @@ from openrouter_credits._words import one_line
 from openrouter_credits.cli._account import ask
 from openrouter_credits.cli._exits import ATTENTION, NO_VERDICT, CommandError, allow_closed_pipe, fail
 from openrouter_credits.cli._json import no_report_to_json
-from openrouter_credits.cli._judge import NEVER, NONE, UNKNOWN, left, short_day, stopped_by, usd
+from openrouter_credits.cli._judge import (
+    NEVER,
+    NONE,
+    UNKNOWN,
+    attention,
+    left,
+    short_day,
+    some_of,
+    stopped_by,
+    usd,
+)
 from openrouter_credits.cli._keyname import name_of
 from openrouter_credits.cli._screen import coloured, make_console, make_table, show
 from openrouter_credits.cli._table import NARROW
@@ -33,10 +42,6 @@ _SPARE = ("Expires", "Used")
 """Columns that a narrow terminal goes without: the first one only if no key expires."""
 _MOST_LINES = 5
 """Lines on standard error about what was not read; the last one counts the others."""
-_NAMED = 3
-"""Keys named in such a line."""
-_LONGEST_NAME = 24
-"""Characters of a name there; the table shows all of it."""
 
 
 def show_keys(form: Form, timeout: float, *, include_expired: bool) -> int:
@@ -74,7 +79,7 @@ def draw_keys(console: Console, report: CheckReport, form: Form) -> None:
     if len(counts) > 1:
         show(console, _by_level(counts))
     if checks:
-        checks.sort(key=lambda check: _attention(check, form))
+        checks.sort(key=lambda check: attention(check, form))
         show(console, "", _table(console, [_cells(check, form) for check in checks]))
 
 
@@ -109,11 +114,6 @@ def _without_limit(checks: Sequence[KeyCheck]) -> str:
             return "1 has no limit"
         case _:
             return f"{count:,} have no limit"
-
-
-def _attention(check: KeyCheck, form: Form) -> tuple[int, Decimal, int]:
-    amount = None if check.status is None else check.status.spendable.amount
-    return ATTENTION[form.level(check)], Decimal("inf") if amount is None else amount, check.index
 
 
 def _table(console: Console, rows: Sequence[dict[str, str | Text]]) -> Sheet:
@@ -187,12 +187,7 @@ def _unread(report: CheckReport) -> Iterator[str]:
     for check in report.checks:
         if check.status is not None:
             for problem in dict.fromkeys(map(str, check.status.problems)):
-                names.setdefault(problem, []).append(_short(check.name or check.label or UNKNOWN))
+                names.setdefault(problem, []).append(check.name or check.label or UNKNOWN)
     for problem, keys in names.items():
-        more = f" and {len(keys) - _NAMED:,} more" if len(keys) > _NAMED else ""
-        subject = "the wallet" if problem in of_wallet else f"{', '.join(keys[:_NAMED])}{more}"
+        subject = "the wallet" if problem in of_wallet else some_of(keys)
         yield f"{subject}: {problem}"
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."

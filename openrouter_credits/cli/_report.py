@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -11,7 +10,7 @@ from rich.text import Text
 from openrouter_credits._words import day, one_line
 from openrouter_credits.cli._advice import TO_FILE, advice, plain_problems
 from openrouter_credits.cli._exits import ATTENTION
-from openrouter_credits.cli._judge import UNKNOWN, left, stopped_by
+from openrouter_credits.cli._judge import UNKNOWN, attention, left, some_of, stopped_by
 from openrouter_credits.cli._screen import coloured, make_table, show
 from openrouter_credits.cli._wallets import wallet_parts
 
@@ -22,11 +21,6 @@ if TYPE_CHECKING:
 
     from openrouter_credits import CheckReport, KeyCheck
     from openrouter_credits.cli._options import Form
-
-_NAMED = 3
-"""Number of keys named beside each remedy."""
-_LONGEST_NAME = 24
-"""Characters of a name beside a remedy; the table of keys shows all of it."""
 
 
 def draw_report(
@@ -40,7 +34,7 @@ def draw_report(
         form: the thresholds.
         others: the indexes of the outcomes that are no keys, but accounts, or parts of one.
     """
-    checks = sorted(report.checks, key=lambda check: _attention(check, form))
+    checks = sorted(report.checks, key=lambda check: attention(check, form))
     keys = make_table("Level", "Key", "Account", ">Left", "Why", heads=2)
     for check in checks:
         level = form.level(check)
@@ -65,21 +59,8 @@ def _counts(report: CheckReport, form: Form, others: Container[int]) -> Text:
     return Text(f"{title}: ") + Text(", ").join(parts)
 
 
-def _attention(check: KeyCheck, form: Form) -> tuple[int, Decimal, int]:
-    """Return the sort key of an outcome: its level, then the amount left, then its place in the source."""
-    level = form.level(check)
-    amount = None if check.status is None or level == "INVALID" else check.status.spendable.amount
-    if amount is None:
-        amount = Decimal("inf")
-    return ATTENTION[level], amount, check.index
-
-
 def _name(check: KeyCheck) -> str:
     return check.name or check.label or f"key {check.index + 1}"
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."
 
 
 def _why(check: KeyCheck) -> str:
@@ -102,12 +83,11 @@ def _remedies(checks: Sequence[KeyCheck], form: Form) -> Iterator[RenderableType
     names: dict[str, list[str]] = {}
     for check in checks:
         for remedy in dict.fromkeys(_advice(check, form)):
-            names.setdefault(remedy, []).append(_short(_name(check)))
+            names.setdefault(remedy, []).append(_name(check))
     if names:
         table = make_table("", "")
         for remedy, keys in names.items():
-            more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
-            table.add_row(one_line(", ".join(keys[:_NAMED]) + more), one_line(remedy))
+            table.add_row(one_line(some_of(keys)), one_line(remedy))
         yield Text("What to do", style="bold")
         yield table
 
