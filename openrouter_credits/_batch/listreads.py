@@ -10,16 +10,14 @@ from typing import Any, TypeVar
 from urllib.parse import quote as quote_in_url
 
 from attrs import define, field, frozen
-from cattrs import ClassValidationError
 
 from openrouter_credits._call.caller import Caller
 from openrouter_credits._call.listing import Checked, Listing
 from openrouter_credits._call.request import Request, make_request
-from openrouter_credits._call.structure import converter, describe
+from openrouter_credits._call.structure import structure_entry
 from openrouter_credits._errors import (
     AuthenticationError,
     ClientClosedError,
-    InvalidResponseError,
     NotFoundError,
     OpenRouterError,
     PermissionDeniedError,
@@ -28,13 +26,11 @@ from openrouter_credits._models import Credits, KeyInfo, ManagedKey, Workspace, 
 from openrouter_credits._secrets import ApiKey
 from openrouter_credits._status.look import believed, of_management_key
 from openrouter_credits._status.managed import Shared, shared_by
-from openrouter_credits._words import quote
 
 T = TypeVar("T")
 
 _MOST_ELEMENTS = 500
 """The most elements of a list of budgets: a workspace has four at most, of about seven fields."""
-_WRONG = (TypeError, ValueError, ClassValidationError)
 
 
 @frozen
@@ -81,7 +77,10 @@ class Found:
         include_byok = found.include_byok_in_budgets
         if not isinstance(include_byok, bool):
             include_byok = self.workspace.include_byok_in_budgets is True
-        entries = [_budget(entry, place) for place, entry in enumerate(found.data)]
+        entries = [
+            structure_entry(entry, WorkspaceBudget, f"$.data[{place}]", None)
+            for place, entry in enumerate(found.data)
+        ]
         return shared_by(self.keys, entries, now, include_byok=include_byok, is_whole=not self.faults)
 
 
@@ -177,10 +176,3 @@ class Reading:
 
 def _has_budgets(found: _Budgets | OpenRouterError) -> bool:
     return isinstance(found, _Budgets) and bool(found.data)
-
-
-def _budget(entry: object, place: int) -> WorkspaceBudget | InvalidResponseError:
-    try:
-        return converter.structure(entry, WorkspaceBudget)
-    except _WRONG as error:
-        return InvalidResponseError(f"200, but {quote(describe(error, f'$.data[{place}]'), None)}")

@@ -11,12 +11,11 @@ from functools import partial
 from typing import Any, Literal, cast
 
 from attrs import frozen
-from cattrs import ClassValidationError
 
 from openrouter_credits._call.caller import Caller
 from openrouter_credits._call.pages import MOST_ELEMENTS, PAGE_SIZE, Page, new_entries
 from openrouter_credits._call.request import make_request
-from openrouter_credits._call.structure import converter, describe
+from openrouter_credits._call.structure import structure_entry
 from openrouter_credits._errors import (
     AddressNotAllowedError,
     APIConnectionError,
@@ -31,7 +30,6 @@ from openrouter_credits._errors import (
 from openrouter_credits._masking import scrub
 from openrouter_credits._models import ManagedKey, Workspace
 from openrouter_credits._secrets import ApiKey
-from openrouter_credits._words import quote
 
 Which = Literal["all", "default"] | Iterable[str]
 """The workspaces to read, as callers say: all, the default one, or those of these ids."""
@@ -42,7 +40,6 @@ DEFAULT = Workspace("", "default")
 
 _ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._~:-]{1,200}")
 _NOT_BLANK = re.compile(r"\S")
-_WRONG = (TypeError, ValueError, ClassValidationError)
 _MOST_KEPT = 100
 _MOST_SILENT = 2
 """Workspaces in a row that may have no answer: one of them may be the fault of that workspace."""
@@ -225,12 +222,9 @@ class Listing:
         return page
 
     def _structure(self, entry: Any, kind: _Kind, path: str) -> Any:
-        try:
-            made = converter.structure(entry, kind.model)
-        except _WRONG as error:
-            return InvalidResponseError(f"200, but {quote(describe(error, path), self._key)}")
+        made = structure_entry(entry, kind.model, path, self._key)
         name = kind.name
-        if not kind.is_name(getattr(made, name)):
+        if not isinstance(made, InvalidResponseError) and not kind.is_name(getattr(made, name)):
             problem = f"it is blank, or has characters that no {name} has"
             return InvalidResponseError(f"200, but {path}.{name}: {problem}")
         return made

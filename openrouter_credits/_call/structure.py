@@ -11,16 +11,19 @@ import re
 from collections import Counter, abc, defaultdict, deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any, get_args, get_origin, is_typeddict
+from typing import Any, TypeVar, get_args, get_origin, is_typeddict
 
-from cattrs import Converter, IterableValidationError, transform_error
+from cattrs import ClassValidationError, Converter, IterableValidationError, transform_error
 from cattrs.errors import IterableValidationNote
 
 from openrouter_credits._call.models import model_hook
 from openrouter_credits._call.scalars import SCALARS, Structure, kind_of
+from openrouter_credits._errors import InvalidResponseError
 from openrouter_credits._models import is_model
 from openrouter_credits._secrets import ApiKey, parse_key
-from openrouter_credits._words import mask_all
+from openrouter_credits._words import mask_all, quote
+
+_T = TypeVar("_T")
 
 _COLLECTIONS: set[Any] = {
     list,
@@ -161,3 +164,11 @@ def describe(error: Exception, path: str) -> str:
 
     problems = [problem.rpartition(" @ ") for problem in transform_error(error, path, words)]
     return "; ".join(f"{where}: {what}" for what, _, where in problems)
+
+
+def structure_entry(entry: Any, into: type[_T], path: str, key: ApiKey | None) -> _T | InvalidResponseError:
+    """Structure an entry of a list; one that is not as documented is an error, and hides no other."""
+    try:
+        return converter.structure(entry, into)
+    except (TypeError, ValueError, ClassValidationError) as error:
+        return InvalidResponseError(f"200, but {quote(describe(error, path), key)}")
