@@ -7,14 +7,14 @@ from datetime import UTC, date, datetime
 from types import EllipsisType
 from typing import Any, Literal
 
-from openrouter_credits._arguments import Dollars, checked, require_flag
+from openrouter_credits._arguments import Dollars
 from openrouter_credits._batch.listed import check_account
 from openrouter_credits._batch.report import CheckReport
 from openrouter_credits._call.activity import choose_range, read_activity
 from openrouter_credits._call.caller import Caller
 from openrouter_credits._call.keycalls import NewKey, call_about_key, create, delete
 from openrouter_credits._call.keyrequests import create_request, key_request
-from openrouter_credits._call.listing import Checked, Which, require_workspaces
+from openrouter_credits._call.selection import Selection, Which
 from openrouter_credits._call.streaming import stream_keys, stream_workspaces
 from openrouter_credits._models import ManagedKey, Workspace
 from openrouter_credits._models.activity import Activity
@@ -73,10 +73,10 @@ class Account:
             OpenRouterError: any other fault, such as a workspace that is forbidden. It is raised at the end,
                 when all that could be read was yielded; further errors are in its `problems`.
         """
-        which, filters = _choose(
+        selection = Selection.of(
             workspaces, include_disabled=include_disabled, include_expired=include_expired
         )
-        return stream_keys(self._caller, self._key, which, **filters)
+        return stream_keys(self._caller, self._key, selection)
 
     # Plain functions that return a coroutine: no frame holds a key that is passed by mistake.
     def key(self, hash: str) -> Coroutine[Any, Any, ManagedKey]:  # noqa: A002 - the API's own name
@@ -225,25 +225,15 @@ class Account:
             ManagementKeyRequiredError: 403: it is an ordinary key.
             OpenRouterError: neither a key nor the wallet could be read; further errors are in its `problems`.
         """
-        which, filters = _choose(
+        selection = Selection.of(
             workspaces, include_disabled=include_disabled, include_expired=include_expired
         )
-        return self._check(which, **filters)
+        return self._check(selection)
 
-    async def _check(self, which: Checked | TypeError | ValueError, **filters: bool) -> CheckReport:
-        if isinstance(which, Exception):
-            raise which
-        return await check_account(self._caller, self._key(), workspaces=which, **filters)
-
-
-def _choose(workspaces: object, **flags: object) -> tuple[Checked | TypeError | ValueError, dict[str, bool]]:
-    """Check which keys to list; an error is returned, and quotes nothing: a key may have been given."""
-    filters = {name: value is True for name, value in flags.items()}
-    for name, value in flags.items():
-        flag = checked(require_flag, name, value)
-        if isinstance(flag, Exception):
-            return flag, filters
-    return require_workspaces(workspaces), filters
+    async def _check(self, selection: Selection | TypeError | ValueError) -> CheckReport:
+        if isinstance(selection, Exception):
+            raise selection
+        return await check_account(self._caller, self._key(), selection)
 
 
 public(Account)

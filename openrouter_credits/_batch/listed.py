@@ -11,7 +11,8 @@ from openrouter_credits._batch.check import KeyCheck
 from openrouter_credits._batch.listreads import Found, Reading
 from openrouter_credits._batch.report import CheckReport
 from openrouter_credits._call.caller import Caller
-from openrouter_credits._call.listing import Checked, Faults
+from openrouter_credits._call.listing import Faults
+from openrouter_credits._call.selection import Selection
 from openrouter_credits._errors import ManagementKeyRequiredError, OpenRouterError
 from openrouter_credits._models import Credits
 from openrouter_credits._secrets import ApiKey
@@ -21,17 +22,13 @@ _JUDGED_AT_ONCE = 100
 """Outcomes after which other tasks have their turn: to judge 10,000 keys takes a third of a second."""
 
 
-async def check_account(
-    caller: Caller, manager: ApiKey, *, include_disabled: bool, include_expired: bool, workspaces: Checked
-) -> CheckReport:
+async def check_account(caller: Caller, manager: ApiKey, selection: Selection) -> CheckReport:
     """Read the wallet, the keys and the budgets that they share, and judge each key.
 
     Args:
         caller: makes the calls.
         manager: the management key.
-        include_disabled: whether to tell of keys that are disabled.
-        include_expired: whether to tell of keys that have expired.
-        workspaces: the workspaces to read.
+        selection: the keys to tell of.
 
     Raises:
         OpenRouterError: the management key was refused, or is none; or neither a key nor the wallet could be
@@ -39,10 +36,10 @@ async def check_account(
     """
     clock = asyncio.get_running_loop().time
     began_at = clock()
-    reading = Reading(caller, manager, include_disabled, include_expired)
+    reading = Reading(caller, manager, selection)
     try:
         wallet_task = reading.start(reading.wallet())
-        lists, hidden = await reading.lists(workspaces)
+        lists, hidden = await reading.lists()
         wallet = await wallet_task
         now = datetime.now(UTC)
         shared = [await found.shared(now) for found in lists]
@@ -56,7 +53,7 @@ async def check_account(
         for each in found.entries:
             if isinstance(each, OpenRouterError):
                 checks.append(outcome(len(checks), found.name, None, status=None, error=each))
-            elif (include_disabled or not each.disabled) and (include_expired or not each.is_expired(now)):
+            elif selection.has(each, now):
                 status = managed_status(each, wallet, budgets, now)
                 checks.append(
                     outcome(len(checks), each.name, each.label, status=status, error=None, managed_key=each)

@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote as quote_in_url
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from openrouter_credits._call.caller import Caller
-from openrouter_credits._call.listing import Checked, Listing
+from openrouter_credits._call.listing import Listing
 from openrouter_credits._call.request import Request, make_request
+from openrouter_credits._call.selection import Selection
 from openrouter_credits._call.structure import structure_entry
 from openrouter_credits._errors import (
     AuthenticationError,
@@ -90,8 +91,7 @@ class Reading:
 
     caller: Caller
     manager: ApiKey
-    include_disabled: bool
-    include_expired: bool
+    selection: Selection
     tasks: list[asyncio.Task[Any]] = field(init=False, factory=list)
 
     def start(self, reading: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -113,7 +113,7 @@ class Reading:
             return of_management_key(credits)
         return believed(credits, await self._read("/key", KeyInfo) if credits.is_zero else None)
 
-    async def lists(self, which: Checked) -> tuple[list[Found], OpenRouterError | None]:
+    async def lists(self) -> tuple[list[Found], OpenRouterError | None]:
         """List the keys of each workspace, and return the error that hid some of the workspaces.
 
         Raises:
@@ -124,7 +124,7 @@ class Reading:
         chosen: Sequence[Workspace] = ()
         fault: OpenRouterError | None
         try:
-            chosen, fault = await listing.choose(which)
+            chosen, fault = await listing.choose(self.selection.workspaces)
         except (AuthenticationError, ClientClosedError):
             raise
         except OpenRouterError as error:
@@ -139,12 +139,10 @@ class Reading:
         # Keys that nobody asked for may have spent of a budget. Where there is none, they are not listed:
         # an account that renews its keys has many more that have expired.
         is_shared = budgets is None or _has_budgets(await budgets)
-        keys = listing.keys_of(
-            workspace,
-            include_disabled=self.include_disabled or is_shared,
-            include_expired=self.include_expired or is_shared,
-        )
-        async with aclosing(keys) as found:
+        selection = self.selection
+        if is_shared:
+            selection = evolve(selection, include_disabled=True, include_expired=True)
+        async with aclosing(listing.keys_of(workspace, selection)) as found:
             entries = [each async for each in found]
         if budgets is None:  # the keys of the default workspace tell its id
             ids = {each.workspace_id for each in entries if isinstance(each, ManagedKey)}

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any
 
 from attrs import frozen
 
 from openrouter_credits._call.caller import Caller
 from openrouter_credits._call.pages import MOST_ELEMENTS, PAGE_SIZE, Page, new_entries
 from openrouter_credits._call.request import make_request
+from openrouter_credits._call.selection import WORKSPACE_ID, Selection, Workspaces
 from openrouter_credits._call.structure import structure_entry
 from openrouter_credits._errors import (
     AddressNotAllowedError,
@@ -27,18 +28,12 @@ from openrouter_credits._errors import (
     OpenRouterError,
     PermissionDeniedError,
 )
-from openrouter_credits._masking import scrub
 from openrouter_credits._models import ManagedKey, Workspace
 from openrouter_credits._secrets import ApiKey
 
-Which = Literal["all", "default"] | Iterable[str]
-"""The workspaces to read, as callers say: all, the default one, or those of these ids."""
-Checked = Literal["all", "default"] | tuple[str, ...]
-"""The same, checked."""
 DEFAULT = Workspace("", "default")
 """Stands for the default workspace where its id is not known."""
 
-_ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._~:-]{1,200}")
 _NOT_BLANK = re.compile(r"\S")
 _MOST_KEPT = 100
 _MOST_SILENT = 2
@@ -58,25 +53,7 @@ class _Kind:
 
 
 _KEYS = _Kind("/keys", "hash", ManagedKey, _NOT_BLANK.search)
-_WORKSPACES = _Kind("/workspaces", "id", Workspace, _ID.fullmatch)
-
-
-def require_workspaces(which: object) -> Checked | TypeError | ValueError:
-    """Check which workspaces to read, and leave out doubles; an error is returned: a key may be there."""
-    if isinstance(which, str):
-        if which in ("all", "default"):
-            return cast("Checked", which)
-        return ValueError('workspaces is "all", "default" or a list of ids, also for one workspace')
-    if not isinstance(which, Iterable):
-        return TypeError(f'workspaces is "all", "default" or a list of ids, not {type(which).__name__}')
-    ids: list[str] = []
-    for each in which:
-        if not isinstance(each, str):
-            return TypeError(f"the id of a workspace is a str, not {type(each).__name__}")
-        if not _ID.fullmatch(each) or scrub(each) != each:
-            return ValueError("the id of a workspace is Workspace.id, without blanks, / and ?")
-        ids.append(each)
-    return tuple(dict.fromkeys(ids))
+_WORKSPACES = _Kind("/workspaces", "id", Workspace, WORKSPACE_ID.fullmatch)
 
 
 class Faults:
@@ -122,7 +99,7 @@ class Listing:
         self._silence: list[OpenRouterError] = []
         """Why the lists read last had no answer at all; empty as soon as there is one."""
 
-    async def choose(self, which: Checked) -> tuple[Sequence[Workspace], OpenRouterError | None]:
+    async def choose(self, which: Workspaces) -> tuple[Sequence[Workspace], OpenRouterError | None]:
         """Find the workspaces to read; also return the error that hid some of them, if one did.
 
         If the key may not list workspaces, or the server has none, there is the default one.
@@ -166,7 +143,7 @@ class Listing:
                 yield each
 
     async def keys_of(
-        self, workspace: Workspace, *, include_disabled: bool, include_expired: bool
+        self, workspace: Workspace, selection: Selection
     ) -> AsyncGenerator[ManagedKey | OpenRouterError, None]:
         """Yield the keys of a workspace that `choose` has found, newest first.
 
@@ -180,7 +157,10 @@ class Listing:
         if len(self._silence) >= _MOST_SILENT:
             yield copy.copy(self._silence[-1])
             return
-        params: dict[str, Any] = {"include_disabled": include_disabled, "include_expired": include_expired}
+        params: dict[str, Any] = {
+            "include_disabled": selection.include_disabled,
+            "include_expired": selection.include_expired,
+        }
         if workspace.id:
             params["workspace_id"] = workspace.id
         elsewhere = self._ids - {workspace.id}
@@ -188,9 +168,7 @@ class Listing:
             async for each in found:
                 # A server may not know these parameters.
                 if isinstance(each, ManagedKey) and (
-                    each.workspace_id in elsewhere
-                    or (each.disabled and not include_disabled)
-                    or (not include_expired and each.is_expired(datetime.now(UTC)))
+                    each.workspace_id in elsewhere or not selection.has(each, datetime.now(UTC))
                 ):
                     continue
                 yield each

@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from openrouter_credits._call.caller import Caller
-from openrouter_credits._call.listing import Checked, Faults, Listing
+from openrouter_credits._call.listing import Faults, Listing
+from openrouter_credits._call.selection import Selection
 from openrouter_credits._models import ManagedKey, Workspace
 from openrouter_credits._secrets import ApiKey
 
@@ -28,34 +29,26 @@ async def stream_workspaces(caller: Caller, manager: Callable[[], ApiKey]) -> As
 
 
 async def stream_keys(
-    caller: Caller,
-    manager: Callable[[], ApiKey],
-    which: Checked | TypeError | ValueError,
-    *,
-    include_disabled: bool,
-    include_expired: bool,
+    caller: Caller, manager: Callable[[], ApiKey], selection: Selection | TypeError | ValueError
 ) -> AsyncGenerator[ManagedKey, None]:
     """Yield the keys of the account of a management key, workspace by workspace.
 
     Args:
         caller: makes the calls.
         manager: returns the management key, or raises.
-        which: the workspaces to read; an error is raised.
-        include_disabled: whether to yield keys that are switched off.
-        include_expired: whether to yield keys that have expired.
+        selection: the keys to yield; an error is raised.
 
     Raises:
         OpenRouterError: the first fault, with the others in its `problems`.
     """
-    if isinstance(which, Exception):
-        raise which
+    if isinstance(selection, Exception):
+        raise selection
     listing, faults = Listing(caller, manager()), Faults()
-    chosen, fault = await listing.choose(which)
+    chosen, fault = await listing.choose(selection.workspaces)
     if fault is not None:
         faults.add(fault)
     for workspace in chosen:
-        keys = listing.keys_of(workspace, include_disabled=include_disabled, include_expired=include_expired)
-        async with aclosing(keys) as found:
+        async with aclosing(listing.keys_of(workspace, selection)) as found:
             async for each in found:
                 if isinstance(each, ManagedKey):
                     yield each

@@ -34,10 +34,11 @@ from openrouter_credits import (
     ServerError,
     Workspace,
 )
-from openrouter_credits._call.listing import DEFAULT, Faults, Listing, require_workspaces
+from openrouter_credits._call.listing import DEFAULT, Faults, Listing
 from openrouter_credits._call.pages import MOST_ELEMENTS
 from openrouter_credits._call.protocol import Reply
 from openrouter_credits._call.request import Request
+from openrouter_credits._call.selection import Selection, require_workspaces
 from tests.kit.clock import run, settle, virtual
 from tests.kit.hosts import Answer, client_of, others, refusal, reply
 from tests.kit.values import KEY, QUICK
@@ -709,7 +710,8 @@ async def test_a_listing_yields_errors_beside_keys() -> None:
     async with client_of(host, 0.0, QUICK) as (client, _):
         listing = Listing(client._caller, client._managing_key())
         chosen, fault = await listing.choose(("a",))
-        found = await collected(listing.keys_of(chosen[0], include_disabled=True, include_expired=True))
+        selection = Selection(("a",), include_disabled=True, include_expired=True)
+        found = await collected(listing.keys_of(chosen[0], selection))
 
     kinds: Iterable[type] = [type(each) for each in found]
     assert (chosen, fault) == ([Workspace("a")], None)
