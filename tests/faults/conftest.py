@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -12,6 +12,8 @@ from tests.kit.values import KEY, OTHER_KEY
 from tests.kit.wire import Connect
 
 from ._sinks import Watch
+
+Manage = Callable[..., CreditsClient]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -36,3 +38,9 @@ def connect(connect: Connect, fault: Watch) -> Connect:
         return client
 
     return make
+
+
+@pytest.fixture
+def manage(connect: Connect) -> Manage:
+    """Make clients that have a management key alone."""
+    return lambda server, **options: connect(server, None, management_key=KEY, **options)
