@@ -42,7 +42,7 @@ _REFUSAL_IS_KEPT = 60.0
 
 @frozen
 class Reading:
-    """What a look found, or why it found nothing."""
+    """The outcome of a look: a status, or the error that hid it."""
 
     outcome: KeyStatus | OpenRouterError
     began_at: float
@@ -50,7 +50,7 @@ class Reading:
 
 @frozen
 class Ask:
-    """What a caller wants to be sure of."""
+    """The arguments of `require` and `reserve`, checked."""
 
     amount: Decimal
     wanted: frozenset[str]
@@ -163,7 +163,7 @@ class _Looks:
 
 
 class Guard:
-    """What one client knows of its key, and has promised of it; on a new event loop it looks anew."""
+    """The looks and the reservations of one client; on a new event loop it looks anew."""
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller

@@ -1,4 +1,4 @@
-"""What a management key may do with single keys, and what the account used: `client.account`."""
+"""Calls about single keys of an account, and about its usage: `client.account`."""
 
 from __future__ import annotations
 

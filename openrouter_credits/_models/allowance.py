@@ -54,7 +54,7 @@ class Allowance(Sparse):
     include_byok_in_limit: bool | None = None
     """Whether spending with your own providers' keys (BYOK) counts towards the key limit."""
     creator_user_id: str | None = None
-    """Who made the key."""
+    """The user that made the key."""
     expires_at: datetime | None = field(default=None, metadata=BEARS)
     """When the key expires (UTC); it is refused from then on."""
     workspace_id: str | None = None

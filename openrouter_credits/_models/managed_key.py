@@ -32,7 +32,7 @@ class ManagedKey(Allowance):
     last_used_at: datetime | None = field(default=None, kw_only=True)
     """When it was used last (UTC); `None` for never, or if OpenRouter does not say."""
     external_user: str | None = field(default=None, kw_only=True)
-    """Whose key it is, in the words of the account that made it."""
+    """The user that the key was made for, in the words of the account."""
     unread: tuple[str, ...] = field(default=(), kw_only=True)
     """Parts of the entry that bear on how much can be spent, and that are missing or not as documented."""
     extra: Mapping[str, Any] = field(factory=dict, eq=False, repr=False, kw_only=True)

@@ -25,11 +25,11 @@ class Workspace(Sparse):
     slug: str | None = None
     """Its name in addresses."""
     description: str | None = None
-    """What people wrote about it."""
+    """The text that people wrote about it."""
     created_at: datetime | None = None
     """When it was made (UTC)."""
     created_by: str | None = None
-    """Who made it."""
+    """The user that made it."""
     updated_at: datetime | None = None
     """When it was changed last (UTC); `None` for never."""
     include_byok_in_budgets: bool | None = None

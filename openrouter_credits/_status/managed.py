@@ -1,4 +1,4 @@
-"""What a key of an account can spend, from the list of its keys: pure decisions, no I/O."""
+"""The amount that a listed key of an account can spend: pure decisions, no I/O."""
 
 from __future__ import annotations
 

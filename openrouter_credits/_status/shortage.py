@@ -36,7 +36,7 @@ class _Shortage(Value):
     """The facts that both errors of the guard have."""
 
     spendable: Spendable
-    """What the key can spend, as far as that is known."""
+    """The amount that the key can spend, as far as that is known."""
     needed: Decimal
     """The amount that was asked for, in US dollars."""
 

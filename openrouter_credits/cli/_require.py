@@ -32,7 +32,7 @@ _IN_A_SHELL = {
     "or read the wallet as well": "or leave out --key-only to read the wallet, too",
     "management_key=..., ": "",
 }
-"""What the guard says to Python, or twice, and what stands for it here; replaced in this order."""
+"""Words of the guard for Python programs, or said twice, and those for a shell; replaced in this order."""
 
 
 def show_require(needed: Decimal, reading: Reading, *, as_json: bool) -> int:

@@ -379,7 +379,7 @@ class Till:
 
     @property
     def remaining(self) -> float:
-        """What is left in truth."""
+        """The amount that is left in truth."""
         return self._first - len(self._spent)
 
     @property
@@ -613,7 +613,7 @@ async def test_callers_that_share_a_failed_look_have_errors_of_their_own(
 async def test_wrong_arguments_are_not_looked_up(
     serve: Serve, owner: Callable[..., CreditsClient], fault: Watch
 ) -> None:
-    """What is no amount, no age or no part of a status is refused before any request and any block."""
+    """Wrong amounts, ages and parts of a status are refused before any request and any block."""
     server = await serve(DOWN)
     client: Any = owner(server)
 

@@ -1,4 +1,4 @@
-"""What a listed key can spend: tables, without I/O."""
+"""The amount that a listed key can spend: tables, without I/O."""
 
 from __future__ import annotations
 
