@@ -90,18 +90,18 @@ def create(
 def disable(name: str, /, *, yes: bool = False, timeout: Seconds = 10) -> int:
     """Switch a key off."""
     from openrouter_credits.cli._consent import Way  # noqa: PLC0415 - usage errors need no rich
-    from openrouter_credits.cli._keywrites import disable_key  # noqa: PLC0415 - usage errors need no client
+    from openrouter_credits.cli._keywrites import switch_key  # noqa: PLC0415 - usage errors need no client
 
-    return disable_key(name, Way(yes=yes, timeout=timeout), disabled=True)
+    return switch_key(name, Way(yes=yes, timeout=timeout), disabled=True)
 
 
 @keys.command
 def enable(name: str, /, *, yes: bool = False, timeout: Seconds = 10) -> int:
     """Switch a key on again."""
     from openrouter_credits.cli._consent import Way  # noqa: PLC0415 - usage errors need no rich
-    from openrouter_credits.cli._keywrites import disable_key  # noqa: PLC0415 - usage errors need no client
+    from openrouter_credits.cli._keywrites import switch_key  # noqa: PLC0415 - usage errors need no client
 
-    return disable_key(name, Way(yes=yes, timeout=timeout), disabled=False)
+    return switch_key(name, Way(yes=yes, timeout=timeout), disabled=False)
 
 
 @keys.command

@@ -36,8 +36,8 @@ class _Change:
     is_needed: bool = True
 
 
-def disable_key(word: str, way: Way, *, disabled: bool) -> int:
-    """Disable or enable a key, and return the exit code.
+def switch_key(word: str, way: Way, *, disabled: bool) -> int:
+    """Switch a key off or on, and return the exit code.
 
     Raises:
         CommandError: there is not one key of this name or hash, or nobody can be asked.
@@ -66,8 +66,8 @@ def limit_key(word: str, way: Way, limit: Decimal | None, reset: str | EllipsisT
         reset: its interval; `None` for never, `...` leaves it as it is.
 
     Raises:
-        CommandError: as for `disable_key`, or an interval is given for no limit.
-        OpenRouterError: as for `disable_key`.
+        CommandError: as for `switch_key`, or an interval is given for no limit.
+        OpenRouterError: as for `switch_key`.
     """
     if limit is None and reset is not ...:
         raise CommandError("--reset is the interval of a limit, and there is to be none. Leave it out.")
@@ -88,8 +88,8 @@ def delete_key(word: str, way: Way) -> int:
     """Delete a key, and return the exit code.
 
     Raises:
-        CommandError: as for `disable_key`.
-        OpenRouterError: as for `disable_key`.
+        CommandError: as for `switch_key`.
+        OpenRouterError: as for `switch_key`.
     """
 
     def plan(key: ManagedKey) -> _Change:
