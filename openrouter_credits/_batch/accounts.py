@@ -192,6 +192,7 @@ def united(reports: Iterable[Iterable[KeyCheck]]) -> tuple[KeyCheck, ...]:
         wallet_id = None
         if number is not None:
             wallet_id = numbers.setdefault(accounts.join((place, number)), len(numbers))
+            # `KeyCheck.wallet_id`: a negative number is the wallet of equal keys whose account nobody knows
             wallet_id = wallet_id if number >= 0 else -1 - wallet_id
         checks.append(evolve(check, index=index, wallet_id=wallet_id, joined={}))
     return tuple(checks)
