@@ -72,7 +72,7 @@ async def call_about_key(
     caller: Caller, manager: Callable[[], ApiKey], request: Request | Exception
 ) -> ManagedKey:
     """Read or change a key."""
-    return await _call(caller, manager, request, ManagedKey, (_NO_SUCH_KEY, _READ_THE_KEY))
+    return await _call(caller, manager, request, ManagedKey, if_absent=_NO_SUCH_KEY, if_unsure=_READ_THE_KEY)
 
 
 async def create(caller: Caller, manager: Callable[[], ApiKey], request: Request | Exception) -> NewKey:
@@ -81,15 +81,29 @@ async def create(caller: Caller, manager: Callable[[], ApiKey], request: Request
     An answer with a secret, but with no key that can be read, is an error: the remedy says how to find the
     key and delete it. A key without `info` would be one that nobody can name, limit or delete.
     """
-    remedies = _NO_SUCH_WORKSPACE, _LOOK_FOR_ITS_NAME
-    created = await _call(caller, manager, request, _Created, remedies, whole=True)
+    created = await _call(
+        caller,
+        manager,
+        request,
+        _Created,
+        if_absent=_NO_SUCH_WORKSPACE,
+        if_unsure=_LOOK_FOR_ITS_NAME,
+        whole=True,
+    )
     return NewKey(created.data, created.key)
 
 
 async def delete(caller: Caller, manager: Callable[[], ApiKey], request: Request | Exception) -> None:
     """Delete a key."""
-    remedies = _NO_SUCH_KEY, _READ_WHETHER_IT_IS_DELETED
-    await _call(caller, manager, request, _Deleted, remedies, whole=True)
+    await _call(
+        caller,
+        manager,
+        request,
+        _Deleted,
+        if_absent=_NO_SUCH_KEY,
+        if_unsure=_READ_WHETHER_IT_IS_DELETED,
+        whole=True,
+    )
 
 
 async def _call(
@@ -97,21 +111,32 @@ async def _call(
     manager: Callable[[], ApiKey],
     request: Request | Exception,
     into: type[_T],
-    remedies: tuple[str, str],
     *,
+    if_absent: str,
+    if_unsure: str,
     whole: bool = False,
 ) -> _T:
-    """Send a request; the remedies are for a 404, and for a write that may or may not have happened."""
+    """Send a request.
+
+    Args:
+        caller: makes the call.
+        manager: returns the management key, or raises.
+        request: the request, so far without the key; an error is raised.
+        into: the class of the answer.
+        if_absent: the remedy of a 404.
+        if_unsure: the remedy of a write that may or may not have taken place.
+        whole: whether the answer is the whole body, or its `data`.
+    """
     if isinstance(request, Exception):
         raise request
     request = evolve(request, key=manager())
     try:
         return await caller.call(request, into, whole=whole, most=MOST_ELEMENTS)
     except NotFoundError as error:
-        error.remedy = remedies[0]
+        error.remedy = if_absent
         raise
     except AmbiguousWriteError as error:
-        error.remedy = remedies[1]
+        error.remedy = if_unsure
         raise
 
 
