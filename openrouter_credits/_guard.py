@@ -87,7 +87,8 @@ class _Flight:
 
     def __init__(self, look: Callable[[float], Coroutine[Any, Any, Reading]]) -> None:
         self.began_at = math.inf  # as long as it has not begun, it is fresh enough for everybody
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._waiters: dict[asyncio.Future[None], None] = {}
+        """Those who wait, in the order in which they came: so they go on in that order."""
         self._task = asyncio.get_running_loop().create_task(self._fly(look))
         self._task.add_done_callback(self._wake)
 
@@ -100,11 +101,11 @@ class _Flight:
         """Wait for the end; the last one who is cancelled ends it."""
         # Not `asyncio.wait`: thousands who are cancelled at once would each search the task's callbacks.
         waiter = asyncio.get_running_loop().create_future()
-        self._waiters.add(waiter)
+        self._waiters[waiter] = None
         try:
             await waiter
         finally:
-            self._waiters.discard(waiter)
+            del self._waiters[waiter]
             if not self._waiters and not self._task.done():
                 self._task.cancel()
                 await asyncio.wait((self._task,))  # it ends before the exception goes on

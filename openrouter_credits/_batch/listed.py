@@ -13,9 +13,15 @@ from openrouter_credits._batch.report import CheckReport
 from openrouter_credits._call.caller import Caller
 from openrouter_credits._call.listing import Faults
 from openrouter_credits._call.selection import Selection
-from openrouter_credits._errors import ManagementKeyRequiredError, OpenRouterError
+from openrouter_credits._errors import (
+    ClientClosedError,
+    ConfigurationError,
+    ManagementKeyRequiredError,
+    OpenRouterError,
+)
 from openrouter_credits._models import Credits
 from openrouter_credits._secrets import ApiKey
+from openrouter_credits._status.look import of_management_key
 from openrouter_credits._status.managed import managed_status, wallet_status
 
 _JUDGED_AT_ONCE = 100
@@ -34,6 +40,19 @@ async def check_account(caller: Caller, manager: ApiKey, selection: Selection) -
         OpenRouterError: the management key was refused, or is none; or neither a key nor the wallet could be
             read.
     """
+    try:
+        return await _check(caller, manager, selection)
+    except (ClientClosedError, ConfigurationError):
+        raise
+    except OpenRouterError as error:
+        fault = error if error.is_of_management_key else of_management_key(error)
+    try:
+        raise fault
+    finally:
+        del fault  # its traceback holds this frame
+
+
+async def _check(caller: Caller, manager: ApiKey, selection: Selection) -> CheckReport:
     clock = asyncio.get_running_loop().time
     began_at = clock()
     reading = Reading(caller, manager, selection)

@@ -23,6 +23,7 @@ _NO_KEY = (
 _OF_MANAGEMENT_KEY = {
     "Check the key:": "Check the management key:",
     "; the key's own limit (/key) can be read without one.": ", and put it into OPENROUTER_MANAGEMENT_KEY.",
+    ", and use that.": ", and put it into OPENROUTER_MANAGEMENT_KEY.",
 }
 """Words of remedies for a key, and what stands for them where it is a management key."""
 
@@ -55,5 +56,6 @@ def ask(act: Callable[[Account], Awaitable[T]], timeout: float) -> T:
         refusal = CommandError(_NO_KEY)
     except OpenRouterError as error:
         error.remedy = for_management_key(error.remedy)
+        error.is_of_management_key = True
         raise
     raise refusal

@@ -17,7 +17,6 @@ from openrouter_credits import (
     KeySpec,
     OpenRouterError,
 )
-from openrouter_credits.cli._account import for_management_key
 from openrouter_credits.cli._exits import warn
 from openrouter_credits.cli._keyspecs import WholeAccount
 
@@ -107,7 +106,6 @@ async def _check(
             )
     fault = copy(fault)  # without its traceback
     fault.is_of_management_key = True
-    fault.remedy = for_management_key(fault.remedy)
     label = str(key) if isinstance(key, ApiKey) else None
     elapsed = loop.time() - began_at
     return CheckReport((KeyCheck(0, account.name, label, account.name, None, fault, elapsed, wallet_id=0),))

@@ -141,8 +141,8 @@ It needs a management key, never from the command line:
   or OPENROUTER_MANAGEMENT_KEY_FILE, the path of a file with the key
 
 Exit codes:
-  0 all was read, whatever the levels   130 Ctrl-C
-  3 not all was read: no key, a fault   2 the management key was refused
+  0 the whole list was read, whatever the levels   130 Ctrl-C
+  3 it was not: no key, or a fault
 """,
     **KEYS_HELP,
     "require": f"""\

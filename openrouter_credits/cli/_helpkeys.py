@@ -19,7 +19,7 @@ the command says so, and you look with openrouter-credits keys --all.
 
 Exit codes:
   0 done, or nothing to do   130 Ctrl-C
-  3 not done, or not known   2 the management key was refused
+  3 not done, or not known
 """
 
 

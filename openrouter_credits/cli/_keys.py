@@ -68,7 +68,8 @@ def show_keys(form: Form, timeout: float, *, include_expired: bool) -> int:
         fail(f"Not read: {line}", NO_VERDICT)
     if len(unread) > _MOST_LINES:
         fail(f"Not read: {len(unread) - _MOST_LINES} more (see --json)", NO_VERDICT)
-    return NO_VERDICT if unread else 0
+    is_whole = all(check.error is None for check in report.checks)
+    return 0 if is_whole else NO_VERDICT
 
 
 def draw_keys(console: Console, report: CheckReport, form: Form) -> None:

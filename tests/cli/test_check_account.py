@@ -273,7 +273,7 @@ def test_an_account_that_fails_does_not_hide_the_rest(acme: FakeAccount, run: Ru
     assert "2 keys, 2 other rows: 2 UNKNOWN, 2 OK" == rows[0]
     missing = "keys.toml, line 4: the environment variable NO_SUCH_KEY is not set"
     assert f"UNKNOWN unset unset - {missing}" in rows
-    assert any(row.startswith("UNKNOWN dead dead - 401 User not found") for row in rows)
+    assert any(row.startswith("UNKNOWN dead dead - The management key was") for row in rows)
     assert "unset Set NO_SUCH_KEY, or write the key into the file." in rows
     assert any(row.startswith("dead Check the management key: ") for row in rows)
     assert ["acme $74.75 2", "unset - -", "dead - -"] == rows[rows.index("Account Left Keys") + 1 :][:3]

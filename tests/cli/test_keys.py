@@ -131,14 +131,14 @@ def test_many_disabled_keys_do_not_hide_another(acme: FakeAccount, run: Run) -> 
 
 
 def test_a_wallet_that_fails_is_said(fake: FakeOpenRouter, acme: FakeAccount, run: Run) -> None:
-    """A wallet that cannot be read is unknown in the sum, and one line for all keys: exit code 3."""
+    """A wallet that cannot be read is unknown in the sum, and one line for all keys; the list was read."""
     for name in "abcdef":
         acme.add_key(name=name, limit=20)
     fake.script("/credits", FORBIDDEN)
 
     outcome = run("keys")
 
-    assert 3 == outcome.code
+    assert 0 == outcome.code
     assert outcome.out.startswith("6 keys; the wallet could not be read; each has a limit.\n")
     assert "<= $20.00" in outcome.out
     assert outcome.err.startswith("openrouter-credits: Not read: the wallet: 403 This workspace is not yours")
@@ -158,7 +158,7 @@ def test_parts_that_cannot_be_read_are_said(fake: FakeOpenRouter, acme: FakeAcco
 
     outcome = run("keys")
 
-    assert (3, 1) == (outcome.code, outcome.err.count("\n"))
+    assert (0, 1) == (outcome.code, outcome.err.count("\n"))
     named = ", ".join(
         f"bot-{number}bot-{number}bot-{number}bot-{number}b..."[:21] + "..." for number in range(3)
     )
@@ -218,15 +218,18 @@ def test_without_a_key_one_line_says_how_to_make_one(fake: FakeOpenRouter, run: 
         assert expected == f"openrouter-credits: {json.loads(outcome.out)['error']['message']}\n"
 
 
-def test_a_refused_management_key_is_invalid(fake: FakeOpenRouter, acme: FakeAccount, run: Run) -> None:
-    """A management key that OpenRouter refuses is one line, and exit code 2, as for any refused key."""
+def test_a_refused_management_key_judges_no_key(fake: FakeOpenRouter, acme: FakeAccount, run: Run) -> None:
+    """A management key that OpenRouter refuses is one line, and exit code 3: nothing is known of the keys."""
     for path in ("/workspaces", "/keys", "/credits"):
         fake.script(path, REFUSED)
 
     outcome = run("keys")
 
-    assert (2, "") == (outcome.code, outcome.out)
-    assert outcome.err.startswith("openrouter-credits: 401 User not found. Check the management key: ")
+    assert (3, "") == (outcome.code, outcome.out)
+    refusal = (
+        "openrouter-credits: The management key was refused: 401 User not found. Check the management key: "
+    )
+    assert outcome.err.startswith(refusal)
 
 
 def listed(name: str | None, remaining: str | None = None, **fields: Any) -> KeyCheck:
