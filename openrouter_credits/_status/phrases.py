@@ -10,7 +10,7 @@ from openrouter_credits._errors import ManagementKeyRequiredError, OpenRouterErr
 from openrouter_credits._models import KeyInfo
 from openrouter_credits._words import format_usd, moment, told_once
 
-BLIND = "this key cannot see the wallet: add a management key"
+BLIND = "this key cannot see the wallet"
 
 _SOON = timedelta(days=7)
 """An expiry that is nearer than this is told in the sentence."""

@@ -12,7 +12,7 @@ from openrouter_credits._public import public
 from openrouter_credits._status import phrases
 from openrouter_credits._status.reservations import EXACT
 from openrouter_credits._status.spendable import Spendable, is_stopped
-from openrouter_credits._status.status import KeyStatus
+from openrouter_credits._status.status import KeyStatus, sentence
 from openrouter_credits._words import WAYS_OUT, exact_usd, limit_in_sentence, more_of_limit, until, usd_left
 
 _REFUSED = Spendable(Decimal(0), "refused", None, "complete")
@@ -155,8 +155,8 @@ def is_passing(error: OpenRouterError) -> bool:
 
 
 def _reason(status: KeyStatus) -> str:
-    """Return the sentence of a status as the end of another one."""
-    text = status.explain().removeprefix("Unknown: ").rstrip(".")
+    """Return the sentence of a status as the end of another one; what to do is the remedy's."""
+    text = sentence(status, advise=False).removeprefix("Unknown: ").rstrip(".")
     return text[:1].lower() + text[1:]
 
 

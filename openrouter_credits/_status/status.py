@@ -18,6 +18,9 @@ from openrouter_credits._status.level import Level
 from openrouter_credits._status.spendable import Spendable, is_stopped
 from openrouter_credits._words import format_usd, limit_in_sentence, moment, until
 
+_MANAGEMENT_KEY = ": add a management key"
+_MOVE_IT = ': move it to OPENROUTER_MANAGEMENT_KEY, or look at the wallet alone: read=("credits",)'
+
 
 def _by_label(key: KeyInfo | None) -> str:
     return "None" if key is None else f"<KeyInfo {key.label!r}>"
@@ -72,16 +75,7 @@ class KeyStatus(Value):
 
         Such as: `$11.75 left until Monday 00:00 UTC, limited by the workspace budget (wallet: $74.75).`
         """
-        if self.is_invalid:
-            return _why_invalid(self)
-        amount = self.spendable.amount
-        if amount is None:
-            said = f"Unknown: {_what_is_missing(self)}"
-        elif amount > 0:
-            said = _what_is_left(self, format_usd(amount))
-        else:
-            said = f"Nothing left{_why_nothing(self, format_usd(amount))}{_other_parts(self)}"
-        return f"{said}{phrases.expiry(self.key, self.checked_at)}."
+        return sentence(self)
 
     def __str__(self) -> str:
         return self.explain()
@@ -114,7 +108,21 @@ class KeyStatus(Value):
         }
 
 
-def _what_is_left(status: KeyStatus, left: str) -> str:
+def sentence(status: KeyStatus, *, advise: bool = True) -> str:
+    """Describe a status in one sentence; `advise` says whether it ends with what can be done."""
+    if status.is_invalid:
+        return _why_invalid(status, advise=advise)
+    amount = status.spendable.amount
+    if amount is None:
+        said = f"Unknown: {_what_is_missing(status, advise=advise)}"
+    elif amount > 0:
+        said = _what_is_left(status, format_usd(amount), advise=advise)
+    else:
+        said = f"Nothing left{_why_nothing(status, format_usd(amount))}{_other_parts(status)}"
+    return f"{said}{phrases.expiry(status.key, status.checked_at)}."
+
+
+def _what_is_left(status: KeyStatus, left: str, *, advise: bool) -> str:
     """Tell an amount above 0, and what limits it; `At most` if a part is missing that was asked for."""
     spendable = status.spendable
     is_upper = spendable.certainty == "at_most" and status.problems
@@ -122,8 +130,11 @@ def _what_is_left(status: KeyStatus, left: str) -> str:
     limit = limit_in_sentence(spendable.bound_by or "")
     if spendable.bound_by != "wallet" and phrases.is_blind(status.problems):
         # A key whose answer could not be read whole is UNKNOWN by itself, too.
-        more = "".join(f"; {words}" for words in phrases.unread(status.key)) or ", or judge by the key alone"
-        return f"{left}: {limit} ({phrases.BLIND}{more})"
+        unread = "".join(f"; {words}" for words in phrases.unread(status.key))
+        advice = _MANAGEMENT_KEY if advise else ""
+        if advice and not unread:
+            advice += ", or judge by the key alone"
+        return f"{left}: {limit} ({phrases.BLIND}{advice}{unread})"
     return f"{left}, limited by {limit}{_other_parts(status)}"
 
 
@@ -161,7 +172,7 @@ def wallet_problems(status: KeyStatus) -> Sequence[OpenRouterError]:
     return status.problems[0 if status.key is None else len(status.key.unread) :]
 
 
-def _what_is_missing(status: KeyStatus) -> str:
+def _what_is_missing(status: KeyStatus, *, advise: bool) -> str:
     """Tell why no limit is known, the way out, and what the key has spent."""
     key, problems = status.key, wallet_problems(status)
     if key is None:
@@ -169,11 +180,13 @@ def _what_is_missing(status: KeyStatus) -> str:
     if key.is_management_key:
         return f"the wallet was not read{_in_brackets(problems)}"
     if phrases.is_blind(problems):
-        missing = f"{phrases.no_limit(key)}, and {phrases.BLIND}"
+        missing = f"{phrases.no_limit(key)}, and {phrases.BLIND}{_MANAGEMENT_KEY if advise else ''}"
     elif problems:
         missing = f"the wallet was not read{_in_brackets(problems)}, and {phrases.no_limit(key)}"
     else:
-        missing = f"{phrases.no_limit(key)}, and the wallet was not asked for: read it too"
+        missing = (
+            f"{phrases.no_limit(key)}, and the wallet was not asked for{': read it too' if advise else ''}"
+        )
     return f"{missing}; {phrases.spent(key)}"
 
 
@@ -181,7 +194,7 @@ def _in_brackets(problems: Sequence[OpenRouterError]) -> str:
     return f" ({phrases.reasons(problems)})" if problems else ""
 
 
-def _why_invalid(status: KeyStatus) -> str:
+def _why_invalid(status: KeyStatus, *, advise: bool) -> str:
     known = f" ({_wallet(status)})" if status.credits is not None else ""
     match status.spendable.bound_by:
         case "expired":
@@ -193,10 +206,7 @@ def _why_invalid(status: KeyStatus) -> str:
         case "no_region":
             return f"The key cannot be used: no data region is allowed{known}."
         case "management_key":
-            return (
-                f"This is a management key, which cannot run inference{known}: move it to "
-                'OPENROUTER_MANAGEMENT_KEY, or look at the wallet alone: read=("credits",).'
-            )
+            return f"This is a management key, which cannot run inference{known}{_MOVE_IT if advise else ''}."
         case _:
             refusals = [each for each in status.problems if isinstance(each, AuthenticationError)]
             reasons = f": {phrases.reasons(refusals[:1])}" if refusals else ""

@@ -20,19 +20,13 @@ if TYPE_CHECKING:
     from openrouter_credits.cli._options import Reading
 
 _IN_A_SHELL = {
-    # the sentence of the look: the advice behind it says the same, with the links
-    ": add a management key": "",
-    ", or judge by the key alone": "",
-    ": read it too": "",
-    ': move it to OPENROUTER_MANAGEMENT_KEY, or look at the wallet alone: read=("credits",)': "",
-    # the advice
     ', or judge the wallet alone: read=("credits",)': "",
     'read=("credits",)': "leave out --key-only",
     'read=("key",)': "--key-only",
     "or read the wallet as well": "or leave out --key-only to read the wallet, too",
     "management_key=..., ": "",
 }
-"""Words of the guard for Python programs, or said twice, and those for a shell; replaced in this order."""
+"""Words of the guard for Python programs, and those for a shell; replaced in this order."""
 
 
 def show_require(needed: Decimal, reading: Reading, *, as_json: bool) -> int:

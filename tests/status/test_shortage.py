@@ -261,6 +261,18 @@ def test_too_little_and_unknown_are_errors_that_advise(case: str) -> None:
     assert "wait until" not in str(error) or "wait until 2026-10-26" in "".join(words)
 
 
+@pytest.mark.parametrize("case", SHORT)
+def test_what_to_do_is_said_once(case: str) -> None:
+    """What happened is in the text of the error, and what to do in its remedy alone."""
+    found, needed, _, _ = SHORT[case]
+
+    summary = verdict(found, needed).summary
+
+    assert [
+        word for word in ("add a management key", "judge by", "move it", "read it too") if word in summary
+    ] == []
+
+
 def test_an_error_of_a_look_says_what_is_known() -> None:
     """After a look that raised, the error has it as a problem, and a `Spendable` that says so."""
     refused, unknown = verdict(UNAUTHORIZED), verdict(DOWN)
