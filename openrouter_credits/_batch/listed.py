@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from openrouter_credits._batch.check import KeyCheck
-from openrouter_credits._batch.listreads import Found, Reading
+from openrouter_credits._batch.listreads import AccountReads, Found
 from openrouter_credits._batch.report import CheckReport
 from openrouter_credits._call.caller import Caller
 from openrouter_credits._call.listing import Faults
@@ -55,7 +55,7 @@ async def check_account(caller: Caller, manager: ApiKey, selection: Selection) -
 async def _check(caller: Caller, manager: ApiKey, selection: Selection) -> CheckReport:
     clock = asyncio.get_running_loop().time
     began_at = clock()
-    reading = Reading(caller, manager, selection)
+    reading = AccountReads(caller, manager, selection)
     try:
         wallet_task = reading.start(reading.wallet())
         lists, hidden = await reading.lists()

@@ -86,7 +86,7 @@ class Found:
 
 
 @define(eq=False)
-class Reading:
+class AccountReads:
     """The requests of a check."""
 
     caller: Caller

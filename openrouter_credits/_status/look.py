@@ -21,10 +21,11 @@ from openrouter_credits._models import Credits, KeyInfo
 from openrouter_credits._secrets import ApiKey
 from openrouter_credits._status.spendable import Stop, spendable
 from openrouter_credits._status.status import KeyStatus
+from openrouter_credits._words import SETTINGS
 
 T = TypeVar("T")
 
-_HOW_TO_MANAGE = "Create a management key at https://openrouter.ai/settings/management-keys, and use that."
+_HOW_TO_MANAGE = f"Create a management key at {SETTINGS}/management-keys, and use that."
 
 
 class Read(Protocol):

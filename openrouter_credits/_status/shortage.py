@@ -13,15 +13,21 @@ from openrouter_credits._status import phrases
 from openrouter_credits._status.reservations import EXACT
 from openrouter_credits._status.spendable import Spendable, is_stopped
 from openrouter_credits._status.status import KeyStatus, sentence
-from openrouter_credits._words import WAYS_OUT, exact_usd, limit_in_sentence, more_of_limit, until, usd_left
+from openrouter_credits._words import (
+    SETTINGS,
+    WAYS_OUT,
+    exact_usd,
+    limit_in_sentence,
+    more_of_limit,
+    until,
+    usd_left,
+)
 
 _REFUSED = Spendable(Decimal(0), "refused", None, "complete")
 _UNKNOWN = Spendable(None, None, None, "unknown")
-_A_LIMIT = "Give the key a limit at https://openrouter.ai/settings/keys, or read the wallet as well."
+_A_LIMIT = f"Give the key a limit at {SETTINGS}/keys, or read the wallet as well."
 _THE_WALLET = 'A management key can only be judged by its wallet: read=("credits",).'
-_MANAGEMENT_KEY = (
-    "Add a management key, which can read the wallet (https://openrouter.ai/settings/management-keys)"
-)
+_MANAGEMENT_KEY = f"Add a management key, which can read the wallet ({SETTINGS}/management-keys)"
 _OR_THE_KEY = ', or judge the key by its own limits: read=("key",)'
 _SPENDING_KEY = (
     "Set this key as the management key (management_key=..., OPENROUTER_MANAGEMENT_KEY) of a key that can "
@@ -61,7 +67,7 @@ class _Shortage(Value):
 class InsufficientCreditsError(_Shortage, OpenRouterError):
     """The guard: the key has less than is needed, or cannot spend at all; nothing was spent."""
 
-    remedy = "Top up the wallet at https://openrouter.ai/settings/credits, or raise the key's limit."
+    remedy = f"Top up the wallet at {SETTINGS}/credits, or raise the key's limit."
 
 
 class UnknownCreditsError(_Shortage, OpenRouterError):

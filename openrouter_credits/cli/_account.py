@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
 from openrouter_credits import CreditsClient, MissingKeyError, OpenRouterError
+from openrouter_credits._words import SETTINGS
 from openrouter_credits.cli._exits import CommandError
 from openrouter_credits.cli._waiting import make_spinner, shown_if_slow
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _NO_KEY = (
-    "There is no management key. Make one at https://openrouter.ai/settings/management-keys, "
-    "and set OPENROUTER_MANAGEMENT_KEY."
+    f"There is no management key. Make one at {SETTINGS}/management-keys, and set OPENROUTER_MANAGEMENT_KEY."
 )
 _OF_MANAGEMENT_KEY = {
     "Check the key:": "Check the management key:",

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-async def ask(command: str, reading: Reading, question: Callable[[CreditsClient], Awaitable[_T]]) -> _T:
+async def ask_client(
+    command: str, reading: Reading, question: Callable[[CreditsClient], Awaitable[_T]]
+) -> _T:
     """Put a question to a client, and show a sign of life if the answer takes its time.
 
     Args:

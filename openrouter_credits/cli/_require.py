@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from openrouter_credits import InsufficientCreditsError, OpenRouterError, UnknownCreditsError
 from openrouter_credits._documents import write
 from openrouter_credits._words import exact_usd, limit_in_sentence, until, usd_left
-from openrouter_credits.cli._asking import ask
+from openrouter_credits.cli._asking import ask_client
 from openrouter_credits.cli._exits import EXIT_CODES, NO_VERDICT, allow_closed_pipe, fail
 from openrouter_credits.cli._judge import UNKNOWN
 
@@ -37,7 +37,9 @@ def show_require(needed: Decimal, reading: Reading, *, as_json: bool) -> int:
         OpenRouterError: there is no key, or no client can be made; JSON is printed first.
     """
     try:
-        found = asyncio.run(ask("require", reading, lambda client: client.require(needed, read=reading.read)))
+        found = asyncio.run(
+            ask_client("require", reading, lambda client: client.require(needed, read=reading.read))
+        )
     except OpenRouterError as error:
         is_short = isinstance(error, InsufficientCreditsError)
         if as_json:

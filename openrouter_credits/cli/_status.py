@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from openrouter_credits import OpenRouterError
 from openrouter_credits._words import one_line
 from openrouter_credits.cli._advice import advice, plain_problems
-from openrouter_credits.cli._asking import ask
+from openrouter_credits.cli._asking import ask_client
 from openrouter_credits.cli._exits import EXIT_CODES, allow_closed_pipe
 from openrouter_credits.cli._json import failure_to_json
 from openrouter_credits.cli._judge import NEVER, UNKNOWN, left, level_of, moment, stopped_by, usd
@@ -37,7 +37,7 @@ def show_status(form: Form, reading: Reading) -> int:
         OpenRouterError: the key could not be read; the styles `json` and `oneline` print the level first.
     """
     try:
-        status = asyncio.run(ask("status", reading, lambda client: client.status(read=reading.read)))
+        status = asyncio.run(ask_client("status", reading, lambda client: client.status(read=reading.read)))
     except OpenRouterError as error:
         level = level_of(error)
         with allow_closed_pipe():
