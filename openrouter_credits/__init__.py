@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # `__all__` says which of these names are public
     from openrouter_credits._models.activity import *
     from openrouter_credits._secrets import *
     from openrouter_credits._status.level import *
+    from openrouter_credits._status.runway import *
     from openrouter_credits._status.shortage import *
     from openrouter_credits._status.spendable import *
     from openrouter_credits._status.status import *
@@ -72,6 +73,7 @@ __all__ = [
     "RedirectError",
     "ResponseTooLargeError",
     "RetryPolicy",
+    "Runway",
     "ServerError",
     "Setting",
     "Spendable",
@@ -97,6 +99,7 @@ _HOMES = (
     "_secrets",
     "_words",
     "_status.level",
+    "_status.runway",
     "_status.spendable",
     "_status.status",
     "_status.shortage",
@@ -116,7 +119,13 @@ So a command that prints its version need not load aiohttp.
 """
 
 
+_ROOMS = ("history", "watch")
+"""Rooms that annotations of the core name."""
+
+
 def __getattr__(name: str) -> object:
+    if name in _ROOMS:
+        return import_module(f"openrouter_credits.{name}")
     if name not in __all__ and name not in _PICKLED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     homes = (import_module(f"openrouter_credits.{home}") for home in _HOMES)

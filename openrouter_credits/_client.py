@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from types import TracebackType
-from typing import Any, Literal, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeVar
 
 from attrs import evolve, frozen
 
+import openrouter_credits  # for annotations that name a room above, which the door imports when it is asked
 from openrouter_credits._account import Account
 from openrouter_credits._arguments import Dollars, checked, require_count, require_read, require_seconds
 from openrouter_credits._batch.check import KeyCheck
 from openrouter_credits._batch.report import CheckReport
 from openrouter_credits._batch.run import run, run_all
 from openrouter_credits._batch.source import Source
-from openrouter_credits._batch.spec import KeySource, Options
+from openrouter_credits._batch.spec import KeySource, KeySpec, Options
 from openrouter_credits._call.caller import Caller
 from openrouter_credits._call.protocol import require_structurable
 from openrouter_credits._call.request import (
@@ -57,6 +58,10 @@ from openrouter_credits._secrets import ApiKey, HiddenUrl, as_management_key, pa
 from openrouter_credits._status.look import Read, confirm, look
 from openrouter_credits._status.spendable import Spendable
 from openrouter_credits._status.status import KeyStatus
+
+if TYPE_CHECKING:
+    import openrouter_credits.history
+    import openrouter_credits.watch
 
 _T = TypeVar("_T")
 
@@ -451,6 +456,45 @@ class CreditsClient:
         key = self._management_key or self._own_key()
         request = make_request(method, path, key, params, json, safe=safe)
         return await self._caller.call(request, into, deadline_at=deadline_at, whole=True)
+
+    # A plain function, as `check_all` is.
+    def watch(
+        self,
+        keys: KeySource | None = None,
+        *,
+        account: bool = False,
+        every: float = 300,
+        warn: Dollars = 10,
+        critical: Dollars | None = None,
+        rearm: Dollars = "1.2",
+        clear_after: int = 2,
+        stale_after: int = 3,
+        remind: float = 86400,
+        expiring: Collection[int] = (30, 7, 1),
+        store: openrouter_credits.history.History | None = None,
+    ) -> openrouter_credits.watch.Watch:
+        """Watch keys, and give an event for each thing to be told: `async with client.watch() as watch`."""
+        from openrouter_credits.watch import Watch  # noqa: PLC0415 - a room above the waist
+
+        source = (KeySpec(self._own_key(), None, None, self._management_key),) if keys is None else keys
+
+        async def look() -> CheckReport:
+            if account:
+                return await self.account.check(include_disabled=False)
+            return await self.check_all(source)
+
+        return Watch(
+            look,
+            every=every,
+            warn=warn,
+            critical=critical,
+            rearm=rearm,
+            clear_after=clear_after,
+            stale_after=stale_after,
+            remind=remind,
+            expiring=expiring,
+            store=store,
+        )
 
     def with_key(self, api_key: str | ApiKey, *, management_key: str | ApiKey | None = None) -> CreditsClient:
         """Make a client for another key, with this one's connections and settings; it need not be closed.

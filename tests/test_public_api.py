@@ -20,7 +20,9 @@ import cattrs
 import pytest
 
 import openrouter_credits
+import openrouter_credits.history
 import openrouter_credits.testing
+import openrouter_credits.watch
 from openrouter_credits import (
     APITimeoutError,
     Attempt,
@@ -49,10 +51,12 @@ PUBLIC = """
     Generation InsufficientCreditsError InvalidKeyError InvalidResponseError KeyCheck KeyInfo
     KeyLimitExceededError KeySpec KeyStatus Level LocalResourceError ManagedKey ManagementKeyRequiredError
     MissingKeyError NewKey NotFoundError OpenRouterError PaymentRequiredError PermissionDeniedError
-    ProxyError RateLimitError RedirectError ResponseTooLargeError RetryPolicy ServerError Setting Spendable
-    TLSError Total UnconfirmedCreditsError UnknownCreditsError Wallet Workspace __version__
+    ProxyError RateLimitError RedirectError ResponseTooLargeError RetryPolicy Runway ServerError Setting
+    Spendable TLSError Total UnconfirmedCreditsError UnknownCreditsError Wallet Workspace __version__
     error_from_response format_usd
 """.split()  # noqa: SIM905 - forty names are read more easily so
+
+DOORS = (openrouter_credits, openrouter_credits.history, openrouter_credits.testing, openrouter_credits.watch)
 
 BOTTOM = {"_version", "_public", "_arguments", "_masking", "_documents", "_secretfiles"}
 CORE = BOTTOM | {"_models", "_errors", "_secrets", "_words", "_status", "_call", "_batch"}
@@ -72,9 +76,11 @@ ALLOWED: dict[str, set[str]] = {
     "_batch": CORE - {"_batch"},
     "_account": CORE,
     "_guard": CORE,
-    "_client": CORE | {"_account", "_guard"},
+    "_client": CORE | {"_account", "_guard", "watch", "history"},
     "testing": {"", "_public", "_models"},
-    "cli": {"", "testing", "_documents", "_secretfiles", "_words"},
+    "history": {"", "_models", *BOTTOM},
+    "watch": {"", "history", *BOTTOM},
+    "cli": {"", "testing", "watch", "history", "_documents", "_secretfiles", "_words"},
 }
 """The places of this package that each place may import; "" is the door, which re-exports the public names.
 
@@ -190,7 +196,7 @@ def test_every_module_says_what_it_is_for() -> None:
 
 def public_items() -> Iterator[tuple[str, Any]]:
     """List public classes, functions and methods, each with its full name."""
-    for module in (openrouter_credits, openrouter_credits.testing):
+    for module in DOORS:
         for name in module.__all__:
             item = getattr(module, name)
             if not isinstance(item, str):
@@ -246,7 +252,7 @@ def test_values_can_be_unstructured() -> None:
 
 def test_public_classes_are_of_the_door() -> None:
     """Public classes and functions say that they are from the module users import them from."""
-    for module in (openrouter_credits, openrouter_credits.testing):
+    for module in DOORS:
         items = [item for name in module.__all__ if not isinstance(item := getattr(module, name), str)]
         assert [item for item in items if item.__module__ != module.__name__] == []
 
@@ -325,7 +331,11 @@ def test_modules_are_short() -> None:
 
 def test_the_core_imports_its_dependencies_and_nothing_else() -> None:
     """The core imports aiohttp (with its yarl), attrs, cattrs and the standard library, and nothing else."""
-    names = [name for name in MODULES if name.split(".")[0] not in {"testing", "cli", "__main__"}]
+    names = [
+        name
+        for name in MODULES
+        if name.split(".")[0] not in {"testing", "cli", "__main__", "watch", "history"}
+    ]
     imported = {(name, module.split(".")[0]) for name in names for module in imports(MODULES[name])}
     allowed = {*sys.stdlib_module_names, "openrouter_credits", "aiohttp", "yarl", "attrs", "cattrs"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +20,7 @@ from openrouter_credits._models.amounts import add, subtract
 from openrouter_credits._public import public
 from openrouter_credits._secrets import is_mask
 from openrouter_credits._status.level import Level
+from openrouter_credits._status.runway import Runway
 from openrouter_credits._status.status import wallet_problems
 from openrouter_credits._words import format_usd
 
@@ -153,6 +155,12 @@ class CheckReport(Value):
             group = ("alone", check.index) if wallet_id is None else wallet_id
             groups.setdefault(group, []).append(check)
         return tuple(_wallet(tuple(checks)) for checks in groups.values())
+
+    def runway(self, wallet: Wallet) -> Runway | None:
+        """Tell how long a wallet lasts, by the counters of all keys; `None` if the report has not all of them."""
+        if wallet.credits is None:
+            return None
+        return Runway.of(wallet.credits.remaining, (), datetime.now(UTC), basis="counters")
 
     def total(self) -> Total:
         """Sum up what all wallets hold, and what they owe."""

@@ -15,6 +15,7 @@ from openrouter_credits._models import Credits, KeyInfo
 from openrouter_credits._public import public
 from openrouter_credits._status import phrases
 from openrouter_credits._status.level import Level
+from openrouter_credits._status.runway import Runway
 from openrouter_credits._status.spendable import Spendable, is_stopped
 from openrouter_credits._words import format_usd, limit_in_sentence, moment, until
 
@@ -69,6 +70,12 @@ class KeyStatus(Value):
     def is_invalid(self) -> bool:
         """Whether the key cannot spend at all, whatever is left; `spendable.bound_by` is the reason."""
         return is_stopped(self.spendable)
+
+    def runway(self) -> Runway | None:
+        """Tell how long the key's own limit lasts, by its own counters; `None` if it has no limit, or unread."""
+        if self.key is None or self.key.limit_remaining is None or self.key.is_management_key:
+            return None
+        return Runway.of(self.key.limit_remaining, (), self.checked_at, basis="counters")
 
     def explain(self) -> str:
         """Describe the status in one plain sentence.

@@ -1,0 +1,20 @@
+"""The history of wallets, keys and budgets in one SQLite file, without a server."""
+
+from openrouter_credits.history._errors import HistoryError
+from openrouter_credits.history._history import Decision, History, Point, Recorded
+from openrouter_credits.history._subjects import OPENROUTER, Reading, Readings, Subject, read_subjects
+from openrouter_credits.history.burn import Burn
+
+__all__ = [
+    "OPENROUTER",
+    "Burn",
+    "Decision",
+    "History",
+    "HistoryError",
+    "Point",
+    "Reading",
+    "Readings",
+    "Recorded",
+    "Subject",
+    "read_subjects",
+]

@@ -1,0 +1,1 @@
+"""Tests of `openrouter_credits.watch`."""
