@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +19,7 @@ from openrouter_credits._models.amounts import add, subtract
 from openrouter_credits._public import public
 from openrouter_credits._secrets import is_mask
 from openrouter_credits._status.level import Level
-from openrouter_credits._status.runway import Runway
+from openrouter_credits._status.runway import Runway, paces
 from openrouter_credits._status.status import wallet_problems
 from openrouter_credits._words import format_usd
 
@@ -157,10 +156,28 @@ class CheckReport(Value):
         return tuple(_wallet(tuple(checks)) for checks in groups.values())
 
     def runway(self, wallet: Wallet) -> Runway | None:
-        """Tell how long a wallet lasts, by the counters of all keys; `None` if the report has not all of them."""
+        """Tell how long a wallet lasts, from what all its keys spent this day, week and month.
+
+        It needs no history, but all keys of the account: a report of `Account.check()`. If that was asked for
+        some workspaces only, the others spend as well. Keys that were deleted or left out are not counted.
+
+        Args:
+            wallet: one of `wallets()`.
+
+        Returns:
+            `None` if the wallet was not read, or a key or a workspace of it was not.
+        """
+        keys = {}  # a key stands twice in merged reports
+        moments = []
+        for check in wallet.checks:
+            if check.status is None or check.managed_key is None:
+                return None
+            keys[check.managed_key.hash] = check.managed_key
+            moments.append(check.status.checked_at)
         if wallet.credits is None:
             return None
-        return Runway.of(wallet.credits.remaining, (), datetime.now(UTC), basis="counters")
+        now = max(moments)
+        return Runway.of(wallet.credits.remaining, paces(tuple(keys.values()), now), now, basis="counters")
 
     def total(self) -> Total:
         """Sum up what all wallets hold, and what they owe."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
 from typing import Any
 
@@ -20,6 +21,7 @@ _ROUNDED = Context(prec=28, traps=[InvalidOperation, DivisionByZero, Overflow])
 # sums: 0.3 - 0.1 - 0.2 is -2.8E-17 there. No price has more than 12 decimals.
 _DOUBLE = Context(prec=15, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Overflow])
 _LAST_DECIMAL = Decimal("1E-12")
+_MICROSECOND = timedelta(microseconds=1)
 _LONGEST_WITHOUT_RESIDUE = len("0.123456789012")
 
 
@@ -83,6 +85,14 @@ def subtract(minuend: Decimal, subtrahend: Decimal) -> Decimal:
 def divide(part: Decimal, whole: Decimal) -> Decimal:
     """Divide, rounded to 28 digits; `whole` is not 0."""
     return plain(_ROUNDED.divide(part, whole))
+
+
+def scale(amount: Decimal, part: timedelta, whole: timedelta) -> Decimal:
+    """Return the share of an amount that a part of its time has, rounded to 28 digits; `whole` is not 0.
+
+    The part may be longer: $2 in 6 hours are $8 a day.
+    """
+    return divide(EXACT.multiply(amount, Decimal(part // _MICROSECOND)), Decimal(whole // _MICROSECOND))
 
 
 def finite(_: object, attribute: Attribute[Any], value: object) -> None:

@@ -14,8 +14,9 @@ from attrs import field, frozen
 from openrouter_credits._errors import InvalidResponseError, OpenRouterError
 from openrouter_credits._models import Budget, Credits, KeyInfo, ManagedKey, WorkspaceBudget
 from openrouter_credits._models.allowance import Allowance
-from openrouter_credits._models.amounts import EXACT, plain, subtract
+from openrouter_credits._models.amounts import subtract
 from openrouter_credits._models.moments import end_of_window
+from openrouter_credits._status.runway import spent_by
 from openrouter_credits._status.spendable import spendable
 from openrouter_credits._status.status import KeyStatus
 from openrouter_credits._words import quote
@@ -75,7 +76,7 @@ def shared_by(
         if "reset_interval" not in entry.extra:  # which keeps what could not be read
             names = _COUNTERS.get(entry.reset_interval, ())[: 2 if include_byok else 1]
         if names not in sums:
-            sums[names] = _spent(keys, names) if is_whole and names else None
+            sums[names] = spent_by(keys, names) if is_whole and names else None
         spent = sums[names]
         if spent is None:
             faults[f"budgets[{place}].remaining_usd"] = _why_unknown(keys, names, entry, is_whole=is_whole)
@@ -92,18 +93,6 @@ def shared_by(
             )
         )
     return Shared(tuple(budgets), faults)
-
-
-def _spent(keys: Sequence[ManagedKey], names: Sequence[str]) -> Decimal | None:
-    """Add up these counters of all keys; `None` if one is missing."""
-    spent = Decimal(0)
-    for name in names:
-        for key in keys:
-            amount: Decimal | None = getattr(key, name)
-            if amount is None:
-                return None
-            spent = EXACT.add(spent, amount)
-    return plain(spent)
 
 
 def _why_unknown(

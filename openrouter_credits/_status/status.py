@@ -15,7 +15,7 @@ from openrouter_credits._models import Credits, KeyInfo
 from openrouter_credits._public import public
 from openrouter_credits._status import phrases
 from openrouter_credits._status.level import Level
-from openrouter_credits._status.runway import Runway
+from openrouter_credits._status.runway import Runway, runway_of_limit
 from openrouter_credits._status.spendable import Spendable, is_stopped
 from openrouter_credits._words import format_usd, limit_in_sentence, moment, until
 
@@ -72,10 +72,17 @@ class KeyStatus(Value):
         return is_stopped(self.spendable)
 
     def runway(self) -> Runway | None:
-        """Tell how long the key's own limit lasts, by its own counters; `None` if it has no limit, or unread."""
-        if self.key is None or self.key.limit_remaining is None or self.key.is_management_key:
+        """Tell how long the key's own limit lasts, from what the key spent this day, week and month.
+
+        It needs no history: these are the key's own counters, at `checked_at`. A wallet has others that spend
+        from it: see `CheckReport.runway()`.
+
+        Returns:
+            `None` if the key has no limit, was not read, or is a management key.
+        """
+        if self.key is None or self.key.is_management_key:
             return None
-        return Runway.of(self.key.limit_remaining, (), self.checked_at, basis="counters")
+        return runway_of_limit(self.key, self.checked_at)
 
     def explain(self) -> str:
         """Describe the status in one plain sentence.

@@ -2,38 +2,179 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from datetime import datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 
-from attrs import define, field
+from attrs import define, evolve, field, frozen
 
 from openrouter_credits import Runway
+from openrouter_credits._models.amounts import add, scale, subtract
+from openrouter_credits._models.moments import utc
+from openrouter_credits._public import public
 
-HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
+_HOUR, _DAY, _WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
+_ENOUGH = timedelta(hours=6)
+"""The time that readings must cover for a forecast; also the time whose readings are kept one by one."""
+_RECENT = (_HOUR, _ENOUGH)
+_FINE, _COARSE = timedelta(minutes=1), _HOUR
+"""Neighbouring intervals that together are not longer are made one: of the last 6 hours, and before them."""
+_NONE = timedelta(0)
+
+
+@frozen
+class _Knot:
+    """What was known at a reading. Between two of them, spending is taken to be even."""
+
+    at: datetime
+    spent: Decimal
+    """The sum of all rises of the counter until then."""
+    covered: timedelta
+    """The time between readings of one counter until then."""
+
+
+_at = attrgetter("at")
 
 
 @define(eq=False)
 class Burn:
-    """The readings of one counter, oldest first, in bounded memory."""
+    """The pace at which one amount is spent, from readings of its counter over the last 7 days.
 
-    _readings: list[tuple[datetime, Decimal]] = field(factory=list)
+    The counter is one that only grows, such as `total_usage`: what is bought or renewed does not move it. If
+    it falls, it is another counter, and the time before is not counted. The memory is bounded: at most two
+    readings a minute are kept of the last 6 hours, and two an hour before them.
+    """
+
+    _knots: list[_Knot] = field(factory=list, init=False, repr=False)
+    _used: Decimal | None = field(default=None, init=False)
+    """The counter at the last reading; `None` if the next one begins anew."""
+    _read_at: datetime | None = field(default=None, init=False)
+    """The caller's time of the last reading."""
+    _behind: timedelta = field(default=_NONE, init=False)
+    """The sum of the jumps by which the caller's clock ran back. The time of knots never does."""
+    _thinned_at: datetime | None = field(default=None, init=False, repr=False)
 
     def add(self, at: datetime, used: Decimal) -> None:
-        """Take a reading of the counter, such as `total_usage`."""
-        self._readings.append((at, used))
+        """Take a reading of the counter, in US dollars; `at` is when (aware).
+
+        If `at` is before the last reading, the clock was set back: how much time has passed is not known, so
+        neither the time nor a rise of the counter is counted.
+        """
+        at, last_at, last_used = utc(at), self._read_at, self._used
+        self._read_at, self._used = at, used
+        if last_at is None:
+            self._knots.append(_Knot(at, Decimal(0), _NONE))
+            return
+        if at < last_at:
+            self._behind += last_at - at
+            return
+        last = self._knots[-1]
+        now = at + self._behind
+        knot = evolve(last, at=now)
+        if last_used is not None and used >= last_used:
+            spent = add(last.spent, subtract(used, last_used))
+            knot = _Knot(now, spent, last.covered + (now - last.at))
+        if now == last.at or self._joins(now):
+            self._knots.pop()
+        self._knots.append(knot)
+        self._thin(now)
+
+    def _joins(self, now: datetime) -> bool:
+        """Tell whether the last reading can be left out, now that there is another."""
+        return len(self._knots) > 1 and now - self._knots[-2].at <= _FINE
+
+    def _thin(self, now: datetime) -> None:
+        """Keep fewer readings of the time before the last 6 hours, once an hour."""
+        if self._thinned_at is not None and now - self._thinned_at < _HOUR:
+            return
+        self._thinned_at = now
+        kept: list[_Knot] = []
+        for knot, after in zip(self._knots, [*self._knots[1:], None], strict=True):
+            if after is not None and after.at <= now - _ENOUGH:
+                is_out = after.at <= now - _WEEK
+                if is_out or (kept and after.at - kept[-1].at <= _COARSE):
+                    continue
+            kept.append(knot)
+        self._knots = kept
 
     def restart(self) -> None:
-        """Begin a new segment: the next reading is of another counter."""
-        self._readings.clear()
+        """Begin anew: the next reading is of another counter, such as that of a key that was made again."""
+        self._used = None
 
     def rate(self, now: datetime, window: timedelta) -> tuple[Decimal | None, timedelta]:
-        """Return dollars a day over the window that ends at `now`, and the time in it that readings cover."""
-        raise NotImplementedError
+        """Return the pace in the window that ends at `now`, and how much of the window readings cover.
+
+        The pace is in US dollars a day of the time that is covered, never negative; `None` if none is. A long
+        time without readings is covered if the counter was read before and after it. A window of more than
+        7 days is cut.
+        """
+        return self._since(self._time(now) - window)
+
+    def _time(self, now: datetime) -> datetime:
+        """Convert the caller's time to that of the knots; a time before the last reading is that of it."""
+        moment = utc(now) + self._behind
+        return max(moment, self._knots[-1].at) if self._knots else moment
+
+    def _since(self, start: datetime) -> tuple[Decimal | None, timedelta]:
+        if not self._knots:
+            return None, _NONE
+        first, last = self._until(start), self._knots[-1]
+        covered = last.covered - first.covered
+        if not covered:
+            return None, _NONE
+        return scale(subtract(last.spent, first.spent), _DAY, covered), covered
+
+    def _until(self, moment: datetime) -> _Knot:
+        """Return what was known at a moment, if spending was even between readings."""
+        place = bisect_right(self._knots, moment, key=_at)
+        if place in (0, len(self._knots)):
+            return self._knots[max(place - 1, 0)]
+        before, after = self._knots[place - 1], self._knots[place]
+        part, whole = moment - before.at, after.at - before.at
+        spent = scale(subtract(after.spent, before.spent), part, whole)
+        covered = (after.covered - before.covered) * (part / whole)
+        return _Knot(moment, add(before.spent, spent), before.covered + covered)
 
     def runway(self, remaining: Decimal, now: datetime, resets_at: datetime | None = None) -> Runway:
-        """Tell how long it lasts: by the slower of 24 h and 7 d, at the earliest by the fastest of 1 h too."""
-        return Runway("accumulating", None, None, None, resets_at, "history")
+        """Tell how long an amount lasts, by the slower pace of the last 24 hours and 7 days.
+
+        The faster one tells the earliest date; so does the pace of the last hour, if it is known. A window
+        counts if 6 hours of it are covered.
+
+        Args:
+            remaining: the amount that is left, in US dollars.
+            now: the time (aware).
+            resets_at: when it is renewed (aware).
+        """
+        found = [self.rate(now, window) for window in (_DAY, _WEEK)]
+        rates = [rate for rate, covered in found if rate is not None and covered >= _ENOUGH]
+        hour = self._pace(now, _HOUR)
+        fast = () if hour is None else (hour,)
+        return Runway.of(remaining, rates, now, basis="history", resets_at=resets_at, fast=fast)
 
     def recent(self, remaining: Decimal, now: datetime, resets_at: datetime | None = None) -> Runway:
-        """Tell the same by the slower of 1 h and 6 h, each covered by readings; else `accumulating`."""
-        return Runway("accumulating", None, None, None, resets_at, "history")
+        """Tell the same by the slower pace of the last hour and 6 hours: is it urgent now?
+
+        It is `accumulating` unless readings cover 90 % of each. Readings that are further apart than twice
+        the window tell only the mean of that time, and do not cover it.
+        """
+        found = [self._pace(now, window) for window in _RECENT]
+        rates = [rate for rate in found if rate is not None]
+        if len(rates) < len(_RECENT):
+            rates = []
+        return Runway.of(remaining, rates, now, basis="history", resets_at=resets_at)
+
+    def _pace(self, now: datetime, window: timedelta) -> Decimal | None:
+        """Return the pace in a window that is seen closely, else `None`."""
+        start = self._time(now) - window
+        place = bisect_right(self._knots, start, key=_at)
+        if 0 < place < len(self._knots):  # only the interval around the start can be longer than the window
+            before, after = self._knots[place - 1].at, self._knots[place].at
+            if after - before > 2 * window:
+                start = after
+        rate, covered = self._since(start)
+        return rate if covered >= window * 0.9 else None
+
+
+public(Burn, door="openrouter_credits.history")
