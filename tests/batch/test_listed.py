@@ -181,6 +181,18 @@ async def test_a_thousand_keys_take_fourteen_requests() -> None:
     assert str(report) == "1000 keys: 1000 OK; wallets: $74.75 left."
 
 
+async def test_the_check_of_a_whole_account_tells_how_long_its_wallet_lasts() -> None:
+    """The report has a runway of the wallet; without one of the workspaces it has none."""
+    keys: dict[str, list[Any] | Answer] = {"w0": [entry("a")], "w1": [entry("b")]}
+    whole, _ = await checked(Host(keys))
+    part, _ = await checked(Host({**keys, "w1": DOWN}))
+
+    runway = whole.runway(whole.wallets()[0])
+    assert runway is not None
+    assert runway.basis == "counters"
+    assert part.runway(part.wallets()[0]) is None
+
+
 async def test_a_check_has_what_the_list_told_of_the_key() -> None:
     """An outcome has the name, the label and the whole entry of its key, and a status made of them."""
     report, _ = await checked(Host())

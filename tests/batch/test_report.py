@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pickle
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal, localcontext
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -28,6 +29,7 @@ from openrouter_credits import (
     Total,
 )
 from openrouter_credits._status.look import assess
+from openrouter_credits._status.managed import Shared, managed_status
 from tests.kit.values import HARSH, LENIENT, MASK, OTHER_MASK, WALLET, key, made_up, wallet
 
 
@@ -518,3 +520,91 @@ def test_numbers_that_a_batch_has_joined_are_followed() -> None:
     merged = CheckReport.merged([CheckReport(tuple(checks))])
 
     assert [check.wallet_id for check in merged.checks] == [0, 0, 1]
+
+
+# How long a wallet lasts
+
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)  # a Wednesday: of the week, two days and a half have passed
+
+
+def listed(name: str, daily: str | None, weekly: str | None, *, at: datetime = NOON, **more: Any) -> KeyCheck:
+    """Make the outcome of a listed key of an account with $10 left, with these counters."""
+    counters: dict[str, Any] = {"usage_daily": daily, "usage_weekly": weekly}
+    counters = {each: text and Decimal(text) for each, text in counters.items()} | more
+    entry = ManagedKey(label=MASK, usage=Decimal(100), limit=None, hash=name, **counters)
+    status = managed_status(entry, wallet("10"), Shared(), at)
+    return KeyCheck(0, name, MASK, "acme", status, None, 0.1, wallet_id=0, managed_key=entry)
+
+
+def unread(name: str = "Team 1") -> KeyCheck:
+    """Make the outcome that stands for a workspace, or a key, that could not be read."""
+    return KeyCheck(0, name, None, "acme", None, InvalidResponseError("odd"), 0.1, wallet_id=0)
+
+
+@pytest.mark.parametrize(
+    ("checks", "per_day", "days", "days_at_least"),
+    [
+        ([listed("a", "5", "25")], "10", 1, 1),
+        ([listed("a", "5", "25"), listed("b", "5", "0")], "10", 1, 0.5),
+        ([listed("a", "5", "0"), listed("b", "0", "50")], "10", 1, 0.5),
+        ([listed("a", "5", "25"), listed("b", None, "25")], "20", 0.5, 0.5),
+        ([listed("a", "5", "25"), listed("b", None, "0"), listed("c", "5", None)], None, None, None),
+        ([listed("a", "0", "0"), listed("b", "0", "0")], "0", None, None),
+        ([listed("a", "5", "25"), listed("b", "5", "25", disabled=True)], "20", 0.5, 0.5),
+        ([listed("a", "5", "25"), listed("a", "5", "25")], "10", 1, 1),
+        ([listed("a", "5", None, byok_usage_daily=Decimal(9), include_byok_in_limit=True)], "10", 1, 1),
+    ],
+    ids=[
+        "one key",
+        "two keys",
+        "different windows",
+        "a counter is missing",
+        "one of each is missing",
+        "idle",
+        "a disabled key has spent, too",
+        "one key in two reports",
+        "BYOK does not spend from a wallet",
+    ],
+)
+def test_a_wallet_lasts_as_long_as_all_its_keys_let_it(
+    checks: list[KeyCheck], per_day: str | None, days: float | None, days_at_least: float | None
+) -> None:
+    """The runway of a wallet is made of the counters that every key of the account has, summed up."""
+    report = CheckReport(tuple(checks))
+
+    runway = report.runway(report.wallets()[0])
+
+    assert runway is not None
+    assert (runway.basis, runway.resets_at) == ("counters", None)
+    assert runway.per_day == (None if per_day is None else Decimal(per_day))
+    assert runway.runs_out_at == (None if days is None else NOON + timedelta(days=days))
+    assert runway.earliest == (None if days_at_least is None else NOON + timedelta(days=days_at_least))
+
+
+def test_a_wallets_runway_begins_at_the_look() -> None:
+    """The runway of a wallet begins when its keys were looked at last, whatever time it is now."""
+    report = CheckReport((listed("a", "5", None, at=NOON - timedelta(hours=6)), listed("b", "5", None)))
+
+    runway = report.runway(report.wallets()[0])
+
+    assert runway is not None
+    assert (runway.per_day, runway.runs_out_at) == (Decimal(20), NOON + timedelta(days=0.5))
+
+
+@pytest.mark.parametrize(
+    "checks",
+    [
+        [listed("a", "5", "25"), unread()],
+        [unread(), listed("a", "5", "25")],
+        [listed("a", "5", "25"), evolve(listed("b", "5", "25"), managed_key=None)],
+        [check_of(0, 0, account="acme", status=status_of())],
+        [unread()],
+        [evolve(listed("a", "5", "25"), status=status_of(None, APIConnectionError("refused")))],
+    ],
+    ids=["a failed workspace", "before its keys", "a key by itself", "no keys", "nothing", "no wallet"],
+)
+def test_the_runway_of_a_wallet_needs_its_whole_account(checks: list[KeyCheck]) -> None:
+    """There is no runway of a wallet that was not read, or of which a key or a workspace is not known."""
+    report = CheckReport(tuple(checks))
+
+    assert report.runway(report.wallets()[0]) is None

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import case_account, case_batches, case_calls, case_faults, case_startup
+from . import case_account, case_batches, case_calls, case_faults, case_runway, case_startup
 from .report import Table, as_markdown, as_text
 from .sizes import FULL, TINY
 
@@ -25,6 +25,7 @@ CASES: dict[str, Callable[[Sizes], Iterator[Table]]] = {
     "batches": case_batches.tables,
     "account": case_account.tables,
     "faults": case_faults.tables,
+    "runway": case_runway.tables,
     "startup": case_startup.tables,
 }
 _PACKAGES = ("openrouter-credits", "aiohttp", "uvloop", "python-open-router", "openai", "openrouter")

@@ -32,6 +32,9 @@ class Sizes:
     """How long a batch waits for a dead host; an attempt takes an eighth of it."""
     longest: float = 30.0
     """When a peer under faults is stopped."""
+    services: int = 10
+    """Services whose spending is simulated and forecast."""
+    forecast_days: int = 31
     has_peers: bool = True
     """Whether other packages take part, as far as they are installed."""
 
@@ -53,5 +56,7 @@ TINY = Sizes(
     dead=8,
     patience=0.2,
     longest=1.0,
+    services=1,
+    forecast_days=1,
     has_peers=False,
 )
