@@ -32,6 +32,7 @@ from openrouter_credits import (
     NewKey,
     OpenRouterError,
     RateLimitError,
+    Runway,
     Setting,
     Spendable,
     Wallet,
@@ -71,6 +72,7 @@ LISTED = attrs.evolve(
 )
 ITEM = ActivityItem(date(2026, 10, 20), "openai/gpt-4.1", Decimal("0.25"), requests=3, extra={"new": 1})
 NEW_KEY = NewKey(MANAGED, ApiKey(KEY))
+RUNWAY = Runway.of(Decimal(5), (Decimal("2.5"), Decimal(10)), NOW, basis="history", resets_at=MONDAY)
 LIMITED = RateLimitError("slow down", status=429, metadata={"retry_after_seconds": 2})
 
 VALUES: dict[str, Any] = {
@@ -85,6 +87,8 @@ VALUES: dict[str, Any] = {
     "KeyCheck": CHECK,
     "a failed KeyCheck": FAILED,
     "a listed KeyCheck": LISTED,
+    "Runway": RUNWAY,
+    "an unknown Runway": Runway.of(Decimal(5), (), NOW, basis="counters"),
     "ManagedKey": MANAGED,
     "Workspace": Workspace("w0", "Team", "team", created_at=NOW, extra={"new": 1}),
     "ActivityItem": ITEM,
@@ -307,7 +311,7 @@ def paths_of(document: Any, path: str = "") -> set[str]:
 
 
 def test_the_page_of_values_tells_every_field() -> None:
-    """The tables in docs/howto/values.md name each field of a status, a check, a listed key and a report."""
+    """The tables in docs/howto/values.md name each field of statuses, checks, listed keys and the others."""
     told: dict[str, set[str]] = {}
     for table in PAGE.read_text(encoding="utf-8").partition("## Every field")[2].split("| Field of a ")[1:]:
         rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
@@ -331,6 +335,7 @@ def test_the_page_of_values_tells_every_field() -> None:
     assert told["listed"] == paths_of(listed) - {"schema_version"} - {path[4:] for path in told["status"]} | {
         "unread[]"
     }
+    assert told["runway"] == json.loads(RUNWAY.to_json()).keys() - {"schema_version"}
     assert told["report"] == paths_of(of_report) - {"schema_version"} | {"complete"}
 
 
@@ -412,6 +417,8 @@ SENTENCES = {
     "a failed KeyCheck",
     "a listed KeyCheck",
     "CheckReport",
+    "Runway",
+    "an unknown Runway",
 }
 
 
@@ -421,7 +428,7 @@ SENTENCES = {
     ids=lambda value: type(value).__name__,
 )
 def test_a_finding_is_printed_as_a_sentence(value: Any) -> None:
-    """str() of a status, a check or a report is one plain sentence."""
+    """str() of a status, a check, a report or a runway is one plain sentence."""
     text = str(value)
 
     assert text == f"{value}"
@@ -435,7 +442,7 @@ def test_a_finding_is_printed_as_a_sentence(value: Any) -> None:
     [
         value
         for name, value in VALUES.items()
-        if name.rpartition(" ")[2] not in {"KeyStatus", "KeyCheck", "CheckReport", "error"}
+        if name.rpartition(" ")[2] not in {"KeyStatus", "KeyCheck", "CheckReport", "Runway", "error"}
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -35,7 +35,7 @@ _HEAD = """\
 Written by `make bench`; do not edit. {when:%Y-%m-%d}, {system}, {cores} cores, {versions}.
 
 What a call, a batch, an account and a start cost, beside other clients and beside bare aiohttp: the library \
-below this package, used without retries or checks.
+below this package, used without retries or checks. And how far the forecast of a `Runway` is from the truth.
 
 - "x bare" compares with bare aiohttp in the same round: 1.00 is as much. \
 More calls/s are better, and less CPU.
