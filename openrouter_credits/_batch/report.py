@@ -167,6 +167,8 @@ class CheckReport(Value):
         Returns:
             `None` if the wallet was not read, or a key or a workspace of it was not.
         """
+        if wallet.credits is None:
+            return None
         keys = {}  # a key stands twice in merged reports
         moments = []
         for check in wallet.checks:
@@ -174,8 +176,6 @@ class CheckReport(Value):
                 return None
             keys[check.managed_key.hash] = check.managed_key
             moments.append(check.status.checked_at)
-        if wallet.credits is None:
-            return None
         now = max(moments)
         return Runway.of(wallet.credits.remaining, paces(tuple(keys.values()), now), now, basis="counters")
 

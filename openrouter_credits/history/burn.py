@@ -42,8 +42,8 @@ class Burn:
     """The pace at which one amount is spent, from readings of its counter over the last 7 days.
 
     The counter is one that only grows, such as `total_usage`: what is bought or renewed does not move it. If
-    it falls, it is another counter, and the time before is not counted. The memory is bounded: at most two
-    readings a minute are kept of the last 6 hours, and two an hour before them.
+    it falls, it is another counter, and the time in which it fell is not counted. The memory is bounded: at
+    most two readings a minute are kept of the last 6 hours, and two an hour before them.
     """
 
     _knots: list[_Knot] = field(factory=list, init=False, repr=False)
@@ -52,7 +52,7 @@ class Burn:
     _read_at: datetime | None = field(default=None, init=False)
     """The caller's time of the last reading."""
     _behind: timedelta = field(default=_NONE, init=False)
-    """The sum of the jumps by which the caller's clock ran back. The time of knots never does."""
+    """The sum of the jumps by which the caller's clock ran back; the time of knots does not."""
     _thinned_at: datetime | None = field(default=None, init=False, repr=False)
 
     def add(self, at: datetime, used: Decimal) -> None:

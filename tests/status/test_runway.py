@@ -9,12 +9,14 @@ from typing import Any
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from openrouter_credits import CreditsClient, KeyInfo, KeyStatus, Runway
 from openrouter_credits._status.look import assess
 from openrouter_credits._status.runway import paces
 from openrouter_credits.testing import FakeOpenRouter
-from tests.kit.values import DOWN, FORBIDDEN, HARSH, LENIENT, MONDAY, NOVEMBER, NOW, WALLET, key
+from tests.kit.values import AMOUNTS, DOWN, FORBIDDEN, HARSH, LENIENT, MONDAY, NOVEMBER, NOW, WALLET, key
 
 DAY, MICROSECOND = timedelta(days=1), timedelta.resolution
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
@@ -128,6 +130,27 @@ def test_a_forecast_does_not_depend_on_the_context(context: Context) -> None:
     assert found is not None
     assert found.per_day == Decimal("997.9002873564306236268379246")
     assert found.earliest == NOW + int(Fraction("12345.678901") / fast * (DAY // MICROSECOND)) * MICROSECOND
+
+
+@given(
+    AMOUNTS,
+    st.lists(AMOUNTS, max_size=3),
+    st.lists(AMOUNTS, max_size=2),
+    st.datetimes(timezones=st.just(UTC)),
+)
+def test_any_amounts_have_a_forecast(
+    remaining: Decimal, rates: list[Decimal], fast: list[Decimal], now: datetime
+) -> None:
+    """Whatever amounts and time it is, there is a forecast, and the earliest date is the earlier one."""
+    runway = Runway.of(remaining, rates, now, basis="history", fast=fast)
+
+    assert runway.per_day is None or runway.per_day >= 0
+    assert runway.earliest is None or runway.earliest >= now
+    if runway.runs_out_at is not None:
+        assert runway.verdict == "runs_out"
+        assert runway.earliest is not None
+        assert runway.earliest <= runway.runs_out_at
+    assert str(runway).endswith(".")
 
 
 def test_a_pace_prints_without_exponent() -> None:
@@ -300,13 +323,13 @@ def test_the_pace_of_keys_together_needs_each_keys_counter() -> None:
     assert paces([], NOON) == dollars("0", "0", "0")
 
 
-async def test_a_real_look_has_a_runway() -> None:
-    """A look at a key with a limit tells its runway, at the time of the look."""
-    with FakeOpenRouter() as fake:
-        bot = fake.add_account(credits=100).add_key(limit=30, limit_reset="monthly")
-        fake.spend(bot, "3.17")
-        async with CreditsClient(bot, base_url=fake.url) as client:
-            status = await client.status(read=("key",))
+async def test_a_look_at_a_key_with_a_limit_has_a_runway(fake_openrouter: FakeOpenRouter) -> None:
+    """A look at a key with a limit tells how long it lasts, and when the limit is renewed."""
+    bot = fake_openrouter.add_account(credits=100).add_key(limit=30, limit_reset="monthly")
+    fake_openrouter.spend(bot, "3.17")
+
+    async with CreditsClient(bot, base_url=fake_openrouter.url) as client:
+        status = await client.status(read=("key",))
 
     runway = status.runway()
     assert runway is not None
