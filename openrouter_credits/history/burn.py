@@ -75,14 +75,10 @@ class Burn:
         if last_used is not None and used >= last_used:
             spent = add(last.spent, subtract(used, last_used))
             knot = _Knot(now, spent, last.covered + (now - last.at))
-        if now == last.at or self._joins(now):
+        if len(self._knots) > 1 and now - self._knots[-2].at <= _FINE:
             self._knots.pop()
         self._knots.append(knot)
         self._thin(now)
-
-    def _joins(self, now: datetime) -> bool:
-        """Tell whether the last reading can be left out, now that there is another."""
-        return len(self._knots) > 1 and now - self._knots[-2].at <= _FINE
 
     def _thin(self, now: datetime) -> None:
         """Keep fewer readings of the time before the last 6 hours, once an hour."""

@@ -110,11 +110,12 @@ def test_a_restart_before_the_first_reading_changes_nothing() -> None:
 
 
 def test_readings_of_one_moment_are_one() -> None:
-    """Readings of the same moment take no time; the last of them counts, and a rise among them."""
+    """Readings of the same moment take no time, but a rise among them counts."""
     burn = burnt((0, "0"), (0, "0"), (1, "1"), (1, "1"), (1, "2"), (2, "3"))
 
     assert rate(burn, 2, 2 * HOUR) == ("36", 2)
     assert rate(burnt((0, "0"), (0, "7")), 0, HOUR) == (None, 0)
+    assert rate(burnt((0, "0"), (0, "7"), (1, "8")), 1, DAY) == ("192", 1)
     assert rate(burnt((0, "0"), (1, "1"), (1, "0"), (2, "1")), 2, DAY) == ("24", 2)
 
 

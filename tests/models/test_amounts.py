@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import pickle
+from datetime import timedelta
 from decimal import Context, Decimal, localcontext
 from typing import Any
 
 import attrs
 import pytest
 
-from openrouter_credits._models.amounts import add, divide, finite, finite_or_none, plain, subtract
+from openrouter_credits._models.amounts import add, divide, finite, finite_or_none, plain, scale, subtract
 from tests.kit.values import HARSH, LENIENT
 
 
@@ -132,3 +133,24 @@ def test_an_amount_that_may_be_missing_is_none_or_validated() -> None:
         Amounts(Decimal(1), 2)
     with pytest.raises(ValueError, match="other is a finite number"):
         Amounts(Decimal(1), Decimal("NaN"))
+
+
+@pytest.mark.parametrize("context", [Context(), HARSH, LENIENT], ids=["default", "harsh", "lenient"])
+def test_an_amount_is_scaled_to_another_time(context: Context) -> None:
+    """An amount is multiplied before it is divided, by times to the microsecond; 28 digits are kept."""
+    day, hour = timedelta(days=1), timedelta(hours=1)
+
+    with localcontext(context):
+        scaled = [
+            scale(Decimal("12345.678901"), day, 6 * hour),
+            scale(Decimal(10), hour, 3 * hour),
+            scale(Decimal(1), timedelta.resolution, 100 * day),
+            scale(Decimal(5), timedelta(0), day),
+        ]
+
+    assert list(map(str, scaled)) == [
+        "49382.715604",
+        "3.333333333333333333333333333",
+        "0.0000000000001157407407407407407407407407",
+        "0",
+    ]
