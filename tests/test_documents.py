@@ -59,7 +59,8 @@ VALUES: dict[str, tuple[Any, str]] = {
         (
             '{"amount": 3, "bound_by": "member", "resets_at": "2026-10-26T00:00:00Z", '
             '"certainty": "at_most", "bounds": [{"name": "member", "remaining": 3, "limit": null, '
-            '"used": null, "reset": "weekly", "resets_at": "2026-10-26T00:00:00Z", "binds": false}]}'
+            '"used": null, "reset": "weekly", "resets_at": "2026-10-26T00:00:00Z", "binds": false, '
+            '"budget_id": null}]}'
         ),
     ),
     "an amount that is not known": (

@@ -45,6 +45,8 @@ class Bound(Value):
     """When it is renewed next (UTC); `None` if never, or if that is not known."""
     binds: bool = False
     """Whether it is the one that stops the key first."""
+    budget_id: str | None = field(default=None, eq=False, repr=False)
+    """Of a budget, OpenRouter's name for it: keys that share it tell the same one; `None` if not known."""
 
 
 @frozen
@@ -90,8 +92,11 @@ class Spendable(Value):
         return True if self.certainty == "complete" else None
 
 
-_Limit = tuple[str, Decimal, Decimal | None, Decimal | None, str | None, datetime | None]
-"""The fields of a `Bound`, as long as it is not known which one binds; a batch makes thousands of them."""
+_Limit = tuple[str, Decimal, Decimal | None, Decimal | None, str | None, str | None, datetime | None]
+"""The fields of a `Bound`, as long as it is not known which one binds; a batch makes thousands of them.
+
+The budget's id stands before the reset.
+"""
 
 _remaining = itemgetter(1)
 _RESETS = frozenset({"reset_interval", "resets_at"})
@@ -121,21 +126,20 @@ def spendable(
     """
     limits: list[_Limit] = []
     if wallet is not None:
-        limits.append(("wallet", wallet.remaining, wallet.total_credits, wallet.total_usage, None, None))
+        limits.append(("wallet", wallet.remaining, wallet.total_credits, wallet.total_usage, None, None, None))
     if key is not None:
         stop = stop or _stop(key, now, is_manager=is_manager)
         # A management key cannot spend: only its wallet is of interest.
         if not key.is_management_key:
             limits += _limits_of_key(key, now)
     if stop is not None:
-        return Spendable(Decimal(0), stop, None, "complete", tuple([Bound(*limit) for limit in limits]))
+        return Spendable(Decimal(0), stop, None, "complete", _bounds(limits, None))
     if not limits:
         return Spendable(None, None, None, "unknown")
     first = _first(limits)
-    bounds = tuple([Bound(*limit, limit is first) for limit in limits])
     is_whole = wallet is not None and key is not None and not key.unread and not is_listed
     name, amount, *_, resets_at = first
-    return Spendable(amount, name, resets_at, "complete" if is_whole else "at_most", bounds)
+    return Spendable(amount, name, resets_at, "complete" if is_whole else "at_most", _bounds(limits, first))
 
 
 def is_stopped(found: Spendable) -> bool:
@@ -151,6 +155,16 @@ def _stop(key: KeyInfo, now: datetime, *, is_manager: bool) -> Stop | None:
     if key.is_management_key:
         return "management_key"
     return "no_region" if key.allowed_data_regions == () else None
+
+
+def _bounds(limits: list[_Limit], first: _Limit | None) -> tuple[Bound, ...]:
+    return tuple(
+        [
+            Bound(name, remaining, limit, used, reset, resets_at, each is first, budget_id)
+            for each in limits
+            for name, remaining, limit, used, budget_id, reset, resets_at in (each,)
+        ]
+    )
 
 
 def _first(limits: list[_Limit]) -> _Limit:
@@ -177,7 +191,7 @@ def _limits_of_key(key: KeyInfo, now: datetime) -> list[_Limit]:
         reset, resets_at = key.limit_reset, key.next_reset(now)
         if resets_at is None:
             reset = _reset(reset, is_unread="limit_reset" in key.unread)
-        own.append(("key_limit", *amounts, reset, resets_at))
+        own.append(("key_limit", *amounts, None, reset, resets_at))
     for budget in _budgets(key):
         remaining, scope = budget.remaining_usd, budget.scope
         if remaining is None:
@@ -190,7 +204,8 @@ def _limits_of_key(key: KeyInfo, now: datetime) -> list[_Limit]:
         # The key's own limit is one of the budgets, too.
         limits = own if scope == "key_limit" else others
         name = "wallet_budget" if scope == "wallet" else scope
-        limits.append((name, remaining, budget.limit_usd, budget.spend_usd, reset, resets_at))
+        amounts = remaining, budget.limit_usd, budget.spend_usd
+        limits.append((name, *amounts, budget.budget_id, reset, resets_at))
     if len(own) > 1:
         own = [_same(own)]
     return own + others

@@ -2,7 +2,8 @@
 
 from openrouter_credits.history._errors import HistoryError
 from openrouter_credits.history._history import Decision, History, Point, Recorded
-from openrouter_credits.history._subjects import OPENROUTER, Reading, Readings, Subject, read_subjects
+from openrouter_credits.history._readings import read_subjects
+from openrouter_credits.history._subjects import OPENROUTER, Reading, Readings, Subject
 from openrouter_credits.history.burn import Burn
 
 __all__ = [

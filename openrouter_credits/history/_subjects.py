@@ -1,14 +1,16 @@
-"""What can be watched and remembered of a report: each limit once, whichever keys share it."""
+"""What can be watched and remembered: each limit once, whichever keys share it."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from attrs import field, frozen
 
-from openrouter_credits import CheckReport, KeyCheck, OpenRouterError
-from openrouter_credits._documents import Value
+from openrouter_credits import AuthenticationError, InvalidKeyError, KeyCheck, OpenRouterError
+from openrouter_credits._documents import Value, as_written
+from openrouter_credits._public import public
 
 
 @frozen
@@ -20,17 +22,25 @@ class Subject(Value):
     account: str | None = None
     """The account, or its masked management key; `None` if not known."""
     name: str | None = None
-    """The key's name or mask; the budget's id, or its scope and interval; of a wallet `None`."""
+    """The name of a key, or its mask; of a budget its id, or its scope and interval.
+
+    Of a wallet `None`; if its account is not known, the name of its first key.
+    """
     hash: str | None = field(default=None, kw_only=True, repr=False)
     """`ManagedKey.hash` of a key that is listed in its account, by which keys of one name are told apart."""
 
     def __str__(self) -> str:
-        place = "/".join(filter(None, (self.account, self.name)))
+        """Name it in one word, such as `wallet:acme`, `key:acme/bot` or `openrouter`."""
+        place = "/".join([part for part in (self.account, self.name) if part])
         return f"{self.kind}:{place}" if place else self.kind
 
 
 OPENROUTER = Subject("openrouter")
 """The subject of what concerns all: no answer from the host, all keys refused."""
+
+
+def _number_of(checks: tuple[KeyCheck, ...]) -> str:
+    return f"<{len(checks)} of KeyCheck>"
 
 
 @frozen
@@ -39,32 +49,49 @@ class Reading(Value):
 
     subject: Subject
     remaining: Decimal | None = None
-    """The amount left, negative if overdrawn; `None` if not read, or if there is no limit."""
+    """The amount left, negative if it is overdrawn; `None` if not read, or if there is no limit."""
     used: Decimal | None = None
-    """A counter that only grows, whatever is bought or reset: `total_usage`, `usage` (with BYOK if it counts
-    towards the limit), `spend_usd` of a budget."""
+    """A counter, whatever is bought or reset: `total_usage` of a wallet, `usage` of a key.
+
+    With BYOK if that counts towards the key's limit. Of a budget what its window has spent: it falls at each
+    reset. `None` if not known.
+    """
     granted: Decimal | None = None
-    """`total_credits` of a wallet, the limit of a key or budget."""
+    """`total_credits` of a wallet, the limit of a key or budget; `None` for no limit, or if not known."""
     bound_by: str = "wallet"
     """The `Bound.name`: `wallet`, `key_limit`, or a budget's scope."""
     resets_at: datetime | None = None
+    """When its window ends (UTC); `None` if never, or if that is not known."""
     stop: str | None = None
-    """Of a key: why it cannot spend at all (`Spendable.bound_by`): `refused`, `expired`, `disabled`, …"""
-    error: OpenRouterError | None = None
-    """Why it was not read."""
+    """Of a key: why it cannot spend at all: `refused`, `expired`, `disabled` or `no_region`."""
+    error: OpenRouterError | None = field(default=None, eq=as_written)
+    """Why it was not read, or why the key is refused."""
     is_read: bool = True
-    """Whether this report says how the subject is."""
+    """Whether this report says how the subject is; so it does of a key that was refused."""
     is_hidden: bool = False
-    """Whether the key may not read it (403, unconfirmed 0/0), as opposed to a fault that may pass."""
+    """Whether it may not be read (403, unconfirmed 0/0, no key), as opposed to a fault that may pass."""
     keys: tuple[str, ...] = ()
-    """The names of the keys that spend from it, or of the key itself."""
+    """The names of the keys that spend from it, in the report's order; of a key its own."""
     under: tuple[Subject, ...] = ()
     """Of a key: the wallet and the budgets that it shares."""
     label: str | None = None
     """Of a key: its mask; another one is another key."""
     expires_at: datetime | None = None
-    checks: tuple[KeyCheck, ...] = field(default=(), eq=False, repr=False)
+    """Of a key: when it expires (UTC); `None` for never, or if that is not known."""
+    checks: tuple[KeyCheck, ...] = field(default=(), eq=False, repr=_number_of)
     """The outcomes that it was made of; the first is the one to look at again."""
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it is a key that was refused, or a wallet that nothing but refused keys could have read.
+
+        The event of the key is enough then: the wallet's blindness has the same cause.
+        """
+        is_refusal = isinstance(self.error, AuthenticationError | InvalidKeyError)
+        return is_refusal and self.error is not None and not self.error.is_of_management_key
+
+    def _layout(self) -> dict[str, Any]:
+        return {name: value for name, value in super()._layout().items() if name != "checks"}
 
 
 @frozen
@@ -72,53 +99,21 @@ class Readings:
     """A report as readings, each subject once."""
 
     readings: tuple[Reading, ...]
+    """Wallets, then keys, then budgets."""
     is_complete: bool
-    """Whether a subject that is not among them does not exist."""
+    """Whether a wallet or key that is not among them does not exist; see `is_gone`."""
     read_nothing: bool
     """Whether no key and no wallet was read: a failed look of the host."""
     are_all_refused: bool
     """Whether there are several keys, and each was refused (401)."""
+    unread_budgets: frozenset[str | None] = frozenset()
+    """The accounts in which the budgets of a key could not all be read; `None` for keys without account."""
 
-
-def read_subjects(report: CheckReport) -> Readings:
-    """List what a report tells of each subject."""
-    readings = []
-    for wallet in report.wallets():
-        if wallet.credits is not None:
-            readings.append(
-                Reading(
-                    Subject("wallet", wallet.account),
-                    wallet.credits.remaining,
-                    wallet.credits.total_usage,
-                    wallet.credits.total_credits,
-                    keys=tuple(check.name or check.label or "?" for check in wallet.checks),
-                    checks=wallet.checks,
-                )
-            )
-    for check in report.checks:
-        name = check.name or check.label
-        if check.status is None or check.status.key is None:
-            readings.append(
-                Reading(
-                    Subject("key", check.account, name), error=check.error, is_read=False, checks=(check,)
-                )
-            )
-            continue
-        key = check.status.key
-        stop = check.status.spendable.bound_by if check.status.is_invalid else None
-        readings.append(
-            Reading(
-                Subject("key", check.account, name),
-                key.limit_remaining,
-                key.usage,
-                key.limit,
-                "key_limit",
-                key.next_reset(check.status.checked_at),
-                stop=stop,
-                keys=(name or "?",),
-                label=check.label,
-                expires_at=key.expires_at,
-                checks=(check,),
-            )
+    def is_gone(self, subject: Subject) -> bool:
+        """Tell whether a subject that is not among the readings does not exist any more."""
+        return self.is_complete and not (
+            subject.kind == "budget" and not self.unread_budgets.isdisjoint((subject.account, None))
         )
-    return Readings(tuple(readings), True, not any(each.is_read for each in readings), False)
+
+
+public(Subject, Reading, Readings, door="openrouter_credits.history")
