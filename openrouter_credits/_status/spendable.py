@@ -126,7 +126,9 @@ def spendable(
     """
     limits: list[_Limit] = []
     if wallet is not None:
-        limits.append(("wallet", wallet.remaining, wallet.total_credits, wallet.total_usage, None, None, None))
+        limits.append(
+            ("wallet", wallet.remaining, wallet.total_credits, wallet.total_usage, None, None, None)
+        )
     if key is not None:
         stop = stop or _stop(key, now, is_manager=is_manager)
         # A management key cannot spend: only its wallet is of interest.

@@ -162,11 +162,11 @@ def _key(check: KeyCheck, place: Place, labels: _Labels) -> Key:
 
 
 def name_of(check: KeyCheck) -> str:
-    """Return the name of a key, or else its mask; no part of it looks like a key."""
+    """Return the name of a key, or else its mask, or else its place; no part of it looks like a key."""
     if check.name:
         return scrub(check.name)
     label = check.label or _HIDDEN
-    return f"key {check.index + 1}" if label == _HIDDEN else label
+    return f"#{check.index + 1}" if label == _HIDDEN else label
 
 
 def note_budgets(key: Key, account: str | None, budgets: dict[Subject, SharedBudget]) -> list[Subject]:
@@ -189,9 +189,7 @@ def note_budgets(key: Key, account: str | None, budgets: dict[Subject, SharedBud
     return list(dict.fromkeys([subject for subject, _, _ in found]))
 
 
-def _budget(
-    key: Key, account: str | None, scope: str, reset: str | None, budget_id: str | None
-) -> Subject:
+def _budget(key: Key, account: str | None, scope: str, reset: str | None, budget_id: str | None) -> Subject:
     if budget_id is not None:
         return Subject("budget", account, scrub(budget_id))
     name = scrub(f"{scope} {reset or 'lifetime'}")

@@ -251,14 +251,14 @@ def test_json_lists_all_bounds(fake: FakeOpenRouter, run: Run, use: Use) -> None
 
     spendable = json.loads(run("--json").out)["spendable"]
 
-    never = {"reset": None, "resets_at": None}
+    unknown = {"reset": None, "resets_at": None, "budget_id": None}
     figures = [
         ("wallet", 43.628104995, 100.3, 56.671895005, False),
         ("key_limit", 56.83, 60, 3.17, False),
         ("workspace", 11.75, 50, 38.25, True),
     ]
     names = ("name", "remaining", "limit", "used", "binds")
-    assert [{**dict(zip(names, row, strict=True)), **never} for row in figures] == spendable["bounds"]
+    assert [{**dict(zip(names, row, strict=True)), **unknown} for row in figures] == spendable["bounds"]
 
 
 def test_json_says_when_a_bound_is_renewed(fake: FakeOpenRouter, run: Run, use: Use) -> None:
