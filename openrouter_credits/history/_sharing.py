@@ -61,12 +61,12 @@ class SharedBudget:
     first: KeyCheck | None = None
     checks: list[KeyCheck] = field(factory=list)
 
-    def note(self, key: Key, bound: Bound | None) -> None:
-        """Take in what one key tells."""
+    def note(self, key: Key, bound: Bound | None, error: OpenRouterError | None) -> None:
+        """Take in what one key tells: an amount, or why there is none."""
         self.names[key.name] = None
         self.checks.append(key.check)
         if bound is None:
-            self.error = self.error or _why_unread(key.check)
+            self.error = self.error or error
         elif self.bound is None or bound.remaining < self.bound.remaining:
             self.bound, self.first = bound, key.check
 
@@ -85,13 +85,6 @@ class SharedBudget:
         checks = sorted(self.checks, key=lambda check: check is not self.first)
         amounts = bound.remaining, bound.used, bound.limit
         return Reading(subject, *amounts, self.scope, bound.resets_at, keys=names, checks=tuple(checks))
-
-
-def _why_unread(check: KeyCheck) -> OpenRouterError | None:
-    if check.status is None or check.status.key is None:
-        return None
-    faults = zip(check.status.key.unread, check.status.problems, strict=False)
-    return next((error for path, error in faults if path.startswith("budgets")), None)
 
 
 def asked(checks: Iterable[KeyCheck]) -> tuple[bool, bool]:
@@ -184,8 +177,10 @@ def note_budgets(key: Key, account: str | None, budgets: dict[Subject, SharedBud
             scope = "wallet_budget" if budget.scope == "wallet" else budget.scope
             reset = None if budget.reset_interval == "lifetime" else budget.reset_interval
             found.append((_budget(key, account, scope, reset, budget.budget_id), None, scope))
+    faults = zip(status.key.unread, status.problems, strict=False)
+    why = next((error for path, error in faults if path.startswith("budgets")), None)
     for subject, told, scope in found:
-        budgets.setdefault(subject, SharedBudget(scope)).note(key, told)
+        budgets.setdefault(subject, SharedBudget(scope)).note(key, told, why)
     return list(dict.fromkeys([subject for subject, _, _ in found]))
 
 
