@@ -22,6 +22,8 @@ _FIRST_NAMES = 3
 _MASK = re.compile(r".{12}\.\.\..{4}")
 _A_WEEK = timedelta(days=7)
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_TEN_YEARS = 3652
+"""In days: a forecast beyond says nothing."""
 # not strftime's names: those follow the locale
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = (
@@ -42,8 +44,8 @@ _MONTHS = (
 
 def clean(text: object, longest: int = _LONGEST_NAME) -> str:
     """Make a stranger's words fit for a sentence: one line, printable, without keys, and not too long."""
-    printable = "".join([each if each.isprintable() else "?" for each in " ".join(str(text).split())])
-    text = scrub(printable)
+    line = " ".join(scrub(str(text)).split())
+    text = scrub("".join([each if each.isprintable() else "?" for each in line]))
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
@@ -74,7 +76,13 @@ def duration(time: timedelta) -> str:
         return "a minute" if minutes == 1 else f"{minutes} minutes"
     if hours < 48:
         return {1: "an hour", 24: "a day"}.get(hours, f"{hours} hours")
-    return f"{days:,} days"
+    return f"{days:,} days" if days <= _TEN_YEARS else "more than 10 years"
+
+
+def about(time: timedelta) -> str:
+    """Tell how long something will take, as an estimate."""
+    text = duration(time)
+    return text if " than " in text else f"about {text}"
 
 
 def moment(when: datetime, now: datetime) -> str:
@@ -181,14 +189,12 @@ def more(reading: Reading, wait: str = "") -> str:
 
 def pace(runway: Runway | None, now: datetime) -> str:
     """Tell how long an amount lasts, behind it; empty if that is not known."""
-    if runway is None or runway.per_day is None or not runway.per_day:
+    if runway is None or not runway.per_day or runway.runs_out_at is None:
         return ""
     a_day = f"{left(runway.per_day)} a day"
     if runway.verdict == "lasts_until_reset":
         return f"; at {a_day} it lasts until then"
-    if runway.verdict == "runs_out" and runway.runs_out_at is not None and runway.runs_out_at > now:
-        return f"; about {duration(runway.runs_out_at - now)} at {a_day}"
-    return ""
+    return f"; {about(runway.runs_out_at - now)} at {a_day}"
 
 
 def reason(error: Exception | None) -> str:

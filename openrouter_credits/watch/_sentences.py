@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -11,6 +11,7 @@ from openrouter_credits.history import OPENROUTER, Reading
 from openrouter_credits.watch._event import Kind
 from openrouter_credits.watch._phrases import (
     SETTINGS,
+    about,
     amount,
     duration,
     for_keys,
@@ -42,10 +43,13 @@ _WHAT_THEY_SHARE = (
     f"{SETTINGS}/keys."
 )
 _UNTIL_IT_IS_READ = "You will not be warned until it can be read again."
+_MAY_NOT = "an ordinary key may not read it."
 _GIVE_MANAGEMENT_KEY = (
-    f"To watch it, create a management key at {SETTINGS}/management-keys, and give it as management_key, in "
+    f"Create a management key at {SETTINGS}/management-keys, and give it as management_key, in "
     "OPENROUTER_MANAGEMENT_KEY, or in the key file."
 )
+_BLIND = f"{_MAY_NOT} {_GIVE_MANAGEMENT_KEY}"
+_BLIND_BUT_FOR_LIMITS = f"{_MAY_NOT} The limits of the keys themselves are watched. {_GIVE_MANAGEMENT_KEY}"
 
 
 def describe(
@@ -94,7 +98,7 @@ def describe(
             return _expiring(reading, now)
         case "stale":
             return _stale(reading, now, since if lasted is None else now - lasted, error)
-        case "fresh":
+        case _:
             return _fresh(reading, level, now, lasted)
 
 
@@ -164,7 +168,7 @@ def _running_out(reading: Reading, now: datetime, runway: Runway | None) -> str:
         return _low(reading, now, None, None)
     return (
         f"{who(reading)} {has(reading, now)}, but at {left(runway.per_day)} a day, the pace of the last "
-        f"hours, it is gone in about {duration(runway.runs_out_at - now)} "
+        f"hours, it is gone in {about(runway.runs_out_at - now)} "
         f"({moment(runway.runs_out_at, now)}). {more(reading)}"
     )
 
@@ -199,27 +203,24 @@ def _fresh(reading: Reading, level: Level, now: datetime, lasted: timedelta | No
 
 def describe_unwatched(readings: Iterable[Reading]) -> tuple[str, ...]:
     """Tell what may not be read, and what mends it: one text for each cause, however many keys have it."""
-    blind: list[str] = []
     causes: dict[tuple[str, str, str], list[str]] = {}
     for reading in readings:
-        error, kind = reading.error, reading.subject.kind
+        subject, error = reading.subject, reading.error
         is_of_manager = error is not None and error.is_of_management_key
-        if kind == "wallet" and not is_of_manager:
-            # else its keys have the same cause, and are among the readings, too
-            if not isinstance(error, ConfigurationError):
-                blind += reading.keys or [who(reading)]
-        else:
-            name = reading.subject.name if kind == "key" else reading.subject.account
-            causes.setdefault((kind, reason(error), remedy(error)), []).append(name or "")
-    texts = [_of_blind_keys(list(dict.fromkeys(blind)))] if blind else []
-    for (kind, why, step), names in causes.items():
-        found = names_of(names) if kind == "key" else f"the wallet of {names_of(names, 'account')}"
-        texts.append(f"Not watched: {found}: {why}. {step}")
-    return tuple(texts)
-
-
-def _of_blind_keys(keys: Sequence[str]) -> str:
-    return (
-        f"Not watched: the wallet of {names_of(keys)}, which an ordinary key may not read; the limits of the "
-        f"keys themselves are watched. {_GIVE_MANAGEMENT_KEY}"
+        what, noun = "the wallet of ", "key" if subject.account is None else "account"
+        why, names = f"{reason(error)}. {remedy(error)}", [subject.account or subject.name or ""]
+        if subject.kind == "key":
+            what, noun, names = "", "key", [subject.name or ""]
+        elif not is_of_manager:
+            if isinstance(error, ConfigurationError):
+                continue  # its keys have the same cause, and are among the readings, too
+            why = _BLIND
+            if reading.keys:
+                noun, names, why = "key", list(reading.keys), _BLIND_BUT_FOR_LIMITS
+        causes.setdefault((what, noun, why), []).extend(names)
+    return tuple(
+        [
+            f"Not watched: {what}{names_of(list(dict.fromkeys(names)), noun)}: {why}"
+            for (what, noun, why), names in causes.items()
+        ]
     )
