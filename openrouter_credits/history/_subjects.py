@@ -39,28 +39,24 @@ OPENROUTER = Subject("openrouter")
 """The subject of what concerns all: no answer from the host, all keys refused."""
 
 
-def _number_of(checks: tuple[KeyCheck, ...]) -> str:
-    return f"<{len(checks)} of KeyCheck>"
-
-
 @frozen
 class Reading(Value):
     """What one report tells of one subject. Amounts are US dollars."""
 
-    subject: Subject
+    subject: Subject = field(repr=str)
     remaining: Decimal | None = None
     """The amount left, negative if it is overdrawn; `None` if not read, or if there is no limit."""
-    used: Decimal | None = None
+    used: Decimal | None = field(default=None, repr=False)
     """A counter, whatever is bought or reset: `total_usage` of a wallet, `usage` of a key.
 
     With BYOK if that counts towards the key's limit. Of a budget what its window has spent: it falls at each
     reset. `None` if not known.
     """
-    granted: Decimal | None = None
+    granted: Decimal | None = field(default=None, repr=False)
     """`total_credits` of a wallet, the limit of a key or budget; `None` for no limit, or if not known."""
-    bound_by: str = "wallet"
+    bound_by: str = field(default="wallet", repr=False)
     """The `Bound.name`: `wallet`, `key_limit`, or a budget's scope."""
-    resets_at: datetime | None = None
+    resets_at: datetime | None = field(default=None, repr=False)
     """When its window ends (UTC); `None` if never, or if that is not known."""
     stop: str | None = None
     """Of a key: why it cannot spend at all: `refused`, `expired`, `disabled` or `no_region`."""
@@ -70,15 +66,15 @@ class Reading(Value):
     """Whether this report says how the subject is; so it does of a key that was refused."""
     is_hidden: bool = False
     """Whether it may not be read (403, unconfirmed 0/0, no key), as opposed to a fault that may pass."""
-    keys: tuple[str, ...] = ()
+    keys: tuple[str, ...] = field(default=(), repr=False)
     """The names of the keys that spend from it, in the report's order; of a key its own."""
-    under: tuple[Subject, ...] = ()
+    under: tuple[Subject, ...] = field(default=(), repr=False)
     """Of a key: the wallet and the budgets that it shares."""
-    label: str | None = None
+    label: str | None = field(default=None, repr=False)
     """Of a key: its mask; another one is another key."""
-    expires_at: datetime | None = None
+    expires_at: datetime | None = field(default=None, repr=False)
     """Of a key: when it expires (UTC); `None` for never, or if that is not known."""
-    checks: tuple[KeyCheck, ...] = field(default=(), eq=False, repr=_number_of)
+    checks: tuple[KeyCheck, ...] = field(default=(), eq=False, repr=False)
     """The outcomes that it was made of; the first is the one to look at again."""
 
     @property

@@ -144,7 +144,10 @@ def test_a_reading_is_written_without_its_outcomes() -> None:
     assert '"remaining": 26.83' in text
     assert "checks" not in text
     assert pickle.loads(pickle.dumps(reading)) == reading
-    assert "<1 of KeyCheck>" in repr(reading)
+    assert repr(reading) == (
+        "Reading(subject=key:acme/bot, remaining=Decimal('26.83'), stop=None, error=None, is_read=True, "
+        "is_hidden=False)"
+    )
 
 
 # --- wallets ----------------------------------------------------------------------------------------------
