@@ -10,6 +10,8 @@ from typing import Any
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from openrouter_credits import (
     AddressNotAllowedError,
@@ -48,6 +50,7 @@ from tests.kit.values import (
     UNAUTHORIZED,
     ZERO,
     key,
+    keys,
     wallet,
 )
 from tests.kit.wire import in_this_loop
@@ -655,6 +658,33 @@ def test_readings_come_in_order() -> None:
         "budget:a/b1",
         "budget:b/b1",
     ]
+
+
+CREDITS = st.sampled_from([FULL, FORBIDDEN, UNCONFIRMED, UNAUTHORIZED, DOWN])
+INFOS = st.sampled_from([DOWN, UNAUTHORIZED]) | keys()
+PLACES = st.sampled_from(["acme", "other", None])
+
+
+@given(st.lists(st.tuples(PLACES, CREDITS, INFOS), max_size=6))
+def test_the_order_of_keys_has_no_say(
+    parts: list[tuple[str | None, Answer, KeyInfo | OpenRouterError]],
+) -> None:
+    """Whatever was read, each subject is told once, and alike in any order of the keys."""
+    checks = [
+        a_check(f"k{place}", credits, info, account=account, wallet_id=None)
+        for place, (account, credits, info) in enumerate(parts)
+    ]
+
+    there, back = (
+        {
+            str(each.subject): (each.remaining, each.is_read, each.is_hidden, each.stop, set(each.keys))
+            for each in look(*some).readings
+        }
+        for some in (checks, checks[::-1])
+    )
+
+    assert there == back
+    assert len(there) == len(look(*checks).readings)
 
 
 async def test_an_account_is_read_from_its_list() -> None:

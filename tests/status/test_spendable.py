@@ -656,6 +656,19 @@ def test_a_bound_is_a_value() -> None:
         bound.binds = True  # type: ignore[misc]  # mypy knows that a bound is frozen
 
 
+def test_the_bound_of_a_budget_tells_its_id() -> None:
+    """The id of a budget is in its bound, and takes no part in == and repr; the others have none."""
+    member = attrs.evolve(budget("member", "3"), budget_id="b1")
+    info = attrs.evolve(CAPPED, budgets=(member, budget("workspace", "4"), own_budget("20")))
+
+    bounds = spendable(wallet("74.75"), info, NOW).bounds
+
+    ids = [(bound.name, bound.budget_id) for bound in bounds]
+    assert ids == [("wallet", None), ("key_limit", None), ("member", "b1"), ("workspace", None)]
+    assert bounds[2] == Bound("member", Decimal(3), binds=True)
+    assert "b1" not in repr(bounds)
+
+
 def test_an_amount_that_is_made_by_hand_has_no_bounds() -> None:
     """An amount that a program makes for its own tests has no bounds unless it lists them."""
     assert complete("5", "wallet").bounds == ()
