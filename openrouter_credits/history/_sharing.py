@@ -133,7 +133,7 @@ def places_of(report: CheckReport) -> Iterable[Place]:
         place.checks += wallet.checks
         place.credits = place.credits or wallet.credits
         for check in wallet.checks:
-            if check.managed_key is None:
+            if check.managed_key is None and not is_of_workspace(check):
                 labels.setdefault((account, name_of(check)), set()).add(check.label)
     for place in places.values():
         for check in place.checks:
@@ -194,7 +194,7 @@ def _budget(key: Key, account: str | None, scope: str, reset: str | None, budget
 
 
 def are_budgets_read(check: KeyCheck) -> bool:
-    """Tell whether all budgets on a key are known; of those that are, the amount may be missing."""
+    """Tell whether it is known which budgets are on a key; their amounts may be missing."""
     if check.status is None or check.status.key is None:
         return False
     return not any(path == "budgets" or _is_element(path) for path in check.status.key.unread)

@@ -587,7 +587,7 @@ def test_texts_that_cannot_be_keys_are_not_refused_by_openrouter() -> None:
 
 def test_what_is_missing_in_a_complete_report_is_gone() -> None:
     """A report with a workspace that could not be read is not complete; nor is an empty one."""
-    of_workspace = KeyCheck(1, "Team 1", None, MASK, None, DOWN, 0.1, wallet_id=0)
+    of_workspace = KeyCheck(1, "bot", None, MASK, None, DOWN, 0.1, wallet_id=0)
     gone = Subject("key", "acme", "old")
 
     complete, partial = look(a_check(info=cap())), look(a_check(info=cap()), of_workspace)
