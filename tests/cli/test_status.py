@@ -251,14 +251,17 @@ def test_json_lists_all_bounds(fake: FakeOpenRouter, run: Run, use: Use) -> None
 
     spendable = json.loads(run("--json").out)["spendable"]
 
-    unknown = {"reset": None, "resets_at": None, "budget_id": None}
+    *others, of_workspace = [bound.pop("budget_id") for bound in spendable["bounds"]]
+    never = {"reset": None, "resets_at": None}
     figures = [
         ("wallet", 43.628104995, 100.3, 56.671895005, False),
         ("key_limit", 56.83, 60, 3.17, False),
         ("workspace", 11.75, 50, 38.25, True),
     ]
     names = ("name", "remaining", "limit", "used", "binds")
-    assert [{**dict(zip(names, row, strict=True)), **unknown} for row in figures] == spendable["bounds"]
+    assert [{**dict(zip(names, row, strict=True)), **never} for row in figures] == spendable["bounds"]
+    assert others == [None, None]
+    assert isinstance(of_workspace, str)
 
 
 def test_json_says_when_a_bound_is_renewed(fake: FakeOpenRouter, run: Run, use: Use) -> None:
