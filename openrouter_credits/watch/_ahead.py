@@ -1,0 +1,83 @@
+"""What is to come: an amount that runs out, a key that expires. Pure decisions on plain data, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from attrs import define, field
+
+from openrouter_credits import Level, Runway
+from openrouter_credits.history import Reading
+from openrouter_credits.watch._counts import Count, Mark
+from openrouter_credits.watch._rules import DAY, Rules
+
+
+@define
+class Outlook:
+    """Whether it was said that an amount runs out."""
+
+    is_told: bool = False
+    mark: Mark = field(factory=Mark)
+    """What the amount was made of then."""
+    calm: Count = field(factory=Count)
+    """Looks in a row at which there was time enough."""
+
+    def judge(
+        self, amount: Decimal, reading: Reading, runway: Runway, time: datetime, now: datetime, rules: Rules
+    ) -> bool:
+        """Tell whether it is to be said: once, until there is time again or the amount was filled up.
+
+        Args:
+            amount: what is left.
+            reading: of this look.
+            runway: how long the amount lasts.
+            time: the time of this look, which the runway is made for.
+            now: the same by the alarm's own clock.
+            rules: when something is said.
+        """
+        if self.is_told and self._is_over(amount, reading, runway, time, now, rules):
+            self.is_told = False
+        if self.is_told or amount <= 0 or not _runs_out_within(DAY, runway, time):
+            return False
+        self.is_told, self.mark, self.calm = True, Mark.of(reading), Count()
+        return True
+
+    def _is_over(
+        self, amount: Decimal, reading: Reading, runway: Runway, time: datetime, now: datetime, rules: Rules
+    ) -> bool:
+        if self.mark.is_filled_up(reading) and rules.is_enough(Level.LOW, amount, reading.granted):
+            return True
+        if runway.verdict == "accumulating":
+            return False
+        if _runs_out_within(rules.rearmed(DAY), runway, time):
+            self.calm = Count()
+            return False
+        return self.calm.add(now, rules.spacing) >= rules.clear_after
+
+
+def _runs_out_within(span: timedelta, runway: Runway, time: datetime) -> bool:
+    """Tell whether readings show that nothing is left so soon, and before any reset."""
+    if runway.verdict != "runs_out" or runway.basis != "history" or runway.runs_out_at is None:
+        return False
+    return runway.runs_out_at - time < span
+
+
+@define
+class Expiry:
+    """Of what was said last: when the key expires, and how many days before."""
+
+    at: datetime | None = None
+    days: int | None = None
+
+    def judge(self, expires_at: datetime, time: datetime, thresholds: Iterable[int]) -> int | None:
+        """Return the threshold, in days, that is to be said: once each, of several the nearest."""
+        left = expires_at - time
+        days = min((each for each in thresholds if left <= each * DAY), default=None)
+        if days is None or left <= timedelta(0):
+            return None
+        if expires_at == self.at and self.days is not None and self.days <= days:
+            return None
+        self.at, self.days = expires_at, days
+        return days
