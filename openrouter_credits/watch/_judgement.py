@@ -32,6 +32,8 @@ class Judgement:
     """The level of each subject that the look was at."""
     missed: dict[Subject, Reading] = field(factory=dict)
     """The subjects that the look was at, and did not read."""
+    refused: set[Subject] = field(factory=set)
+    """The keys that were refused: their own events say why what they share was not read."""
     hidden: dict[Subject, Reading] = field(factory=dict)
     """Those of which nothing is said, since they may not be read."""
 
@@ -61,6 +63,8 @@ class Judgement:
                 self._hold(reading)
             else:
                 self._judge(reading)
+            if reading.stop == "refused":
+                self.refused.add(reading.subject)
         if not self.is_partial:
             self._miss_others(found.readings, found)
         if self.missed:
@@ -174,7 +178,7 @@ class Judgement:
         """Say once what could not be read: of a wallet or a budget, instead of the keys that share it."""
         watched = self.memory.watched()
         sharing = self.memory.sharing()
-        named = {subject for subject, state in watched.items() if state.standing.refusals}
+        named = set(self.refused)
         for subject in sorted(watched, key=_place):
             state = watched[subject]
             if not state.sight.failed.number:

@@ -47,17 +47,10 @@ class Rules:
             return Level.CRITICAL
         return Level.LOW if amount < self.warn else Level.OK
 
-    def threshold(self, level: Level) -> Decimal | None:
-        """Return the amount below which a level begins, or for OK ends; `None` if no amount decides."""
-        match level:
-            case Level.OK | Level.LOW:
-                return self.warn
-            case Level.CRITICAL:
-                return self.critical
-            case Level.DEPLETED:
-                return Decimal(0)
-            case _:
-                return None
+    def threshold(self, level: Level) -> Decimal:
+        """Return the amount below which a level begins, or above which it is OK; INVALID has none."""
+        amounts = {Level.CRITICAL: self.critical, Level.DEPLETED: Decimal(0)}
+        return amounts.get(level, self.warn)
 
     def is_enough(self, level: Level, amount: Decimal, limit: Decimal | None) -> bool:
         """Tell whether an amount is enough to leave a level: well above its threshold, or the whole limit.

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from attrs import define, field
-from cattrs import BaseValidationError, Converter
+from cattrs import Converter
 
 from openrouter_credits._arguments import require_dollars
 from openrouter_credits.history import OPENROUTER, Reading, Subject
@@ -22,6 +22,7 @@ from openrouter_credits.watch._standing import Standing
 VERSION = 1
 """Of the entries; entries of another version are taken for none."""
 _WHOLE = "alarm"
+_KINDS = ("wallet", "budget", "key", OPENROUTER.kind)
 _LAST_YEAR = 9000
 """No sum of moments and spans runs over."""
 _TICK = timedelta(microseconds=1)
@@ -88,7 +89,8 @@ class Memory:
 
     def state(self, subject: Subject) -> State:
         """Return the state of a subject that a look is at."""
-        state = self.states.setdefault(subject, State())
+        state = self.states.get(subject) or State()
+        self.states[subject] = state
         state.gone_at = None
         return state
 
@@ -162,7 +164,7 @@ def _read(kind: type[_T], entry: object) -> _T | None:
         entry = {name: value for name, value in entry.items() if name != "version"}
     try:
         return _converter.structure(entry, kind)
-    except (BaseValidationError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+    except Exception:  # noqa: BLE001 - what was damaged may raise anything
         return None
 
 
@@ -175,7 +177,7 @@ def _read_moment(text: Any, _: object) -> datetime:
 
 def _read_subject(text: Any, _: object) -> Subject:
     kind, account, name, hash_ = json.loads(text)
-    if not isinstance(kind, str) or not all(isinstance(part, str | None) for part in (account, name, hash_)):
+    if kind not in _KINDS or not all(isinstance(part, str | None) for part in (account, name, hash_)):
         raise TypeError("no name of a subject")
     return Subject(kind, account, name, hash=hash_)
 
@@ -183,7 +185,10 @@ def _read_subject(text: Any, _: object) -> Subject:
 def _made() -> Converter:
     """Make a converter that leaves out defaults, and takes no fields that it does not know."""
     made = Converter(
-        omit_if_default=True, forbid_extra_keys=True, unstruct_collection_overrides={tuple: list}
+        omit_if_default=True,
+        forbid_extra_keys=True,
+        detailed_validation=False,
+        unstruct_collection_overrides={tuple: list},
     )
     made.register_unstructure_hook(datetime, datetime.isoformat)
     made.register_unstructure_hook(Decimal, str)

@@ -93,6 +93,10 @@ class Story:
     def __init__(self, *, has_restarts: bool = False, start: datetime = START, **options: Any) -> None:
         self.now = start
         self.events: list[Event] = []
+        self.levels: dict[str, str] = {}
+        """After the last look."""
+        self.unwatched: list[str] = []
+        """After the last look."""
         self.alarm = Alarm(**options)
         self._has_restarts = has_restarts
         self._options = options
@@ -123,6 +127,8 @@ class Story:
         self.now += timedelta(minutes=after)
         events = self.alarm._consider(found, self.now, runways or {}, is_partial=is_partial, error=error)
         self.events += events
+        self.levels = {str(subject): str(level) for subject, level in self.alarm.levels.items()}
+        self.unwatched = [str(reading.subject) for reading in self.alarm.unwatched]
         if self._has_restarts:
             remembered = json.loads(json.dumps(self.alarm.state))
             self.alarm = Alarm(**self._options, state=remembered)
