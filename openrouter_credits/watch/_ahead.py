@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from attrs import define, field
@@ -12,6 +13,9 @@ from openrouter_credits import Level, Runway
 from openrouter_credits.history import Reading
 from openrouter_credits.watch._counts import Count, Mark
 from openrouter_credits.watch._rules import DAY, Rules
+
+_MOST_MOMENTS = 9
+"""Further moments that are remembered of a key whose expiry is moved and moved back."""
 
 
 @define
@@ -66,18 +70,18 @@ def _runs_out_within(span: timedelta, runway: Runway, time: datetime) -> bool:
 
 @define
 class Expiry:
-    """Of what was said last: when the key expires, and how many days before."""
+    """What was said of the moments at which a key was to expire, of late."""
 
-    at: datetime | None = None
-    days: int | None = None
+    told: dict[str, int] = field(factory=dict)
+    """For each moment the threshold that was said last, in days."""
 
     def judge(self, expires_at: datetime, time: datetime, thresholds: Iterable[int]) -> int | None:
         """Return the threshold, in days, that is to be said: once each, of several the nearest."""
         left = expires_at - time
         days = min((each for each in thresholds if left <= each * DAY), default=None)
-        if days is None or left <= timedelta(0):
+        moment = expires_at.astimezone(UTC).isoformat()
+        if days is None or left <= timedelta(0) or days >= self.told.get(moment, math.inf):
             return None
-        if expires_at == self.at and self.days is not None and self.days <= days:
-            return None
-        self.at, self.days = expires_at, days
+        others = [each for each in self.told.items() if each[0] != moment]
+        self.told = dict([*others[-_MOST_MOMENTS:], (moment, days)])
         return days

@@ -1,4 +1,4 @@
-"""Looks of an alarm, made by hand: readings of wallets, keys and budgets, and stories that are made of them."""
+"""Looks of an alarm, made by hand: readings of wallets, keys and budgets, and stories made of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from openrouter_credits.history import OPENROUTER, Reading, Readings, Subject
+from openrouter_credits.history import Reading, Readings, Subject
 from openrouter_credits.watch import Alarm
 from tests.kit.values import DOWN, FORBIDDEN, UNAUTHORIZED
 
@@ -42,7 +42,7 @@ def key(left: object = None, limit: object = 100, name: str = "bot", **fields: A
     if left is not None:
         amounts = {"remaining": Decimal(str(left)), "granted": Decimal(str(limit))}
     common = {"keys": (name,), "label": f"sk-or-v1-{name}", "bound_by": "key_limit"}
-    return Reading(key_named(name), **{**common, **amounts, **fields})
+    return Reading(**{"subject": key_named(name), **common, **amounts, **fields})
 
 
 def budget(left: object, *keys: str, limit: object = 100, name: str = "team", **fields: Any) -> Reading:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from openrouter_credits.history import Reading
 from tests.kit.looks import Story
 
 
@@ -25,3 +26,16 @@ def story(has_restarts: bool) -> Story:
 def told(has_restarts: bool) -> Any:
     """Return a function that begins a story, with options of the alarm."""
     return lambda **options: Story(has_restarts=has_restarts, **options)
+
+
+@pytest.fixture
+def described(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Collect what each event's text is made of, in the order of the events."""
+    found: list[dict[str, Any]] = []
+
+    def describe(kind: str, reading: Reading, *levels: object, **facts: object) -> str:
+        found.append({"kind": kind, "reading": reading, **facts})
+        return ""
+
+    monkeypatch.setattr("openrouter_credits.watch._speaker.describe", describe)
+    return found

@@ -149,6 +149,14 @@ def test_an_expiry_that_is_moved(story: Story) -> None:
     assert ["expiring key:acme/bot", "expiring key:acme/bot"] == said
 
 
+def test_an_expiry_that_is_moved_back(story: Story) -> None:
+    """What was said of a moment is not said again when the key is to expire then after all."""
+    soon, later = (key(50, expires_at=START + timedelta(days=days)) for days in (5, 20))
+
+    assert ["expiring key:acme/bot"] * 2 == story.look(soon) + story.look(later)
+    assert [] == story.look(soon) + story.look(later)
+
+
 def test_thresholds_of_the_caller(told: Callable[..., Story]) -> None:
     """The days are sorted, and none is a choice as well."""
     three = told(expiring=[1, 14, 3])
@@ -161,8 +169,8 @@ def test_thresholds_of_the_caller(told: Callable[..., Story]) -> None:
 
 
 def test_covered_keys_expire(story: Story) -> None:
-    """A key under a lower wallet, or without a limit, expires all the same; a disabled one does not matter."""
-    end = {"expires_at": START + timedelta(days=2), "under": (ACME,)}
+    """A key under a lower wallet, or without a limit, expires all the same, unless it is disabled."""
+    end: dict[str, Any] = {"expires_at": START + timedelta(days=2), "under": (ACME,)}
 
     said = story.look(wallet(90), key(name="a", **end), key(95, name="b", **end), key(stop="disabled", **end))
 

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from openrouter_credits import CheckReport, KeyCheck, KeySpec, Level, Spendable
+from openrouter_credits import CheckReport, KeyCheck, Level
 from openrouter_credits._status.look import assess
-from openrouter_credits.history import Subject
 from openrouter_credits.watch import Alarm
 from openrouter_credits.watch._event import event_id
 from tests.kit import values
 from tests.kit.looks import ACME, START, TEAM, Story, budget, key, refused, unread, wallet
-from tests.kit.values import DOWN, FORBIDDEN, UNAUTHORIZED
+from tests.kit.values import DOWN, UNAUTHORIZED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 NAMES = tuple(f"bot{number}" for number in range(10))
-UNDER = {"under": (ACME,)}
+UNDER: dict[str, Any] = {"under": (ACME,)}
 
 
 def test_a_wallet_lower_than_its_keys(story: Story) -> None:
@@ -45,7 +43,7 @@ def test_a_tie_is_the_wallet_s(story: Story, shared: Any, expected: list[str]) -
 
 
 def test_a_covered_level_stands_still(story: Story) -> None:
-    """A key that is covered keeps the level that was said: it is neither left nor repeated until it is not."""
+    """A key that is covered keeps the level that was said: it is neither left nor repeated meanwhile."""
     said = story.look(wallet(90), key(0, 20, **UNDER))
     said += story.look(wallet(-1), key(1, 20, **UNDER))
     said += story.look(wallet(-1), key(15, 20, **UNDER), after=1440)

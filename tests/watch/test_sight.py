@@ -73,13 +73,8 @@ def test_stale_after_is_as_the_caller_wants_it(told: Callable[..., Story]) -> No
     assert ["stale"] == story.look(unread(RICH), key(50), after=15)
 
 
-def test_stale_and_fresh(story: Story, monkeypatch: Any) -> None:
+def test_stale_and_fresh(story: Story, described: list[dict[str, Any]]) -> None:
     """`stale` tells since when, why and the last known amount; `fresh` how long, before any other event."""
-    texts: list[Any] = []
-    monkeypatch.setattr(
-        "openrouter_credits.watch._speaker.describe",
-        lambda kind, reading, *_, **facts: texts.append((reading.remaining, facts)) or "",
-    )
     story.look(wallet(9, "a", "b"), key(50))
 
     said = story.looks(unread(wallet(9, "a", "b")), key(50), count=4)
@@ -93,12 +88,13 @@ def test_stale_and_fresh(story: Story, monkeypatch: Any) -> None:
     assert ("a", "b") == stale.keys
     assert low.since < stale.since < fresh.since < critical.since
     assert timedelta(microseconds=1) == stale.since - low.at
+    told = described[1]
     assert ("9", timedelta(minutes=15), DOWN) == (
-        str(texts[1][0]),
-        texts[1][1]["lasted"],
-        texts[1][1]["error"],
+        str(told["reading"].remaining),
+        told["lasted"],
+        told["error"],
     )
-    assert timedelta(minutes=25) == texts[2][1]["lasted"]
+    assert timedelta(minutes=25) == described[2]["lasted"]
 
 
 def test_a_host_that_is_dead_for_an_hour(story: Story) -> None:
@@ -121,17 +117,13 @@ def test_a_host_that_is_dead_for_an_hour(story: Story) -> None:
     assert START + timedelta(minutes=5) == stale.since
 
 
-def test_looks_that_fail_as_a_whole(story: Story, monkeypatch: Any) -> None:
+def test_looks_that_fail_as_a_whole(story: Story, described: list[dict[str, Any]]) -> None:
     """A look that raised is a failed look of the host, whatever it raised."""
-    errors: list[Any] = []
-    monkeypatch.setattr(
-        "openrouter_credits.watch._speaker.describe", lambda *_, **facts: errors.append(facts["error"]) or ""
-    )
     story.look(RICH, BOT)
 
     assert ["stale openrouter"] == story.looks(count=3, error=ZeroDivisionError("an error of the caller"))
     assert {"wallet:acme": "UNKNOWN", "key:acme/bot": "UNKNOWN"} == story.levels
-    assert ["an error of the caller"] == [str(error) for error in errors]
+    assert ["an error of the caller"] == [str(facts["error"]) for facts in described]
 
 
 def test_a_host_that_never_answers(story: Story) -> None:
@@ -151,7 +143,7 @@ def test_who_is_still_unread_when_the_host_is_back(story: Story) -> None:
 
 
 def test_a_wallet_speaks_for_its_keys(story: Story) -> None:
-    """If a wallet and keys under it are unread, the wallet's event names them; a key left over speaks later."""
+    """If a wallet and keys under it are unread, the wallet's event names them; one left over speaks next."""
     other = key(60, name="other", under=(ACME,))
     ours = wallet(90, "bot", "other")
     apart = evolve(key(70, name="apart"))
@@ -163,7 +155,7 @@ def test_a_wallet_speaks_for_its_keys(story: Story) -> None:
 
 
 def test_a_budget_speaks_for_its_keys(story: Story) -> None:
-    """If all keys of a budget are unread, the budget speaks for them; two budgets of the same keys do so once."""
+    """If all keys of a budget are unread, the budget speaks for them; of two budgets one does."""
     monthly = budget(80, "bot", "other", name="monthly")
     daily = budget(80, "bot", "other", name="daily")
     keys = [key(85, name=name, under=(monthly.subject, daily.subject)) for name in ("bot", "other")]
@@ -362,17 +354,13 @@ def test_looks_at_some_subjects() -> None:
     assert {"key:acme/bot": "OK"}.items() <= story.levels.items()
 
 
-def test_reasons_of_a_host(story: Story, monkeypatch: Any) -> None:
+def test_reasons_of_a_host(story: Story, described: list[dict[str, Any]]) -> None:
     """The host's event tells the first reason that is known."""
-    errors: list[Any] = []
-    monkeypatch.setattr(
-        "openrouter_credits.watch._speaker.describe", lambda *_, **facts: errors.append(facts["error"]) or ""
-    )
     story.look(RICH, BOT)
 
     story.looks(unread(RICH, error=None), unread(BOT, error=FORBIDDEN), count=4)
 
-    assert [FORBIDDEN] == errors
+    assert [FORBIDDEN] == [facts["error"] for facts in described]
 
 
 def test_nothing_is_known_of_a_host() -> None:

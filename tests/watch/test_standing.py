@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from openrouter_credits import Level
-from tests.kit.looks import START, Story, budget, key, refused, unread, wallet
+from tests.kit.looks import START, Story, budget, hidden, key, refused, unread, wallet
 from tests.kit.values import HARSH
 
 if TYPE_CHECKING:
@@ -159,13 +159,10 @@ def test_a_refill_is_measured_from_the_entry_of_the_level(story: Story) -> None:
     assert ["recovered"] == story.look(wallet(49, bought=140))
 
 
-def test_recovery_tells_how_long_it_lasted_and_what_was_bought(story: Story, monkeypatch: Any) -> None:
+def test_recovery_tells_how_long_it_lasted_and_what_was_bought(
+    story: Story, described: list[dict[str, Any]]
+) -> None:
     """`recovered` counts from the first event of the trouble, whatever levels it went through."""
-    told: list[dict[str, Any]] = []
-    monkeypatch.setattr(
-        "openrouter_credits.watch._speaker.describe", lambda *_, **facts: told.append(facts) or ""
-    )
-
     story.look(wallet(9, bought=100))
     story.look(wallet(4, bought=100))
     story.look(wallet(-1, bought=103))
@@ -174,22 +171,17 @@ def test_recovery_tells_how_long_it_lasted_and_what_was_bought(story: Story, mon
     story.look(key(40, 60), wallet(50, bought=144))
 
     assert [(None, None), (None, None), (None, None), (timedelta(minutes=15), Decimal(44))] == [
-        (facts["lasted"], facts["bought"]) for facts in told[:4]
+        (facts["lasted"], facts["bought"]) for facts in described[:4]
     ]
-    assert (timedelta(minutes=5), None) == (told[5]["lasted"], told[5]["bought"])
+    assert (timedelta(minutes=5), None) == (described[5]["lasted"], described[5]["bought"])
 
 
-def test_nothing_bought_is_not_told(story: Story, monkeypatch: Any) -> None:
+def test_nothing_bought_is_not_told(story: Story, described: list[dict[str, Any]]) -> None:
     """A wallet that recovers without a purchase, or whose purchases are not known, tells of none."""
-    told: list[dict[str, Any]] = []
-    monkeypatch.setattr(
-        "openrouter_credits.watch._speaker.describe", lambda *_, **facts: told.append(facts) or ""
-    )
-
     story.look(wallet(9))
     story.looks(wallet(12), count=2)
 
-    assert [None, None] == [facts["bought"] for facts in told]
+    assert [None, None] == [facts["bought"] for facts in described]
 
 
 FIRST_LOOKS = [
@@ -255,14 +247,15 @@ def test_a_limit_that_is_new_may_be_full(story: Story) -> None:
 
 
 def test_three_months_of_an_ordinary_key(told: Callable[..., Story]) -> None:
-    """A limit of $50 that is nearly used up each month says so each month; each reset ends it at once."""
+    """A key that may not see its wallet says `low` each month, and each reset ends that at once."""
     story = told(start=NOVEMBER)
+    blind = hidden(wallet(90))
 
     months = []
     for reset in (DECEMBER, JANUARY, FEBRUARY):
         said = []
         for left in (50, 40, 25, 12, "9.5", 7, 6):
-            said += story.look(key(left, 50, resets_at=reset), after=4 * DAY)
+            said += story.look(blind, key(left, 50, resets_at=reset), after=4 * DAY)
         months.append(said)
 
     low, recovered = "low key:acme/bot", "recovered key:acme/bot"
@@ -282,6 +275,26 @@ def test_a_cap_of_10_with_7_spent_a_month(told: Callable[..., Story]) -> None:
         months.append([kind.split()[0] for kind in said])
 
     assert [["low", "critical"], ["recovered", "low", "critical"]] == months
+
+
+def test_counters_decide_nothing(story: Story) -> None:
+    """Own providers' use, a counter that falls or is not known: levels are of amounts alone."""
+    said = [
+        kind
+        for used in ("100", "500", "3", None, "4")
+        for kind in story.look(key(50, used=None if used is None else Decimal(used)))
+    ]
+
+    assert [] == said
+
+
+def test_a_key_that_was_made_anew_under_its_name(story: Story) -> None:
+    """A key that was deleted, and made anew under its name, is good again when it is read."""
+    story.look(key(4, 20, label="one"))
+    said = story.looks(refused(label="one"), count=2)
+    said += story.look(key(20, 20, label="two"))
+
+    assert ["invalid key:acme/bot", "recovered key:acme/bot"] == said
 
 
 def test_a_reset_whose_amount_is_a_minute_late(story: Story) -> None:
