@@ -39,7 +39,7 @@ class Judgement:
 
     def take_nothing(self, readings: Sequence[Reading], error: Exception | None) -> None:
         """Take in a look that read nothing: the host failed, and it alone speaks."""
-        for reading in readings:
+        for reading in map(self._with_all_keys, readings):
             self._miss(reading)
         if self.hidden and not self.missed:
             return  # all of it is out of sight
@@ -55,20 +55,26 @@ class Judgement:
     def take(self, found: Readings) -> None:
         """Take in a look that read something."""
         self._see(self.memory.host, Reading(OPENROUTER, keys=self.memory.names()), Level.OK)
+        self.refused = {reading.subject for reading in found.readings if reading.stop == "refused"}
         is_held = self._judge_all(found)
-        for reading in sorted(found.readings, key=lambda each: _place(each.subject)):
+        for reading in map(
+            self._with_all_keys, sorted(found.readings, key=lambda each: _place(each.subject))
+        ):
             if not reading.is_read:
                 self._miss(reading)
-            elif is_held and reading.stop == "refused":
+            elif is_held and reading.subject in self.refused:
                 self._hold(reading)
             else:
                 self._judge(reading)
-            if reading.stop == "refused":
-                self.refused.add(reading.subject)
         if not self.is_partial:
             self._miss_others(found.readings, found)
         if self.missed:
             self._speak_of_the_unseen(is_held=is_held)
+
+    def _with_all_keys(self, reading: Reading) -> Reading:
+        """Name all keys that share a subject; a look at some subjects alone knows a part of them."""
+        known = self.memory.states.get(reading.subject) if self.is_partial else None
+        return evolve(reading, keys=known.keys or reading.keys) if known is not None else reading
 
     def _judge_all(self, found: Readings) -> bool:
         """Judge all keys together; tell whether they are refused together, and none speaks for itself."""
@@ -123,13 +129,12 @@ class Judgement:
 
     def _stop(self, state: State, reading: Reading, *, is_first: bool) -> None:
         """Judge a key that cannot spend at all."""
-        standing, is_refused = state.standing, reading.stop == "refused"
-        if not is_refused:
+        if reading.stop != "refused":
             self._see(state, reading, Level.INVALID)
-        news = standing.stop(reading, state.later(self.now), self.rules, is_first=is_first)
+        news = state.standing.stop(reading, state.later(self.now), self.rules, is_first=is_first)
         self.speaker.level(state, reading, news)
         self.levels[reading.subject] = Level.UNKNOWN
-        if standing.level is Level.INVALID:
+        if state.standing.level is Level.INVALID:
             state.sight.hit(self.now)  # `invalid` says all: no `fresh` for a key that is refused
             self.levels[reading.subject] = Level.INVALID
 
@@ -160,9 +165,11 @@ class Judgement:
             return
         state.note(reading)
         self.levels[reading.subject] = Level.UNKNOWN
-        if not reading.is_refused:  # else the events of the refused keys say why
-            state.sight.miss(self.now, self.rules)
-            self.missed[reading.subject] = reading
+        if reading.is_refused:
+            state.sight.excuse()
+            return
+        state.sight.miss(self.now, self.rules)
+        self.missed[reading.subject] = reading
 
     def _miss_others(self, readings: Sequence[Reading], found: Readings | None) -> None:
         """Take in what is not among the readings: gone, if the report is complete; else not read."""

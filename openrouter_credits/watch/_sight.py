@@ -34,6 +34,10 @@ class Sight:
             self.good_at = now
         self.failed.add(now, rules.spacing)
 
+    def excuse(self) -> None:
+        """Take in a look that could not read it for a reason which the events of others tell."""
+        self.failed = Count()
+
     def report(self, now: datetime, rules: Rules) -> timedelta | None:
         """Return how long it was not read, if that is to be said: once, until it is read again."""
         lasted = now - self.good_at

@@ -241,6 +241,17 @@ def test_a_wallet_that_refused_keys_cannot_read(story: Story) -> None:
     assert ["invalid key:acme/bot", "recovered key:acme/bot"] == said
 
 
+def test_a_wallet_that_is_silent_names_nobody(story: Story) -> None:
+    """A wallet that failed before its key was refused does not speak for the other keys any more."""
+    refusing, other = unread(RICH, error=UNAUTHORIZED), key(60, name="other", under=(ACME,))
+    story.look(RICH, BOT, other, key(70, name="apart"))
+    story.look(unread(RICH), unread(BOT), unread(other), key(70, name="apart"))
+
+    said = story.looks(refusing, refused(under=(ACME,)), unread(other), key(70, name="apart"), count=4)
+
+    assert ["invalid key:acme/bot", "stale key:acme/other"] == said
+
+
 def test_a_budget_of_refused_keys(story: Story) -> None:
     """A budget that nobody reads since its keys are refused has no event of its own."""
     team, bot, other = budget(80, "bot"), key(50, under=(TEAM,)), key(40, name="other")
@@ -352,6 +363,18 @@ def test_looks_at_some_subjects() -> None:
     assert ["fresh key:acme/poor"] == story.look(poor, is_partial=True)
     assert ["stale openrouter"] == story.looks(unread(poor), is_partial=True, count=3)
     assert {"key:acme/bot": "OK"}.items() <= story.levels.items()
+
+
+def test_looks_at_a_part_of_the_keys(story: Story) -> None:
+    """A look at one key alone still names all keys that share the wallet, in every event of it."""
+    ours, part, new = wallet(90, "a", "b"), wallet(9, "a"), budget(9, "a", name="new")
+    story.look(ours, key(95, name="a"), key(95, name="b"))
+
+    said = story.look(part, new, is_partial=True)
+    said += story.looks(unread(part), count=4, is_partial=True)
+
+    assert ["low", "low budget:acme/new", "stale openrouter"] == said
+    assert [("a", "b"), ("a",), ("a", "b")] == [event.keys for event in story.events]
 
 
 def test_reasons_of_a_host(story: Story, described: list[dict[str, Any]]) -> None:
