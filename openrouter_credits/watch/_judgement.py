@@ -7,7 +7,7 @@ from datetime import datetime
 
 from attrs import define, evolve, field
 
-from openrouter_credits import Level
+from openrouter_credits import AuthenticationError, Level
 from openrouter_credits.history import OPENROUTER, Reading, Readings, Subject
 from openrouter_credits.watch._rules import Rules
 from openrouter_credits.watch._speaker import Speaker
@@ -34,6 +34,8 @@ class Judgement:
     """The subjects that the look was at, and did not read."""
     refused: set[Subject] = field(factory=set)
     """The keys that were refused: their own events say why what they share was not read."""
+    is_held: bool = False
+    """Whether all keys are refused together: none of them speaks for itself."""
     hidden: dict[Subject, Reading] = field(factory=dict)
     """Those of which nothing is said, since they may not be read."""
 
@@ -56,20 +58,20 @@ class Judgement:
         """Take in a look that read something."""
         self._see(self.memory.host, Reading(OPENROUTER, keys=self.memory.names()), Level.OK)
         self.refused = {reading.subject for reading in found.readings if reading.stop == "refused"}
-        is_held = self._judge_all(found)
+        self.is_held = self._judge_all(found)
         for reading in map(
             self._with_all_keys, sorted(found.readings, key=lambda each: _place(each.subject))
         ):
             if not reading.is_read:
                 self._miss(reading)
-            elif is_held and reading.subject in self.refused:
+            elif self.is_held and reading.subject in self.refused:
                 self._hold(reading)
             else:
                 self._judge(reading)
         if not self.is_partial:
             self._miss_others(found.readings, found)
         if self.missed:
-            self._speak_of_the_unseen(is_held=is_held)
+            self._speak_of_the_unseen()
 
     def _with_all_keys(self, reading: Reading) -> Reading:
         """Name all keys that share a subject; a look at some subjects alone knows a part of them."""
@@ -101,7 +103,7 @@ class Judgement:
         """Take in one key of all that are refused together."""
         state = self.memory.state(reading.subject)
         state.note(reading)
-        state.standing.refusals += 1
+        state.standing.refuse(self.now, self.rules)
         is_told = Level.INVALID in (self.memory.host.standing.level, state.standing.level)
         self.levels[reading.subject] = Level.INVALID if is_told else Level.UNKNOWN
         if is_told:
@@ -165,7 +167,7 @@ class Judgement:
             return
         state.note(reading)
         self.levels[reading.subject] = Level.UNKNOWN
-        if reading.is_refused:
+        if reading.is_refused or (self.is_held and isinstance(reading.error, AuthenticationError)):
             state.sight.excuse()
             return
         state.sight.miss(self.now, self.rules)
@@ -181,7 +183,7 @@ class Judgement:
             elif state.is_watched:
                 self._miss(Reading(subject, bound_by=state.bound_by, is_read=False))
 
-    def _speak_of_the_unseen(self, *, is_held: bool) -> None:
+    def _speak_of_the_unseen(self) -> None:
         """Say once what could not be read: of a wallet or a budget, instead of the keys that share it."""
         watched = self.memory.watched()
         sharing = self.memory.sharing()
@@ -193,7 +195,7 @@ class Judgement:
             keys = {subject} if subject.kind == "key" else sharing.get(subject, set())
             is_named = subject.kind != "wallet" and keys <= named
             named |= keys
-            is_silent = subject.kind == "key" and (is_held or self.memory.is_covered(state))
+            is_silent = subject.kind == "key" and (self.is_held or self.memory.is_covered(state))
             if subject in self.missed and not is_named and not is_silent:
                 reading = evolve(self.missed[subject], remaining=state.remaining, keys=state.keys)
                 self._say_if_stale(state, reading, Level.UNKNOWN, reading.error)

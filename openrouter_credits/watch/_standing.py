@@ -21,6 +21,9 @@ _KINDS: dict[Level, LevelKind] = {
     Level.INVALID: "invalid",
 }
 
+_APART = 30.0
+"""In seconds: a key that was refused is looked at again a minute later."""
+
 
 @frozen
 class News:
@@ -48,7 +51,7 @@ class Standing:
     """What the amount was made of then."""
     clear: Count = field(factory=Count)
     """Looks in a row at which there was enough to leave the level."""
-    refusals: int = 0
+    refusals: Count = field(factory=Count)
     """Looks in a row at which the key was refused (401)."""
     is_quiet: bool = False
     """Whether the level was found so at a first look, and nothing was said: it is not repeated either."""
@@ -62,11 +65,15 @@ class Standing:
     granted: Decimal | None = None
     """What had been bought until then, or the limit."""
 
+    def refuse(self, now: datetime, rules: Rules) -> None:
+        """Take in that the key was refused; looks of two watchers at the same time count once."""
+        self.refusals.add(now, min(rules.spacing, _APART))
+
     def stop(self, reading: Reading, now: datetime, rules: Rules, *, is_first: bool) -> News | None:
         """Take in that the key cannot spend at all."""
         if reading.stop == "refused":
-            self.refusals += 1
-            if self.refusals < rules.refused_after:
+            self.refuse(now, rules)
+            if self.refusals.number < rules.refused_after:
                 return None
         if self.level is Level.INVALID:
             return self._repeat(Level.INVALID, now, rules)
@@ -75,7 +82,7 @@ class Standing:
 
     def judge(self, reading: Reading, now: datetime, rules: Rules, *, is_covered: bool) -> News | None:
         """Take in an amount, or that there is no limit; a level stands still while it is covered."""
-        self.refusals = 0
+        self.refusals = Count()
         amount = reading.remaining
         found = Level.OK if amount is None else rules.level(amount)
         if self.level is Level.INVALID and not self.is_quiet:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from openrouter_credits import CheckReport, KeyCheck, Level
+from openrouter_credits import AuthenticationError, CheckReport, KeyCheck, Level
 from openrouter_credits._status.look import assess
 from openrouter_credits.watch import Alarm
 from openrouter_credits.watch._event import event_id
@@ -99,6 +99,8 @@ def test_invalid_keys_under_a_lower_wallet(story: Story) -> None:
 
 ALL = [key(50, name="a"), key(60, name="b"), key(70, name="c")]
 ALL_REFUSED = [refused("a"), refused("b"), refused("c")]
+REFUSED_MANAGER = AuthenticationError("User not found.", status=401)
+REFUSED_MANAGER.is_of_management_key = True
 BLOCKED = unread(wallet(90), error=UNAUTHORIZED)
 
 
@@ -125,6 +127,18 @@ def test_all_keys_refused_at_once(story: Story) -> None:
     assert ["recovered openrouter", "invalid key:acme/b", "invalid key:acme/c"] == said
     assert ["recovered key:acme/b"] == story.look(wallet(90), ALL[0], ALL[1], refused("c"))
     assert ["recovered key:acme/c"] == story.look(wallet(90), *ALL)
+
+
+def test_the_management_key_is_refused_with_all_others(story: Story) -> None:
+    """A wallet whose management key is refused along with all keys has no event of its own meanwhile."""
+    blocked = unread(wallet(90), error=REFUSED_MANAGER)
+    story.look(wallet(90), *ALL)
+
+    said = story.looks(blocked, *ALL_REFUSED, count=9)
+    said += story.looks(blocked, *ALL, count=2)
+    said += story.look(blocked, *ALL)
+
+    assert ["invalid openrouter", "recovered openrouter", "stale"] == said
 
 
 def test_keys_that_were_refused_before_the_others(story: Story) -> None:

@@ -370,6 +370,15 @@ def test_refusals(story: Story) -> None:
     assert None is story.events[-1].threshold
 
 
+@pytest.mark.parametrize(("seconds", "expected"), [(1, []), (29, []), (60, ["invalid key:acme/bot"])])
+def test_refusals_at_the_same_time(told: Callable[..., Story], seconds: float, expected: list[str]) -> None:
+    """Two watchers that are refused at the same time are one refusal; one a minute later is another."""
+    story = told(spacing=150)
+    story.look(refused())
+
+    assert expected == story.look(refused(), after=seconds / 60)
+
+
 def test_once_a_refusal_is_enough(told: Callable[..., Story]) -> None:
     """With `refused_after=1`, as a single look has it, a key is invalid at the first 401."""
     story = told(refused_after=1)
