@@ -1,7 +1,8 @@
 """The history of wallets, keys and budgets in one SQLite file, without a server."""
 
+from openrouter_credits.history._decisions import Decision, Recorded
 from openrouter_credits.history._errors import HistoryError
-from openrouter_credits.history._history import Decision, History, Point, Recorded
+from openrouter_credits.history._history import History, Point
 from openrouter_credits.history._readings import read_subjects
 from openrouter_credits.history._subjects import OPENROUTER, Reading, Readings, Subject
 from openrouter_credits.history.burn import Burn

@@ -1,17 +1,33 @@
-"""`History`: the readings, states and events of a watch in one SQLite file."""
+"""`History`: what was read, said and remembered, in one SQLite file."""
 
 from __future__ import annotations
 
+import asyncio
+import os
+import warnings
 from collections.abc import AsyncGenerator, Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from sqlite3 import Connection
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
 
 from attrs import frozen
 
 from openrouter_credits import CheckReport, Runway
+from openrouter_credits._public import public
+from openrouter_credits.history import _decisions
+from openrouter_credits.history._errors import fault
+from openrouter_credits.history._file import File
+from openrouter_credits.history._readings import read_subjects
+from openrouter_credits.history._schema import milliseconds
 from openrouter_credits.history._subjects import Subject
+from openrouter_credits.history._thread import OneThread
+from openrouter_credits.history._writing import add_readings
+
+_T = TypeVar("_T")
 
 
 @frozen
@@ -23,52 +39,76 @@ class Point:
     """The amount left; `None` for a gap."""
 
 
-@frozen
-class Recorded:
-    """An event as it is kept."""
-
-    id: str
-    at: datetime
-    subject: Subject
-    kind: str
-    body: str
-    """The event as JSON."""
-
-
-@frozen
-class Decision:
-    """What a look changes: the states of the subjects, by `str(subject)` or any name, and the new events."""
-
-    states: Mapping[str, Any]
-    events: tuple[Recorded, ...]
-
-
 class History:
-    """The history of a watch in one SQLite file, in one thread of its own. All times are in seconds.
+    """What was read, said and remembered, in one SQLite file. Use `async with`, or `close()` it.
+
+    The file is opened, or made, by the first call. All work is done in one thread of its own. After an error,
+    the next call tries again.
 
     Args:
-        path: the file; made if it does not exist. `:memory:` for none.
+        path: the file; if it does not exist, it is made, and only this user may read it. `:memory:` for
+            a history that ends with `close()`.
+        read_only: whether the file is neither made nor changed, so that `add` and `decide` fail.
+
+    Raises:
+        TypeError: the path is no text and no `Path`.
+        ValueError: the path is empty, or has a NUL in it.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = str(path)
-        self._states: dict[str, Any] = {}
+    def __init__(self, path: str | Path, *, read_only: bool = False) -> None:
+        self.path = os.fspath(path)
+        """The file, as it was given."""
+        if not isinstance(self.path, str):
+            raise TypeError("path is a str or a Path, not bytes")
+        if not self.path or "\0" in self.path:
+            raise ValueError("path is the name of a file, neither empty nor with a NUL in it")
+        self._file = File(self.path, read_only=read_only)
+        self._thread: OneThread | None = None
 
     async def open(self) -> None:
-        """Open or make the file. Every other method does it, too."""
+        """Open or make the file, and bring its tables to this version; every other method does so, too.
+
+        Raises:
+            HistoryError: the file cannot be used.
+        """
+        await self._in_thread(self._file.open)
 
     async def add(self, report: CheckReport, at: datetime | None = None) -> None:
-        """Write what a report tells of each subject: on change, else every 15 minutes."""
+        """Write what a report tells of each subject.
 
-    async def decide(self, decide: Callable[[Mapping[str, Any]], Decision]) -> tuple[str, ...]:
-        """Load the states, decide, and write states and events, in one transaction.
+        A reading is written if it differs from the last one, else every 15 minutes; of more than 100 subjects
+        each at most every 15 minutes. Readings are kept for 30 days, then the last one of each hour.
+
+        Args:
+            report: what was read.
+            at: when it was read (aware); now, if not given.
+
+        Raises:
+            HistoryError: the file cannot be used; nothing of the report was written.
+            ValueError: `at` is naive.
+        """
+        when = milliseconds(datetime.now(UTC) if at is None else at)
+        await self._run(
+            "BEGIN IMMEDIATE",
+            lambda connection: add_readings(connection, read_subjects(report).readings, when),
+        )
+
+    async def decide(self, function: _decisions.Decide) -> tuple[str, ...]:
+        """Load what is remembered, decide, and write what is to be remembered and said, in one transaction.
+
+        Other watchers of the file wait meanwhile, so each thing is said once.
+
+        Args:
+            function: takes the states of the last decision, and decides. It is called in the history's
+                thread. If it raises, nothing is written, and this raises the same.
 
         Returns:
             The ids of the events that nobody had recorded before.
+
+        Raises:
+            HistoryError: the file cannot be used; nothing was written.
         """
-        decision = decide(self._states)
-        self._states = dict(decision.states)
-        return tuple(event.id for event in decision.events)
+        return await self._run("BEGIN IMMEDIATE", lambda connection: _decisions.decide(connection, function))
 
     async def subjects(self) -> tuple[Subject, ...]:
         """List the subjects, those read last first."""
@@ -80,7 +120,7 @@ class History:
         """Read a series of that many points, evenly spaced; a gap is `None`, never 0."""
         return ()
 
-    async def runway(self, subject: Subject | str) -> Runway:
+    async def runway(self, subject: Subject | str) -> Runway | None:
         """Tell how long a subject's amount lasts."""
         raise NotImplementedError
 
@@ -92,15 +132,62 @@ class History:
 
     async def export(self) -> AsyncGenerator[Mapping[str, Any], None]:
         """Yield all readings, oldest first, as plain data."""
-        return
-        yield {}
+        for row in ():
+            yield row
+
+    async def _read(self, function: Callable[..., _T], *arguments: Any) -> _T:
+        """Call a function with the connection and these arguments, and let it see one state of the file."""
+        return await self._run("BEGIN", lambda connection: function(connection, *arguments))
+
+    async def _run(
+        self, begin: Literal["BEGIN", "BEGIN IMMEDIATE"], function: Callable[[Connection], _T]
+    ) -> _T:
+        return await self._in_thread(partial(self._file.run, begin, function))
+
+    async def _in_thread(self, function: Callable[[], _T]) -> _T:
+        if self._thread is None:
+            self._thread = self._started()
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+
+    def _started(self) -> OneThread:
+        try:
+            return OneThread()
+        except RuntimeError:
+            failure = fault("other", self.path, "the system has no thread left")
+        raise failure
 
     async def close(self) -> None:
-        """End the thread; twice is fine."""
+        """Close the file and end the thread, after the calls that are under way; twice is fine."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        closed = asyncio.get_running_loop().run_in_executor(thread, self._file.close)
+        thread.shutdown(wait=False)
+        await asyncio.shield(closed)  # a caller that is cancelled leaves neither file nor thread open
+        thread.shutdown()
 
     async def __aenter__(self) -> Self:
-        await self.open()
+        try:
+            await self.open()
+        except BaseException:
+            await self.close()
+            raise
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         await self.close()
+
+    def __del__(self) -> None:
+        thread: OneThread | None = getattr(self, "_thread", None)  # there is none if __init__ has raised
+        if thread is not None:
+            thread.submit(self._file.close)
+            thread.shutdown(wait=False)
+            warnings.warn(f"unclosed history {self.path}", ResourceWarning, source=self, stacklevel=2)
+
+    def __repr__(self) -> str:
+        return f"History({self.path!r})"
+
+
+public(History, door="openrouter_credits.history")

@@ -1,0 +1,171 @@
+"""The SQLite file of a history, as its one thread uses it: opened or made, and whole after every error."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import Literal, TypeVar
+
+from openrouter_credits.history import _schema
+from openrouter_credits.history._errors import HistoryError, explain, fault, is_busy, no_history
+
+_T = TypeVar("_T")
+
+MEMORY = ":memory:"
+PATIENCE = 5.0
+"""In seconds: how long to wait for other processes."""
+_PAUSE = 0.05
+_making = Lock()
+
+
+class File:
+    """The file of a history; it is opened when it is first used, and again after whatever went wrong.
+
+    Args:
+        path: the file, or `:memory:`.
+        read_only: whether it is neither made nor changed.
+    """
+
+    def __init__(self, path: str, *, read_only: bool = False) -> None:
+        self._path = path
+        self._place = Path(path).absolute()
+        self._is_in_memory = path == MEMORY
+        self._read_only = read_only
+        self._connection: sqlite3.Connection | None = None
+        self._opened: tuple[int, int] | None = None
+
+    def run(
+        self, begin: Literal["BEGIN", "BEGIN IMMEDIATE"], function: Callable[[sqlite3.Connection], _T]
+    ) -> _T:
+        """Run a function in one transaction, which is rolled back if it raises; `BEGIN` alone only reads.
+
+        Raises:
+            HistoryError: the file cannot be used; or whatever the function raises.
+        """
+        connection = self.open()
+        try:
+            with _transaction(connection, begin):
+                return function(connection)
+        except sqlite3.Error as error:
+            failure = explain(error, self._path)
+        if not failure.is_retryable and not self._is_in_memory:
+            self.close()  # the next call opens what the file is then
+        raise failure
+
+    def open(self) -> sqlite3.Connection:
+        """Open the file, or make it, and bring its tables to the newest version.
+
+        Raises:
+            HistoryError: the file cannot be used.
+        """
+        if self._connection is not None and self._is_in_place():
+            return self._connection
+        self.close()
+        try:
+            self._connection = self._connected()
+            self._opened = _identity(self._place)
+            _patiently(partial(self._prepare, self._connection))
+        except (OSError, sqlite3.Error) as error:
+            failure = explain(error, self._path)
+        except HistoryError as error:
+            failure = error
+        else:
+            return self._connection
+        self.close()
+        raise failure.with_traceback(None)
+
+    def close(self) -> None:
+        """Close the file; twice is fine."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):  # what was written stays, even so
+                connection.close()
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._is_in_memory:
+            return sqlite3.connect(MEMORY, isolation_level=None)
+        place = self._place.resolve()  # also of a link whose file is still to be made
+        if not self._read_only:
+            _make(place)
+        elif not place.exists():
+            raise no_history(self._path)
+        if not stat.S_ISREG(place.stat().st_mode):
+            raise fault("other", self._path, "it is a folder or a device")
+        # A path that is quoted has no special characters of a URI; and SQLite itself makes no file.
+        uri = f"{place.as_uri()}?mode={'ro' if self._read_only else 'rw'}"
+        return sqlite3.connect(uri, timeout=PATIENCE, isolation_level=None, uri=True)
+
+    def _is_in_place(self) -> bool:
+        """Tell whether the file is the one that was opened; what is written to a deleted one is lost."""
+        return self._opened == _identity(self._place)
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Make the tables, or bring them to the newest version; write nothing into a file of others."""
+        version = self._version_of(connection)
+        if self._read_only and not version:
+            raise no_history(self._path)
+        if version < _schema.VERSION:
+            connection.execute("PRAGMA journal_mode = WAL")
+            with _transaction(connection, "BEGIN IMMEDIATE"):
+                _schema.migrate(connection, self._version_of(connection))  # others may have done it by now
+        connection.execute("PRAGMA synchronous = NORMAL")
+
+    def _version_of(self, connection: sqlite3.Connection) -> int:
+        version = _schema.version_of(connection)
+        if version is None:
+            raise fault("other", self._path, "it is an SQLite file of another program")
+        if version > _schema.VERSION:
+            raise fault("newer", self._path)
+        return version
+
+
+def _identity(place: Path) -> tuple[int, int] | None:
+    with suppress(OSError):
+        found = place.stat()
+        return found.st_dev, found.st_ino
+    return None
+
+
+def _make(place: Path) -> None:
+    """Make an empty file that only this user can read; SQLite gives its companions the same mode.
+
+    A file that is there already keeps its mode, and is not opened here: closing it would end all locks that
+    SQLite has on it in this process.
+    """
+    with _making, suppress(FileExistsError):  # nobody opens the new file before it is closed here
+        os.close(os.open(place, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def _patiently(function: Callable[[], None]) -> None:
+    """Call a function until nobody else is in its way.
+
+    SQLite does not wait by itself where two connections could wait for each other, such as for WAL.
+    """
+    give_up_at = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return function()
+        except sqlite3.OperationalError as error:
+            if not is_busy(error) or time.monotonic() > give_up_at:
+                raise
+        time.sleep(_PAUSE * random.random())  # noqa: S311 - no secret
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
+    connection.execute(begin)
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):  # after some errors, SQLite has done it
+            connection.execute("ROLLBACK")
+        raise
