@@ -2,8 +2,9 @@
 
 from openrouter_credits.history._decisions import Decision, Recorded
 from openrouter_credits.history._errors import HistoryError
-from openrouter_credits.history._history import History, Point
+from openrouter_credits.history._history import History
 from openrouter_credits.history._readings import read_subjects
+from openrouter_credits.history._series import Point
 from openrouter_credits.history._subjects import OPENROUTER, Reading, Readings, Subject
 from openrouter_credits.history.burn import Burn
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from openrouter_credits import OpenRouterError
+from openrouter_credits._public import public
 
 Reason = Literal["full", "read_only", "locked", "damaged", "newer", "missing", "other"]
 
@@ -138,3 +139,6 @@ def _why_not_opened(path: str) -> Reason:
     is_effective = os.access in os.supports_effective_ids
     may_write = all(os.access(place, os.W_OK, effective_ids=is_effective) for place in places)
     return "other" if may_write else "read_only"
+
+
+public(HistoryError, door="openrouter_credits.history")

@@ -7,36 +7,25 @@ import os
 import warnings
 from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
-from attrs import frozen
-
 from openrouter_credits import CheckReport, Runway
 from openrouter_credits._public import public
-from openrouter_credits.history import _decisions
+from openrouter_credits.history import _counters, _decisions, _export, _find, _series
 from openrouter_credits.history._errors import fault
 from openrouter_credits.history._file import File
 from openrouter_credits.history._readings import read_subjects
 from openrouter_credits.history._schema import milliseconds
+from openrouter_credits.history._series import Point
 from openrouter_credits.history._subjects import Subject
 from openrouter_credits.history._thread import OneThread
 from openrouter_credits.history._writing import add_readings
 
 _T = TypeVar("_T")
-
-
-@frozen
-class Point:
-    """One point of a series."""
-
-    at: datetime
-    remaining: Decimal | None
-    """The amount left; `None` for a gap."""
 
 
 class History:
@@ -64,6 +53,11 @@ class History:
             raise ValueError("path is the name of a file, neither empty nor with a NUL in it")
         self._file = File(self.path, read_only=read_only)
         self._thread: OneThread | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its thread runs: it was used, and not closed since."""
+        return self._thread is not None
 
     async def open(self) -> None:
         """Open or make the file, and bring its tables to this version; every other method does so, too.
@@ -111,29 +105,83 @@ class History:
         return await self._run("BEGIN IMMEDIATE", lambda connection: _decisions.decide(connection, function))
 
     async def subjects(self) -> tuple[Subject, ...]:
-        """List the subjects, those read last first."""
-        return ()
+        """List the subjects that have readings, those read last first.
+
+        Raises:
+            HistoryError: the file cannot be used.
+        """
+        return await self._read(_find.subjects)
 
     async def series(
         self, subject: Subject | str, start: datetime, end: datetime, points: int = 400
     ) -> tuple[Point, ...]:
-        """Read a series of that many points, evenly spaced; a gap is `None`, never 0."""
-        return ()
+        """Read what was left over time, in that many points, evenly spaced; the last one is at `end`.
+
+        A point is `None`, never 0, if the last look before it failed, or if nothing was read in its time and
+        for 35 minutes before it.
+
+        Args:
+            subject: the subject, or its text such as `wallet:acme`.
+            start: the first moment (aware).
+            end: the last moment (aware).
+            points: how many, from 1 to 10,000.
+
+        Raises:
+            HistoryError: the file cannot be used.
+            ValueError: the history has no reading of the subject, or an argument is out of its range.
+        """
+        return await self._read(_series.series, subject, start, end, points)
+
+    async def last(self, subject: Subject | str) -> Point | None:
+        """Return the last reading of a subject that did not fail; `None` if each of them did.
+
+        Raises:
+            HistoryError: the file cannot be used.
+            ValueError: the history has no reading of the subject.
+        """
+        return await self._read(_series.last, subject)
 
     async def runway(self, subject: Subject | str) -> Runway | None:
-        """Tell how long a subject's amount lasts."""
-        raise NotImplementedError
+        """Tell how long a subject's amount lasts, as of its last reading that did not fail.
 
-    async def counters(
-        self, since: datetime
-    ) -> Mapping[Subject, tuple[tuple[datetime, Decimal | None], ...]]:
-        """Read each subject's counter since then, oldest first; `None` where another counter begins."""
-        return {}
+        `None` if it has no limit, or was never read.
 
-    async def export(self) -> AsyncGenerator[Mapping[str, Any], None]:
-        """Yield all readings, oldest first, as plain data."""
-        for row in ():
-            yield row
+        Raises:
+            HistoryError: the file cannot be used.
+            ValueError: the history has no reading of the subject.
+        """
+        return await self._read(_counters.runway, subject)
+
+    async def counters(self, since: datetime) -> Mapping[Subject, _counters.Counter]:
+        """Read each subject's counter since a moment (aware), oldest first; `None` before another counter.
+
+        Before the last 6 hours, one reading an hour.
+
+        Raises:
+            HistoryError: the file cannot be used.
+            ValueError: the moment is naive.
+        """
+        return await self._read(_counters.counters, since)
+
+    async def export(
+        self, subject: Subject | str | None = None, since: datetime | None = None
+    ) -> AsyncGenerator[Mapping[str, Any], None]:
+        """Yield readings as plain data, oldest first: of one subject or of all, from a moment on or all.
+
+        Each has `subject` (its text), `at`, `remaining`, `used`, `granted`, `resets_at` and `error`. However
+        slow the caller is, others may write meanwhile.
+
+        Raises:
+            HistoryError: the file cannot be used.
+            ValueError: the history has no reading of the subject, or the moment is naive.
+        """
+        place = await self._read(_export.begin, subject, since)
+        while True:
+            chunk, place = await self._read(_export.read_chunk, place)
+            if not chunk:
+                return
+            for reading in chunk:
+                yield reading
 
     async def _read(self, function: Callable[..., _T], *arguments: Any) -> _T:
         """Call a function with the connection and these arguments, and let it see one state of the file."""

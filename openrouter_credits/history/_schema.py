@@ -31,8 +31,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             subject INTEGER NOT NULL REFERENCES subject, kind TEXT NOT NULL, body TEXT NOT NULL
         )""",
         """CREATE TABLE delivery (
-            event TEXT NOT NULL REFERENCES event (id), channel TEXT NOT NULL, tries INTEGER NOT NULL DEFAULT 0,
-            next_at INTEGER, claimed_until INTEGER, sent_at INTEGER, error TEXT, PRIMARY KEY (event, channel)
+            event TEXT NOT NULL REFERENCES event (id), channel TEXT NOT NULL,
+            tries INTEGER NOT NULL DEFAULT 0, next_at INTEGER, claimed_until INTEGER, sent_at INTEGER,
+            error TEXT, PRIMARY KEY (event, channel)
         ) WITHOUT ROWID""",
     ),
 )
@@ -42,9 +43,9 @@ Moments are in milliseconds since 1970 (UTC). Amounts are exact decimal texts, w
 nor add: as texts, '9.90' > '10.10'.
 
 - `subject`: `label` is the mask of a key; another one means that the key was made anew under its name.
-- `reading`: if the subject was not read, `error` is the error's class, and the amounts are `NULL`. So they are
-  where `error` is `remade`: the counter is another key's from there on. `remaining` alone is `NULL` for a key
-  without a limit.
+- `reading`: if the subject was not read, `error` is the error's class, and the amounts are `NULL`. So they
+  are where `error` is `remade`: the counter is another key's from there on. `remaining` alone is `NULL` for
+  a key without a limit.
 - `rollup`: of each hour whose readings were removed, the last one that did not fail.
 - `alert`: what the alarm remembers, as JSON. `event`: what was said; `number` is the order in which that was
   recorded. `delivery`: to whom; a channel is a name, never a URL.
