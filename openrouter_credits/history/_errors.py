@@ -20,7 +20,7 @@ class HistoryError(OpenRouterError):
 
     remedy = "Name another file, or mend this one."
     path: str = ""
-    """The file, as it was given."""
+    """The file, from the root; or `:memory:`."""
     reason: Reason = "other"
     """`full`, `read_only`, `locked`, `damaged`, `newer`, `missing` (its folder) or `other`."""
 
@@ -33,7 +33,7 @@ class HistoryError(OpenRouterError):
         self.is_retryable = reason in {"full", "locked"}
 
 
-_SQLITE: dict[int | None, Reason] = {
+_SQLITE: dict[int, Reason] = {
     sqlite3.SQLITE_FULL: "full",
     sqlite3.SQLITE_IOERR_SHMSIZE: "full",
     sqlite3.SQLITE_READONLY: "read_only",
@@ -80,11 +80,10 @@ _REMEDIES: dict[Reason, str] = {
 
 def fault(reason: Reason, path: str, why: str = "") -> HistoryError:
     """Make the error for a reason; `why` tells more of `other`."""
-    absolute = Path(path).absolute()
     places = {
         "path": path,
-        "file": shlex.quote(str(absolute)),
-        "folder": shlex.quote(str(absolute.parent)),
+        "file": shlex.quote(path),
+        "folder": shlex.quote(str(Path(path).parent)),
         "why": why,
     }
     summary, remedy = _SUMMARIES[reason].format_map(places), _REMEDIES[reason].format_map(places)
@@ -106,7 +105,7 @@ def explain(error: sqlite3.Error | OSError, path: str) -> HistoryError:
 
 def is_busy(error: sqlite3.Error) -> bool:
     """Tell whether others hold a lock on the file."""
-    return _of_sqlite(_code(error)) == "locked"
+    return _of_sqlite(_code(error) or 0) == "locked"
 
 
 def _reason(error: sqlite3.Error, path: str) -> Reason:
@@ -124,21 +123,22 @@ def _code(error: sqlite3.Error) -> int | None:
     return getattr(error, "sqlite_errorcode", None)
 
 
-def _of_sqlite(code: int | None) -> Reason:
-    if code is None:
-        return "other"
+def _of_sqlite(code: int) -> Reason:
     return _SQLITE.get(code) or _SQLITE.get(code & 0xFF, "other")
 
 
 def _why_not_opened(path: str) -> Reason:
     """Look why SQLite could not open the file, or make one beside it: it has one code for all causes."""
-    file = Path(path).resolve()
+    file = Path(os.path.realpath(path))
     if not file.parent.is_dir():
         return "missing"
-    places = [file.parent, file] if file.exists() else [file.parent]
+    return "other" if may_write(file.parent) and may_write(file) else "read_only"
+
+
+def may_write(place: Path) -> bool:
+    """Tell whether this user may write to a file or folder, or it does not exist."""
     is_effective = os.access in os.supports_effective_ids
-    may_write = all(os.access(place, os.W_OK, effective_ids=is_effective) for place in places)
-    return "other" if may_write else "read_only"
+    return not place.exists() or os.access(place, os.W_OK, effective_ids=is_effective)
 
 
 public(HistoryError, door="openrouter_credits.history")

@@ -9,20 +9,22 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Literal, TypeVar
 
 from openrouter_credits.history import _schema
-from openrouter_credits.history._errors import HistoryError, explain, fault, is_busy, no_history
+from openrouter_credits.history._errors import HistoryError, explain, fault, is_busy, may_write, no_history
 
 _T = TypeVar("_T")
 
 MEMORY = ":memory:"
 PATIENCE = 5.0
-"""In seconds: how long to wait for other processes."""
+"""In seconds: how long a call waits for other processes; making the file, twice as long."""
+_TURN = 100
+"""In milliseconds: how long a try to make the file waits for others."""
 _PAUSE = 0.05
+"""In seconds: the longest pause between two tries."""
 _making = Lock()
 
 
@@ -30,13 +32,12 @@ class File:
     """The file of a history; it is opened when it is first used, and again after whatever went wrong.
 
     Args:
-        path: the file, or `:memory:`.
+        path: the file, from the root; or `:memory:`.
         read_only: whether it is neither made nor changed.
     """
 
     def __init__(self, path: str, *, read_only: bool = False) -> None:
         self._path = path
-        self._place = Path(path).absolute()
         self._is_in_memory = path == MEMORY
         self._read_only = read_only
         self._connection: sqlite3.Connection | None = None
@@ -71,8 +72,8 @@ class File:
         self.close()
         try:
             self._connection = self._connected()
-            self._opened = _identity(self._place)
-            _patiently(partial(self._prepare, self._connection))
+            self._opened = _identity(self._path)
+            self._prepare(self._connection)
         except (OSError, sqlite3.Error) as error:
             failure = explain(error, self._path)
         except HistoryError as error:
@@ -92,31 +93,53 @@ class File:
     def _connected(self) -> sqlite3.Connection:
         if self._is_in_memory:
             return sqlite3.connect(MEMORY, isolation_level=None)
-        place = self._place.resolve()  # also of a link whose file is still to be made
+        place = Path(os.path.realpath(self._path))  # also of a link whose file is still to be made
         if not self._read_only:
             _make(place)
         elif not place.exists():
             raise no_history(self._path)
         if not stat.S_ISREG(place.stat().st_mode):
             raise fault("other", self._path, "it is a folder or a device")
+        if not (self._read_only or may_write(place)):
+            # SQLite would open it even so, and leave files beside it that nobody may write.
+            raise fault("read_only", self._path)
         # A path that is quoted has no special characters of a URI; and SQLite itself makes no file.
         uri = f"{place.as_uri()}?mode={'ro' if self._read_only else 'rw'}"
         return sqlite3.connect(uri, timeout=PATIENCE, isolation_level=None, uri=True)
 
     def _is_in_place(self) -> bool:
         """Tell whether the file is the one that was opened; what is written to a deleted one is lost."""
-        return self._opened == _identity(self._place)
+        return self._is_in_memory or self._opened == _identity(self._path)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        """Make the tables, or bring them to the newest version; write nothing into a file of others."""
-        version = self._version_of(connection)
-        if self._read_only and not version:
-            raise no_history(self._path)
-        if version < _schema.VERSION:
-            connection.execute("PRAGMA journal_mode = WAL")
-            with _transaction(connection, "BEGIN IMMEDIATE"):
-                _schema.migrate(connection, self._version_of(connection))  # others may have done it by now
+        """Make the tables, or bring them to the newest version; write nothing into a file of others.
+
+        Of many processes that open a new file, one makes it; the others wait for that, not for a turn of
+        their own. SQLite alone does not wait where two connections could wait for each other.
+        """
+        give_up_at = time.monotonic() + 2 * PATIENCE
+        connection.execute(f"PRAGMA busy_timeout = {_TURN}")
+        while not self._is_prepared(connection, is_last=time.monotonic() > give_up_at):
+            time.sleep(_PAUSE * random.random())  # noqa: S311 - no secret
+        connection.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}")
         connection.execute("PRAGMA synchronous = NORMAL")
+
+    def _is_prepared(self, connection: sqlite3.Connection, *, is_last: bool) -> bool:
+        """Try to prepare the file, and tell whether it is; if others are in the way, the last try raises."""
+        try:
+            with _transaction(connection, "BEGIN"):  # else the tables may be made between two questions
+                version = self._version_of(connection)
+            if self._read_only and not version:
+                raise no_history(self._path)
+            if version < _schema.VERSION:
+                connection.execute("PRAGMA journal_mode = WAL")
+                with _transaction(connection, "BEGIN IMMEDIATE"):
+                    _schema.migrate(connection, self._version_of(connection))  # others may have done it
+        except sqlite3.OperationalError as error:
+            if is_last or not is_busy(error):
+                raise
+            return False
+        return True
 
     def _version_of(self, connection: sqlite3.Connection) -> int:
         version = _schema.version_of(connection)
@@ -127,9 +150,9 @@ class File:
         return version
 
 
-def _identity(place: Path) -> tuple[int, int] | None:
+def _identity(path: str) -> tuple[int, int] | None:
     with suppress(OSError):
-        found = place.stat()
+        found = Path(path).stat()
         return found.st_dev, found.st_ino
     return None
 
@@ -142,21 +165,6 @@ def _make(place: Path) -> None:
     """
     with _making, suppress(FileExistsError):  # nobody opens the new file before it is closed here
         os.close(os.open(place, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-
-
-def _patiently(function: Callable[[], None]) -> None:
-    """Call a function until nobody else is in its way.
-
-    SQLite does not wait by itself where two connections could wait for each other, such as for WAL.
-    """
-    give_up_at = time.monotonic() + PATIENCE
-    while True:
-        try:
-            return function()
-        except sqlite3.OperationalError as error:
-            if not is_busy(error) or time.monotonic() > give_up_at:
-                raise
-        time.sleep(_PAUSE * random.random())  # noqa: S311 - no secret
 
 
 @contextmanager

@@ -7,7 +7,6 @@ import os
 import warnings
 from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
 from types import TracebackType
@@ -17,7 +16,7 @@ from openrouter_credits import CheckReport, Runway
 from openrouter_credits._public import public
 from openrouter_credits.history import _counters, _decisions, _export, _find, _series
 from openrouter_credits.history._errors import fault
-from openrouter_credits.history._file import File
+from openrouter_credits.history._file import MEMORY, File
 from openrouter_credits.history._readings import read_subjects
 from openrouter_credits.history._schema import milliseconds
 from openrouter_credits.history._series import Point
@@ -45,19 +44,20 @@ class History:
     """
 
     def __init__(self, path: str | Path, *, read_only: bool = False) -> None:
-        self.path = os.fspath(path)
-        """The file, as it was given."""
-        if not isinstance(self.path, str):
-            raise TypeError("path is a str or a Path, not bytes")
-        if not self.path or "\0" in self.path:
+        name = os.fspath(path)
+        if not isinstance(name, str):
+            raise TypeError(f"path is a str or a Path, not {type(name).__name__}")
+        if not name or "\0" in name:
             raise ValueError("path is the name of a file, neither empty nor with a NUL in it")
-        self._file = File(self.path, read_only=read_only)
-        self._thread: OneThread | None = None
+        self.path = name if name == MEMORY else str(Path(name).absolute())
+        """The file, from the root; or `:memory:`."""
+        self._read_only = read_only
+        self._used: tuple[OneThread, File] | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether its thread runs: it was used, and not closed since."""
-        return self._thread is not None
+        return self._used is not None
 
     async def open(self) -> None:
         """Open or make the file, and bring its tables to this version; every other method does so, too.
@@ -65,7 +65,7 @@ class History:
         Raises:
             HistoryError: the file cannot be used.
         """
-        await self._in_thread(self._file.open)
+        await self._in_thread(File.open)
 
     async def add(self, report: CheckReport, at: datetime | None = None) -> None:
         """Write what a report tells of each subject.
@@ -190,26 +190,28 @@ class History:
     async def _run(
         self, begin: Literal["BEGIN", "BEGIN IMMEDIATE"], function: Callable[[Connection], _T]
     ) -> _T:
-        return await self._in_thread(partial(self._file.run, begin, function))
+        return await self._in_thread(lambda file: file.run(begin, function))
 
-    async def _in_thread(self, function: Callable[[], _T]) -> _T:
-        if self._thread is None:
-            self._thread = self._started()
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+    async def _in_thread(self, function: Callable[[File], _T]) -> _T:
+        if self._used is None:
+            self._used = self._started()
+        thread, file = self._used
+        return await asyncio.get_running_loop().run_in_executor(thread, function, file)
 
-    def _started(self) -> OneThread:
+    def _started(self) -> tuple[OneThread, File]:
         try:
-            return OneThread()
+            return OneThread(), File(self.path, read_only=self._read_only)
         except RuntimeError:
             failure = fault("other", self.path, "the system has no thread left")
         raise failure
 
     async def close(self) -> None:
         """Close the file and end the thread, after the calls that are under way; twice is fine."""
-        thread, self._thread = self._thread, None
-        if thread is None:
+        used, self._used = self._used, None
+        if used is None:
             return
-        closed = asyncio.get_running_loop().run_in_executor(thread, self._file.close)
+        thread, file = used
+        closed = asyncio.get_running_loop().run_in_executor(thread, file.close)
         thread.shutdown(wait=False)
         await asyncio.shield(closed)  # a caller that is cancelled leaves neither file nor thread open
         thread.shutdown()
@@ -228,9 +230,10 @@ class History:
         await self.close()
 
     def __del__(self) -> None:
-        thread: OneThread | None = getattr(self, "_thread", None)  # there is none if __init__ has raised
-        if thread is not None:
-            thread.submit(self._file.close)
+        used: tuple[OneThread, File] | None = getattr(self, "_used", None)  # __init__ may have raised
+        if used is not None:
+            thread, file = used
+            thread.submit(file.close)
             thread.shutdown(wait=False)
             warnings.warn(f"unclosed history {self.path}", ResourceWarning, source=self, stacklevel=2)
 

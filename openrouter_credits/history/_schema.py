@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from openrouter_credits._masking import scrub
 from openrouter_credits._models.amounts import plain
@@ -72,6 +72,8 @@ def version_of(connection: sqlite3.Connection) -> int | None:
 
 def migrate(connection: sqlite3.Connection, version: int) -> None:
     """Bring the tables from a version to the newest, within a transaction."""
+    if version == VERSION:
+        return
     for steps in MIGRATIONS[version:]:
         for step in steps:
             connection.execute(step)
@@ -138,6 +140,9 @@ def dollars(text: str | None) -> Decimal | None:
     if text is None:
         return None
     try:
-        return plain(Decimal(text))
-    except (InvalidOperation, TypeError, ValueError):
-        raise sqlite3.DataError("an amount is no number") from None
+        amount = plain(Decimal(text))
+    except (ArithmeticError, TypeError, ValueError):
+        amount = None
+    if amount is None or not amount.is_finite():
+        raise sqlite3.DataError("an amount is no number")
+    return amount
