@@ -86,7 +86,7 @@ async def test_a_full_disk_loses_nothing(path: Path) -> None:
 @pytest.fixture
 def public_folder() -> Iterator[Path]:
     """Make a folder that other users can enter, as pytest's own cannot be."""
-    folder = Path(tempfile.mkdtemp())
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
     folder.chmod(0o755)
     yield folder
     folder.chmod(0o755)
