@@ -24,13 +24,12 @@ SELECT min((SELECT at FROM {table} WHERE subject = id AND at >= :at + (id <= :id
 FROM subject WHERE :only IS NULL OR id = :only
 """
 _ROWS = """
-SELECT at, id, kind, account, name, remaining, used, granted, {others}
+SELECT at, id, kind, account, name, remaining, used, granted, resets_at, error
 FROM subject CROSS JOIN {table} ON subject = id AND at >= :at + (id <= :id) AND at < :first + :span
 WHERE :only IS NULL OR id = :only
 """
 _ALL = (
-    f"{_ROWS.format(table='rollup', others='NULL, NULL')} UNION ALL "
-    f"{_ROWS.format(table='reading', others='resets_at, error')} ORDER BY 1, 2 LIMIT {_CHUNK}"
+    f"{_ROWS.format(table='rollup')} UNION ALL {_ROWS.format(table='reading')} ORDER BY 1, 2 LIMIT {_CHUNK}"
 )
 
 

@@ -48,7 +48,7 @@ SELECT * FROM (
     SELECT at, remaining, resets_at FROM reading
     WHERE subject = :subject AND error IS NULL ORDER BY at DESC LIMIT 1
 ) UNION ALL SELECT * FROM (
-    SELECT at, remaining, NULL FROM rollup WHERE subject = :subject ORDER BY at DESC LIMIT 1
+    SELECT at, remaining, resets_at FROM rollup WHERE subject = :subject ORDER BY at DESC LIMIT 1
 ) ORDER BY at DESC LIMIT 1
 """
 
