@@ -14,12 +14,20 @@ from attrs import evolve, frozen
 
 import openrouter_credits  # for annotations that name a room above, which the door imports when it is asked
 from openrouter_credits._account import Account
-from openrouter_credits._arguments import Dollars, checked, require_count, require_read, require_seconds
+from openrouter_credits._arguments import (
+    Dollars,
+    checked,
+    require_count,
+    require_flag,
+    require_read,
+    require_seconds,
+)
 from openrouter_credits._batch.check import KeyCheck
 from openrouter_credits._batch.report import CheckReport
 from openrouter_credits._batch.run import run, run_all
-from openrouter_credits._batch.source import Source
+from openrouter_credits._batch.source import Source, take_all
 from openrouter_credits._batch.spec import KeySource, KeySpec, Options
+from openrouter_credits._call.addresses import is_of_this_machine
 from openrouter_credits._call.caller import Caller
 from openrouter_credits._call.protocol import require_structurable
 from openrouter_credits._call.request import (
@@ -64,6 +72,9 @@ if TYPE_CHECKING:
     import openrouter_credits.watch
 
 _T = TypeVar("_T")
+
+_CACHED = 60
+"""Seconds: OpenRouter caches its figures for so long (observed by users)."""
 
 _NO_GENERATION = (
     "Right after its request, ask again in some seconds, or wait longer (wait=...); later, check the id, "
@@ -473,28 +484,78 @@ class CreditsClient:
         expiring: Collection[int] = (30, 7, 1),
         store: openrouter_credits.history.History | None = None,
     ) -> openrouter_credits.watch.Watch:
-        """Watch keys, and give an event for each thing to be told: `async with client.watch() as watch`."""
-        from openrouter_credits.watch import Watch  # noqa: PLC0415 - a room above the waist
+        """Look at keys again and again, and give an event for each thing to be told.
 
-        source = (KeySpec(self._own_key(), None, None, self._management_key),) if keys is None else keys
+        `async with client.watch() as watch: async for event in watch: print(event)`. Wallets, keys with a
+        limit of their own, and budgets are watched, each by its own amount. Entering takes the first look.
+        A look of more than `every` requests is spread over that time.
 
-        async def look() -> CheckReport:
-            if account:
-                return await self.account.check(include_disabled=False)
-            return await self.check_all(source)
+        Args:
+            keys: as for `check_all`, but not endless: they are read once, when the watch is entered. `None`
+                for this client's own key.
+            account: whether to watch all keys of the management key's account instead, but for disabled
+                ones; keys that are made later, too.
+            every: the time between looks, ± 5 %; at least 60, because OpenRouter caches its figures for so
+                long, but for a server on this machine. Amounts below `critical` are looked at every 60 s.
+            warn: US dollars below which an amount is LOW.
+            critical: US dollars below which it is CRITICAL; half of `warn` unless it is given.
+            rearm: how many times its threshold an amount must reach before a level is left; at least 1.
+            clear_after: looks in a row that must see so much, unless it is seen that more was bought.
+            stale_after: failed looks in a row after which blindness is told, 15 minutes after the last good
+                one at the earliest.
+            remind: after this time DEPLETED and INVALID are told again.
+            expiring: the days before a key expires on which that is told.
+            store: remembers what was said, over restarts and for other watchers of the same file.
 
-        return Watch(
-            look,
-            every=every,
-            warn=warn,
-            critical=critical,
-            rearm=rearm,
-            clear_after=clear_after,
-            stale_after=stale_after,
-            remind=remind,
-            expiring=expiring,
-            store=store,
-        )
+        Raises:
+            TypeError: an argument of a wrong type, or `keys` together with `account`.
+            ValueError: a number out of range.
+        """
+        source = None if keys is None else Source(keys)
+        del keys  # as in `check_keys`
+        options: dict[str, Any] = {
+            "warn": warn,
+            "critical": critical,
+            "rearm": rearm,
+            "clear_after": clear_after,
+            "stale_after": stale_after,
+            "remind": remind,
+            "expiring": expiring,
+            "store": store,
+        }
+        watch = checked(self._watch, source, account, every, options)
+        del options, account, every, warn, critical, rearm, clear_after, stale_after, remind, expiring, store
+        if source is not None:
+            source.raise_fault()
+        if isinstance(watch, Exception):
+            raise watch
+        return watch
+
+    def _watch(
+        self, source: Source | None, account: object, every: float, options: dict[str, Any]
+    ) -> openrouter_credits.watch.Watch:
+        # a room above the waist, loaded when it is entered
+        from openrouter_credits.watch import Watch  # noqa: PLC0415 - see above
+        from openrouter_credits.watch._keys import WatchOfKeys  # noqa: PLC0415 - see above
+
+        require_flag("account", account)
+        require_seconds("every", every)
+        if every < _CACHED and not is_of_this_machine(self._caller.base_url):
+            raise ValueError(
+                f"every is at least {_CACHED} seconds: OpenRouter caches its figures for so long"
+            )
+        if not account:
+            return WatchOfKeys(self, partial(self._specs, source), every=every, **options)
+        if source is not None:
+            raise TypeError("with account=True there are no keys: it watches all keys of the account")
+        look = partial(self.account.check, include_disabled=False)
+        # One request tells of a hundred keys: some of them alone are looked at with all others.
+        return Watch(look, alone=lambda _: look(), every=every, **options)
+
+    async def _specs(self, source: Source | None) -> tuple[KeySpec, ...]:
+        if source is None:
+            return (KeySpec(self._own_key(), management_key=self._management_key),)
+        return await take_all(source, self._caller.unless_closed)
 
     def with_key(self, api_key: str | ApiKey, *, management_key: str | ApiKey | None = None) -> CreditsClient:
         """Make a client for another key, with this one's connections and settings; it need not be closed.

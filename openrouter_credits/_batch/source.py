@@ -165,6 +165,19 @@ class Source:
             self._given.put_nowait(spec)
 
 
+async def take_all(source: Source, unless_closed: UnlessClosed) -> tuple[KeySpec, ...]:
+    """Read a source to its end, and return its keys; what it raises is raised."""
+    source.open(unless_closed)
+    specs = []
+    try:
+        while isinstance(spec := await source.take(), KeySpec):
+            specs.append(spec)
+        source.raise_fault()
+    finally:
+        await source.close()
+    return tuple(specs)
+
+
 def _spec(item: Any) -> KeySpec | End:
     if isinstance(item, KeySpec) or item is END:
         return item

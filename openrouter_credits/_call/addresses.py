@@ -73,6 +73,12 @@ def parse_base_url(text: object, name: str = "base_url") -> str | ConfigurationE
     return text.rstrip("/")
 
 
+def is_of_this_machine(base_url: str) -> bool:
+    """Tell whether requests to an address stay on this machine."""
+    parts = _split(base_url)
+    return parts is not None and _is_loopback(parts.hostname)
+
+
 def parse_proxy(text: object, name: str = "proxy") -> Proxy | ConfigurationError | TypeError:
     """Read a proxy's URL; without a scheme it is http. `name` is the argument or variable it comes from."""
     if not isinstance(text, str):

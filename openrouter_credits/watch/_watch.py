@@ -4,29 +4,64 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-from openrouter_credits import CheckReport, Runway
-from openrouter_credits._arguments import Dollars
-from openrouter_credits.history import History, Reading, Subject
+from openrouter_credits import CheckReport, Level, Runway
+from openrouter_credits._arguments import Dollars, require_seconds
+from openrouter_credits._public import public
+from openrouter_credits.history import History, HistoryError, Reading, Subject
 from openrouter_credits.watch._alarm import Alarm
+from openrouter_credits.watch._clock import Clock
 from openrouter_credits.watch._event import Event
+from openrouter_credits.watch._feed import Feed
+from openrouter_credits.watch._findings import Findings
+from openrouter_credits.watch._journal import Journal
+from openrouter_credits.watch._pace import Pace
+from openrouter_credits.watch._rounds import Look, LookAlone, Rounds
 
 logger = logging.getLogger("openrouter_credits")
 
 
 class Watch:
-    """Looks at keys every so many seconds, and gives an event for each thing to be told. Use `async with`."""
+    """Looks at keys again and again, and gives an event for each thing to be told. All times are in seconds.
+
+    Use it as `async with Watch(look) as watch: async for event in watch: ...`, or `client.watch()`. Entering
+    takes the first look. The looks go on however slowly the events are read; each event is given once, so
+    there should be one reader. The loop ends when the block is left. A watch is entered once, and its
+    attributes are read in its event loop.
+
+    Args:
+        look: looks at everything, such as `client.account.check`. A look that raises, whatever it raises, is
+            a failed look, and so is each `every` in which it does not end.
+        alone: looks at these subjects and no others. It is asked every 60 s for those that are CRITICAL or
+            DEPLETED, run dry within an hour, or were refused for the first time. `None` for no such looks.
+        every: from the beginning of one look to the next, ± 5 %. After a failed look it is 5 minutes at most,
+            or as long as the server asks for.
+        warn: US dollars below which an amount is LOW.
+        critical: US dollars below which it is CRITICAL; half of `warn` unless it is given.
+        rearm: how many times its threshold an amount must reach before a level is left.
+        clear_after: the looks in a row that must see so much, if nothing shows that more was bought.
+        stale_after: the failed looks in a row after which blindness is told, 15 minutes after the last good
+            one at the earliest.
+        remind: after this time DEPLETED and INVALID are told again.
+        expiring: the days before a key expires on which that is told.
+        store: remembers what was said over restarts, and for other watchers of the same file. While it fails,
+            the watch goes on without it.
+        clock: the time in UTC; by default the time of this machine.
+
+    Raises:
+        TypeError: an argument of a wrong type.
+        ValueError: a number out of range.
+    """
 
     def __init__(
         self,
-        look: Callable[[], Awaitable[CheckReport]],
+        look: Look,
         *,
-        alone: Callable[[Collection[Subject]], Awaitable[CheckReport]] | None = None,
+        alone: LookAlone | None = None,
         every: float = 300,
         warn: Dollars = 10,
         critical: Dollars | None = None,
@@ -38,53 +73,126 @@ class Watch:
         store: History | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
+        require_seconds("every", every)
+        if store is not None and not isinstance(store, History):
+            raise TypeError(f"store is a History, not {type(store).__name__}")
+        self._alarm = Alarm(
+            warn, critical, rearm, clear_after, stale_after, remind, tuple(expiring), spacing=every / 2
+        )
         self._look = look
+        self._alone = alone
         self._every = every
-        self._alarm = Alarm(warn, critical, rearm, clear_after, stale_after, remind, tuple(expiring))
-        self._clock = clock or (lambda: datetime.now(UTC))
-        self._events: deque[Event] = deque()
-        self._news = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self.report: CheckReport | None = None
-        """The last report; `None` before the first."""
-        self.age: float | None = None
-        """Seconds since the last look that read something; `None` before the first."""
-        self.runways: Mapping[Subject, Runway] = {}
-        self.unwatched: tuple[Reading, ...] = ()
-        self.levels: Mapping[Subject, str] = {}
-        self.next_at: datetime | None = None
-        """When the next look begins."""
-        self.store_error: Exception | None = None
+        self._store = store
+        self._utc = clock
+        self._journal = Journal(self._alarm, store)
+        self._findings = Findings(self._alarm, self._journal)
+        self._pace = Pace(every)
+        self._feed = Feed()
+        self._clock: Clock | None = None
+        self._rounds: Rounds | None = None
+        self._task: asyncio.Task[BaseException] | None = None
+
+    @property
+    def report(self) -> CheckReport | None:
+        """The last report; `None` before the first. A look that raises leaves it as it is."""
+        return self._findings.report
+
+    @property
+    def age(self) -> float | None:
+        """The seconds since the last look that read something, as of now; `None` before the first."""
+        if self._clock is None or self._rounds is None or self._rounds.read_at is None:
+            return None
+        return self._clock.passed() - self._rounds.read_at
+
+    @property
+    def runways(self) -> Mapping[Subject, Runway]:
+        """How long each amount lasts: by its readings; by OpenRouter's counters while these are too few."""
+        return self._findings.runways
+
+    @property
+    def unwatched(self) -> tuple[Reading, ...]:
+        """What may not be read, and so is not watched; each is logged once as a warning."""
+        return self._findings.unwatched
+
+    @property
+    def levels(self) -> Mapping[Subject, Level]:
+        """The level of each subject; `UNKNOWN` for one that the last look did not read."""
+        return self._findings.levels
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When the next look begins; `None` before the first has begun."""
+        if self._clock is None:
+            return None
+        return self._clock.now() + timedelta(seconds=self._pace.due_at - self._clock.passed())
+
+    @property
+    def store_error(self) -> HistoryError | None:
         """Why the history is not written; `None` while it is."""
-
-    async def _take(self) -> None:
-        report = await self._look()
-        self.report, self.age = report, 0.0
-        self._events.extend(self._alarm.consider(report, self._clock()))
-        self._news.set()
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._every)
-            await self._take()
+        return self._journal.error
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Event:
-        while not self._events:
-            self._news.clear()
-            await self._news.wait()
-        return self._events.popleft()
+        return await self._feed.get()
 
     async def __aenter__(self) -> Self:
-        await self._take()
-        self._task = asyncio.create_task(self._run())
+        """Take the first look, and go on.
+
+        Raises:
+            OpenRouterError: there is nothing that can be watched, such as a key without a limit that may not
+                read its wallet. A refused key or a dead host is no such thing.
+            RuntimeError: this watch was entered before.
+        """
+        self._require_new()
+        loop = asyncio.get_running_loop()
+        self._clock = Clock(loop.time, self._utc)
+        self._rounds = Rounds(
+            self._look, self._alone, self._pace, self._clock, self._findings, self._feed.add
+        )
+        self._task = loop.create_task(self._rounds.run())
+        self._task.add_done_callback(self._end)
+        try:
+            await self._rounds.has_begun.wait()
+        except BaseException:
+            await self._leave()
+            raise
+        if self._task.done():
+            await self._leave()
+            self._feed.raise_fault()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        await self._leave()
+        if kind is None:
+            self._feed.raise_fault()
+
+    def _require_new(self) -> None:
+        if self._task is not None:
+            raise RuntimeError("a watch is entered once; make another one")
+
+    async def _leave(self) -> None:
+        """End everything that is under way."""
         if self._task is not None:
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            try:
+                await asyncio.wait((self._task,))
+            finally:
+                await self._journal.close()
+
+    def _end(self, task: asyncio.Task[BaseException]) -> None:
+        """Let the reader know that the looks have ended, and why."""
+        fault = None if task.cancelled() else task.exception() or task.result()
+        rounds = self._rounds
+        if rounds is None:  # it is set before the task begins
+            return
+        if fault is not None and rounds.has_begun.is_set():
+            logger.error("the watch has ended, because of a fault in it: %s", type(fault).__name__)
+        rounds.has_begun.set()
+        self._feed.end(fault)
+
+
+public(Watch, door="openrouter_credits.watch")

@@ -1,0 +1,100 @@
+"""The looks of a client: at all keys, spread over the time there is, and at some subjects alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from attrs import evolve
+
+from openrouter_credits import ApiKey, CheckReport, CreditsClient, KeyCheck, KeySpec
+from openrouter_credits.history import Subject, read_subjects
+from openrouter_credits.watch._pace import spread
+
+
+class Looks:
+    """The looks at a list of keys.
+
+    Args:
+        client: makes the requests; its own keys are not used.
+        every: the time from one look to the next, in seconds.
+    """
+
+    def __init__(self, client: CreditsClient, every: float) -> None:
+        self._client = client
+        self._every = every
+        self._specs: tuple[KeySpec, ...] = ()
+        self._rate: float | None = None
+        """Requests a second of a look; the first one is as fast as it can be."""
+        self._report: CheckReport | None = None
+
+    def begin(self, specs: tuple[KeySpec, ...]) -> None:
+        """Set the keys to look at."""
+        self._specs = specs
+        self._rate = spread(count_requests(specs), self._every)
+
+    async def at_all(self) -> CheckReport:
+        """Look at all keys: the first time at once, later no faster than the time allows."""
+        rate = None if self._report is None else self._rate
+        self._report = await self._client.check_all(self._specs, rate=rate)
+        return self._report
+
+    async def alone(self, subjects: Collection[Subject]) -> CheckReport:
+        """Look at one key of each subject; the outcomes are named as in the last look at all."""
+        wanted: dict[int, KeyCheck] = {}
+        if self._report is not None:
+            for reading in read_subjects(self._report).readings:
+                if reading.subject in subjects and reading.checks:
+                    wanted.setdefault(reading.checks[0].index, reading.checks[0])
+        report = await self._client.check_all([self._specs[index] for index in wanted])
+        pairs = zip(wanted.values(), report.checks, strict=True)
+        return CheckReport(tuple(_again(before, check) for before, check in pairs))
+
+
+def count_requests(specs: Iterable[KeySpec]) -> int:
+    """Return how many requests a look at these keys takes: equal ones are shared."""
+    specs = tuple(specs)
+    managers = {spec.account: spec.management_key for spec in specs if spec.management_key is not None}
+    managers.pop(None, None)  # keys without an account have no manager in common
+    keys = {spec.api_key for spec in specs}
+    readers = {spec.management_key or managers.get(spec.account) or spec.api_key for spec in specs}
+    return sum(isinstance(key, ApiKey) for key in (*keys, *readers))
+
+
+def renewed(report: CheckReport, part: CheckReport) -> CheckReport:
+    """Put the newer outcomes of a look at some keys in the place of the older ones of the same keys.
+
+    A look at all that is spread over minutes may end after such a look, and know less.
+    """
+    found = {_identity(check): check for check in part.checks if check.status is not None}
+    return CheckReport(
+        tuple(
+            [
+                _again(check, newer)
+                if (newer := found.get(_identity(check))) is not None and _is_newer(newer, check)
+                else check
+                for check in report.checks
+            ]
+        )
+    )
+
+
+def _identity(check: KeyCheck) -> tuple[str | None, ...]:
+    listed = check.managed_key
+    return check.account, check.name, check.label, None if listed is None else listed.hash
+
+
+def _is_newer(check: KeyCheck, other: KeyCheck) -> bool:
+    if check.status is None or other.status is None:
+        return check.status is not None
+    return check.status.checked_at > other.status.checked_at
+
+
+def _again(before: KeyCheck, check: KeyCheck) -> KeyCheck:
+    """Return the outcome of a key that was looked at again, with its former place, names and wallet."""
+    return evolve(
+        before,
+        status=check.status,
+        error=check.error,
+        elapsed=check.elapsed,
+        managed_key=check.managed_key,
+    )

@@ -1,0 +1,136 @@
+"""When to look: decided from how the last look ended. All times are in seconds, by one clock; no I/O."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+
+from openrouter_credits import Level, Runway
+from openrouter_credits.history import Reading, Subject
+
+ALONE_EVERY = 60.0
+"""OpenRouter caches its values for so long [observed by users]: more looks would see nothing new."""
+MOST_ALONE = 30
+"""Subjects in a look at some alone: with two requests each, it takes no more than one request a second."""
+_JITTER = 0.05
+"""The part of `every` by which looks come earlier or later, so that many watches do not ask at once."""
+_SPREAD = 0.95
+"""The part of `every` over which a large look is spread: it ends before the next one, even an early one."""
+_LONGEST_AFTER_FAILURE = 300.0
+_LATE = 1.1
+"""A look takes part of `every`, and may be late by the jitter: a slot without a look is a little longer."""
+_SOON = 30.0
+"""A look at some alone is not worth it if a look at all is due so soon."""
+_SHORT_RUNWAY = timedelta(hours=1)
+
+
+class Pace:
+    """Tells when the next look is due.
+
+    Args:
+        every: the time from the beginning of one look to the next.
+        draw: returns a number from 0 to 1, each time another.
+    """
+
+    def __init__(self, every: float, draw: Callable[[], float] = random.random) -> None:
+        self._every = every
+        self._draw = draw
+        self._began_at = 0.0
+        self.due_at = 0.0
+        """When the next look at all begins."""
+        self.slot_at = math.inf
+        """When the time without a good look counts as one more failed look."""
+        self.alone_at = math.inf
+        """When some subjects are looked at alone."""
+
+    def begin(self, now: float) -> None:
+        """Note that a look at all begins."""
+        self._began_at = now
+        self.due_at = now + self._every * self._jitter()
+        self.slot_at = now + self._every * _LATE
+        self.alone_at = max(self.alone_at, now + ALONE_EVERY)
+
+    def succeed(self) -> None:
+        """Note that a look at all has read something."""
+        self.slot_at = math.inf
+
+    def fail(self, now: float, retry_after: float | None) -> None:
+        """Note that a look at all has failed, and how long the server asked us to wait, if it did."""
+        self.due_at = self._began_at + min(self._every, _LONGEST_AFTER_FAILURE) * self._jitter()
+        if retry_after is not None:
+            self.due_at = max(self.due_at, now + retry_after)
+        self.alone_at = math.inf  # until the host answers again
+
+    def want_alone(self, now: float, *, is_wanted: bool) -> None:
+        """Note whether some subjects are to be looked at alone before the next look at all."""
+        self.alone_at = now + ALONE_EVERY if is_wanted else math.inf
+
+    def is_due(self, now: float) -> bool:
+        """Tell whether a look at all is due."""
+        return now >= self.due_at
+
+    def take_slot(self, now: float) -> bool:
+        """Tell whether one more slot has passed without a good look; however much passed at once is one."""
+        has_passed = now >= self.slot_at
+        if has_passed:
+            self.slot_at = now + self._every
+        return has_passed
+
+    def take_alone(self, now: float) -> bool:
+        """Tell whether a look at some subjects alone is to begin; each is begun once."""
+        is_due = now >= self.alone_at
+        if is_due:
+            self.alone_at = math.inf
+        return is_due and self.due_at - now >= _SOON
+
+    def next_at(self, *, is_looking: bool) -> float:
+        """Return when there is something to do; while a look at all is under way, no other is."""
+        due_at = math.inf if is_looking else self.due_at
+        return min(due_at, self.slot_at, self.alone_at)
+
+    def _jitter(self) -> float:
+        return 1 + _JITTER * (2 * self._draw() - 1)
+
+
+def spread(requests: int, every: float) -> float | None:
+    """Return the requests a second over which a look is spread; `None` for a small one, which is not."""
+    return requests / (_SPREAD * every) if requests > every else None
+
+
+def urgent(
+    readings: Iterable[Reading],
+    levels: Mapping[Subject, Level],
+    runways: Iterable[Mapping[Subject, Runway]],
+    now: datetime,
+) -> tuple[Subject, ...]:
+    """List the subjects that are looked at alone: those that run dry first, at most 30.
+
+    They are at CRITICAL or DEPLETED, or run dry within an hour, or were refused for the first time. A key is
+    left out while a wallet or budget above it is among them.
+    """
+    hurried = {reading.subject: reading for reading in readings if _is_urgent(reading, levels, runways, now)}
+    alone = [reading for reading in hurried.values() if hurried.keys().isdisjoint(reading.under)]
+    alone.sort(key=lambda reading: levels.get(reading.subject) == Level.DEPLETED)
+    return tuple(reading.subject for reading in alone[:MOST_ALONE])
+
+
+def _is_urgent(
+    reading: Reading,
+    levels: Mapping[Subject, Level],
+    runways: Iterable[Mapping[Subject, Runway]],
+    now: datetime,
+) -> bool:
+    level = levels.get(reading.subject)
+    if reading.stop is not None:
+        return reading.stop == "refused" and level != Level.INVALID
+    if level in {Level.CRITICAL, Level.DEPLETED}:
+        return True
+    known = [runway for each in runways if (runway := each.get(reading.subject)) is not None]
+    return any(
+        runway.verdict == "runs_out"
+        and runway.runs_out_at is not None
+        and runway.runs_out_at - now < _SHORT_RUNWAY
+        for runway in known
+    )

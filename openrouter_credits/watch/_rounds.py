@@ -1,0 +1,200 @@
+"""One look after the other: the tasks of a watch. All times are in seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from copy import copy
+from typing import Any
+
+from openrouter_credits import (
+    APITimeoutError,
+    AuthenticationError,
+    CheckReport,
+    ClientClosedError,
+    ConfigurationError,
+    EdgeRefusedError,
+    OpenRouterError,
+    PermissionDeniedError,
+)
+from openrouter_credits.history import Readings, Subject, read_subjects
+from openrouter_credits.watch._clock import LONGEST_NAP, Clock
+from openrouter_credits.watch._event import Event
+from openrouter_credits.watch._findings import Findings, require_watchable
+from openrouter_credits.watch._looks import renewed
+from openrouter_credits.watch._pace import Pace
+
+logger = logging.getLogger("openrouter_credits")
+
+Look = Callable[[], Awaitable[CheckReport]]
+LookAlone = Callable[[Collection[Subject]], Awaitable[CheckReport]]
+
+_FINAL = (AuthenticationError, ClientClosedError, ConfigurationError, PermissionDeniedError)
+"""What the first look raises if there is nothing to watch; anything else may pass."""
+_TOO_LONG = "Give a look of your own a time limit; with very many keys, look less often (every)."
+
+
+class Rounds:
+    """Looks again and again, and hands on what is to be said.
+
+    One task decides, and is never held up by a look: each look is a task of its own.
+    """
+
+    def __init__(
+        self,
+        look: Look,
+        alone: LookAlone | None,
+        pace: Pace,
+        clock: Clock,
+        findings: Findings,
+        tell: Callable[[Iterable[Event]], None],
+    ) -> None:
+        self._look = look
+        self._look_alone = alone
+        self._pace = pace
+        self._clock = clock
+        self._findings = findings
+        self._tell = tell
+        self._at_all: asyncio.Task[Any] | None = None
+        self._alone: asyncio.Task[Any] | None = None
+        self._parts: list[CheckReport] = []
+        """What looks at some alone have read while a look at all was under way."""
+        self._why: Exception | None = None
+        """Why the last look failed."""
+        self._began_at = 0.0
+        self.read_at: float | None = None
+        """When a look at all last read something, by the clock."""
+        self.has_begun = asyncio.Event()
+        """Set when the first look has ended, or takes too long."""
+
+    async def run(self) -> BaseException:
+        """Look until this is cancelled, or until a look ends the program; return what it raised then."""
+        try:
+            await self._findings.begin(self._clock.now())
+            while True:
+                await self._begin()
+                await self._wait()
+                for task in (self._at_all, self._alone):
+                    if task is not None and task.done():
+                        error = None if task.cancelled() else task.exception()
+                        if isinstance(error, KeyboardInterrupt | SystemExit):
+                            return error
+                        await self._take(task)
+        finally:
+            await self._close()
+
+    async def _begin(self) -> None:
+        """Begin what is due."""
+        now = self._clock.passed()
+        if self._at_all is None and self._pace.is_due(now):
+            self._pace.begin(now)
+            self._began_at = now
+            self._parts.clear()
+            self._at_all = _start(self._look)
+        if self._pace.take_slot(now):
+            await self._fail(self._why or self._too_long(now))
+        if self._alone is None and self._look_alone is not None and self._pace.take_alone(now):
+            look, subjects = self._look_alone, self._findings.urgent(self._clock.now())
+            if subjects:
+                self._alone = _start(lambda: look(subjects))
+
+    async def _wait(self) -> None:
+        """Wait until a look has ended, or something is due."""
+        due_at = self._pace.next_at(is_looking=self._at_all is not None)
+        nap = max(0.0, min(due_at - self._clock.passed(), LONGEST_NAP))
+        if looks := [task for task in (self._at_all, self._alone) if task is not None]:
+            await asyncio.wait(looks, timeout=nap, return_when=asyncio.FIRST_COMPLETED)
+        else:
+            await asyncio.sleep(nap)
+
+    async def _take(self, task: asyncio.Task[Any]) -> None:
+        report, error = _ending(task)
+        if error is not None:
+            logger.info(
+                "a look failed: %s", error if isinstance(error, OpenRouterError) else type(error).__name__
+            )
+        if task is self._at_all:
+            self._at_all = None
+            await self._take_at_all(report, error)
+        else:
+            self._alone = None
+            if report is not None:
+                await self._take_alone(report)
+
+    async def _take_at_all(self, report: CheckReport | None, error: Exception | None) -> None:
+        now = self._clock.passed()
+        is_first = not self.has_begun.is_set()
+        if report is None:
+            if is_first and isinstance(error, _FINAL) and not isinstance(error, EdgeRefusedError):
+                raise copy(error)
+            self._why = error
+            self._pace.fail(now, error.retry_after if isinstance(error, OpenRouterError) else None)
+            if error is not None:
+                await self._fail(error)
+        else:
+            for part in self._parts:
+                report = renewed(report, part)
+            readings = read_subjects(report)
+            if is_first:
+                require_watchable(readings)
+            if readings.read_nothing:
+                self._why = next((check.error for check in report.checks if check.error is not None), None)
+                self._pace.fail(now, _retry_after(report))
+            else:
+                self._why, self.read_at = None, now
+                self._pace.succeed()
+            await self._tell_of(report, readings, is_partial=False)
+        self.has_begun.set()
+
+    async def _take_alone(self, report: CheckReport) -> None:
+        readings = read_subjects(report)
+        if readings.read_nothing:  # the next look at all tells whether that is so of everything
+            return
+        if self._at_all is not None:
+            self._parts.append(report)
+        await self._tell_of(report, readings, is_partial=True)
+
+    async def _tell_of(self, report: CheckReport, readings: Readings, *, is_partial: bool) -> None:
+        self._tell(await self._findings.take(report, readings, self._clock.now(), is_partial=is_partial))
+        is_wanted = self._why is None and bool(self._findings.urgent(self._clock.now()))
+        self._pace.want_alone(self._clock.passed(), is_wanted=is_wanted)
+
+    async def _fail(self, error: Exception) -> None:
+        self._tell(await self._findings.fail(error, self._clock.now()))
+
+    def _too_long(self, now: float) -> Exception:
+        self.has_begun.set()
+        took = now - self._began_at
+        return APITimeoutError(f"The look has not ended after {took:.0f} s", remedy=_TOO_LONG)
+
+    async def _close(self) -> None:
+        looks = [task for task in (self._at_all, self._alone) if task is not None]
+        for task in looks:
+            task.cancel()
+        await asyncio.gather(*looks, return_exceptions=True)
+
+
+def _start(look: Look) -> asyncio.Task[CheckReport]:
+    async def take() -> CheckReport:  # also if `look` raises before it returns anything to be awaited
+        return await look()
+
+    return asyncio.get_running_loop().create_task(take())
+
+
+def _ending(task: asyncio.Task[Any]) -> tuple[CheckReport | None, Exception | None]:
+    """Return what a look has found, or why it failed."""
+    error = asyncio.CancelledError() if task.cancelled() else task.exception()
+    if error is None:
+        if isinstance(found := task.result(), CheckReport):
+            return found, None
+        return None, TypeError(f"a look returns a CheckReport, not {type(found).__name__}")
+    if not isinstance(error, Exception):
+        return None, RuntimeError(f"the look ended with {type(error).__name__}")
+    return None, error.with_traceback(None)  # which would keep every frame alive
+
+
+def _retry_after(report: CheckReport) -> float | None:
+    """Return how long the server asked us to wait: the least time that it said to any key."""
+    waits = [check.error.retry_after for check in report.checks if check.error is not None]
+    return min((wait for wait in waits if wait is not None), default=None)
