@@ -37,8 +37,8 @@ class Journal:
         self._alarm = alarm
         self._store = store
         self._is_ours = False
-        self._known: Mapping[str, Any] = {}
-        """The states that were last in the history."""
+        self._known: Mapping[str, Any] | None = None
+        """The states that were last in the history; `None` if it was not read yet."""
         self._unrecorded: dict[str, Event] = {}
         """Events that were told while the history failed."""
 
@@ -101,8 +101,10 @@ class Journal:
 
     def _joined(self, states: Mapping[str, Any], memory: Mapping[str, Any]) -> dict[str, Any]:
         """Take the states of the history, but for those that only this watch changed, while it failed."""
-        if not self._unrecorded and self.error is None:
+        if self.error is None:
             return dict(states)
+        if self._known is None:
+            return {**states, **memory}
         joined = dict(states)
         for name in memory.keys() | self._known.keys():
             if states.get(name) == self._known.get(name):  # nobody else has changed it

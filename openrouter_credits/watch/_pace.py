@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from openrouter_credits import Level, Runway
@@ -19,6 +19,7 @@ _JITTER = 0.05
 _SPREAD = 0.95
 """The part of `every` over which a large look is spread: it ends before the next one, even an early one."""
 _LONGEST_AFTER_FAILURE = 300.0
+_LONGEST_WAIT = 86400.0
 _LATE = 1.1
 """A look takes part of `every`, and may be late by the jitter: a slot without a look is a little longer."""
 _SOON = 30.0
@@ -60,7 +61,7 @@ class Pace:
         """Note that a look at all has failed, and how long the server asked us to wait, if it did."""
         self.due_at = self._began_at + min(self._every, _LONGEST_AFTER_FAILURE) * self._jitter()
         if retry_after is not None:
-            self.due_at = max(self.due_at, now + retry_after)
+            self.due_at = max(self.due_at, now + min(retry_after, _LONGEST_WAIT))
         self.alone_at = math.inf  # until the host answers again
 
     def want_alone(self, now: float, *, is_wanted: bool) -> None:
@@ -102,7 +103,7 @@ def spread(requests: int, every: float) -> float | None:
 def urgent(
     readings: Iterable[Reading],
     levels: Mapping[Subject, Level],
-    runways: Iterable[Mapping[Subject, Runway]],
+    runways: Collection[Mapping[Subject, Runway]],
     now: datetime,
 ) -> tuple[Subject, ...]:
     """List the subjects that are looked at alone: those that run dry first, at most 30.
@@ -119,7 +120,7 @@ def urgent(
 def _is_urgent(
     reading: Reading,
     levels: Mapping[Subject, Level],
-    runways: Iterable[Mapping[Subject, Runway]],
+    runways: Collection[Mapping[Subject, Runway]],
     now: datetime,
 ) -> bool:
     level = levels.get(reading.subject)

@@ -1,0 +1,217 @@
+"""Tests of `watch/_pace.py`: when the next look is due, as tables."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from openrouter_credits import Level, Runway
+from openrouter_credits.history import Reading, Subject
+from openrouter_credits.watch._pace import ALONE_EVERY, MOST_ALONE, Pace, spread, urgent
+from tests.kit.values import NOW
+
+EARLY, USUAL, LATE = 0.0, 0.5, 1.0
+"""What the jitter is drawn from: 5 % earlier, at once, 5 % later."""
+
+
+def pace(every: float = 300, draw: float = USUAL) -> Pace:
+    """Make a pace whose jitter is not by chance."""
+    return Pace(every, lambda: draw)
+
+
+def test_the_first_look_is_due_at_once() -> None:
+    """Before any look, one is due."""
+    assert pace().is_due(0)
+    assert pace().next_at(is_looking=False) == 0
+
+
+@pytest.mark.parametrize(("draw", "due_at"), [(EARLY, 285), (USUAL, 300), (LATE, 315)])
+def test_looks_begin_every_so_many_seconds(draw: float, due_at: float) -> None:
+    """The time from the beginning of one look to the next is `every`, up to 5 % more or less."""
+    looks = pace(draw=draw)
+
+    looks.begin(0)
+    looks.succeed()
+
+    assert looks.due_at == pytest.approx(due_at)
+    assert not looks.is_due(due_at - 1)
+    assert looks.is_due(due_at + 1)
+    assert looks.next_at(is_looking=False) == looks.due_at
+
+
+@pytest.mark.parametrize(
+    ("every", "retry_after", "due_at"),
+    [
+        (300, None, 300),
+        (3600, None, 300),  # blindness is not left for an hour
+        (60, None, 60),
+        (300, 5.0, 300),  # no sooner than usual
+        (300, 1000.0, 1010),
+        (300, 1e18, 10 + 86400),
+    ],
+)
+def test_a_failed_look_is_repeated_soon(every: float, retry_after: float | None, due_at: float) -> None:
+    """After a failed look the next begins in 5 minutes at most, but not before the server allows it."""
+    looks = pace(every)
+    looks.begin(0)
+
+    looks.fail(10, retry_after)
+
+    assert looks.due_at == due_at
+
+
+def test_a_slot_without_a_good_look_counts() -> None:
+    """A look that does not end, or may not begin, counts as failed once in each `every`."""
+    looks = pace()
+    looks.begin(0)
+
+    passed = [now for now in range(0, 1000, 10) if looks.take_slot(now)]
+
+    assert passed == [330, 630, 930]
+    assert looks.next_at(is_looking=True) == 1230
+
+
+def test_a_long_sleep_is_one_slot() -> None:
+    """However much time has passed at once, it counts as one failed look."""
+    looks = pace()
+    looks.begin(0)
+
+    assert [looks.take_slot(now) for now in (8 * 3600, 8 * 3600 + 1)] == [True, False]
+
+
+def test_a_good_look_ends_the_slots() -> None:
+    """After a good look no time counts as a failed one, until the next look takes too long."""
+    looks = pace()
+    looks.begin(0)
+
+    looks.succeed()
+
+    assert not looks.take_slot(10_000)
+
+
+def test_some_are_looked_at_alone_each_minute() -> None:
+    """Subjects that are to be looked at alone are so a minute later."""
+    looks = pace()
+    looks.begin(0)
+    looks.succeed()
+
+    looks.want_alone(5, is_wanted=True)
+
+    assert looks.next_at(is_looking=False) == 5 + ALONE_EVERY
+    assert [looks.take_alone(now) for now in (64, 65, 66)] == [False, True, False]
+
+
+def test_nobody_is_looked_at_alone_unless_it_is_wanted() -> None:
+    """Without subjects that need it, there is no look at some alone."""
+    looks = pace()
+    looks.begin(0)
+    looks.succeed()
+
+    looks.want_alone(5, is_wanted=False)
+
+    assert looks.alone_at == math.inf
+    assert not looks.take_alone(10_000)
+
+
+def test_a_look_at_some_alone_is_left_out_before_a_look_at_all() -> None:
+    """Half a minute before a look at all, no subject is looked at alone."""
+    looks = pace(every=120)
+    looks.begin(0)
+    looks.succeed()
+    looks.want_alone(31, is_wanted=True)
+
+    assert not looks.take_alone(91)
+
+
+def test_a_look_at_all_puts_off_a_look_at_some_alone() -> None:
+    """A look at all that has just begun sees the same subjects; if it is a long one, they do not wait for it."""
+    looks = pace()
+    looks.begin(0)
+    looks.succeed()
+    looks.want_alone(290, is_wanted=True)
+
+    looks.begin(300)
+
+    assert looks.alone_at == 300 + ALONE_EVERY
+
+
+def test_after_a_failed_look_nobody_is_looked_at_alone() -> None:
+    """While the host does not answer, subjects are not looked at alone either."""
+    looks = pace()
+    looks.begin(0)
+    looks.succeed()
+    looks.want_alone(5, is_wanted=True)
+
+    looks.fail(5, None)
+
+    assert looks.alone_at == math.inf
+
+
+@pytest.mark.parametrize("every", [60.0, 300.0, 3600.0])
+def test_large_looks_are_spread(every: float) -> None:
+    """A look of more than one request a second is spread over 95 % of the time; it is never slower than that."""
+    assert spread(int(every), every) is None
+    rate = spread(2000 * int(every), every)
+    assert rate is not None
+    assert rate * 0.95 * every == pytest.approx(2000 * every)
+    slowest = spread(int(every) + 1, every)
+    assert slowest is not None
+    assert slowest > 1
+
+
+WALLET, BOT = Subject("wallet", "acme"), Subject("key", "acme", "bot")
+IN_HALF_AN_HOUR = Runway(
+    "runs_out", Decimal(1), NOW + timedelta(minutes=30), NOW + timedelta(minutes=20), None, "history"
+)
+IN_A_DAY = Runway("runs_out", Decimal(1), NOW + timedelta(days=1), NOW + timedelta(minutes=5), None, "history")
+TILL_A_RESET = Runway("lasts_until_reset", Decimal(1), NOW, NOW, NOW, "history")
+
+
+@pytest.mark.parametrize(
+    ("reading", "level", "runway", "is_urgent"),
+    [
+        ({}, Level.OK, None, False),
+        ({}, None, None, False),
+        ({}, Level.LOW, None, False),
+        ({}, Level.UNKNOWN, None, False),
+        ({}, Level.CRITICAL, None, True),
+        ({}, Level.DEPLETED, None, True),
+        ({}, Level.OK, IN_HALF_AN_HOUR, True),
+        ({}, Level.OK, IN_A_DAY, False),
+        ({}, Level.OK, TILL_A_RESET, False),
+        ({"stop": "refused"}, Level.OK, None, True),
+        ({"stop": "refused"}, Level.INVALID, None, False),
+        ({"stop": "disabled"}, Level.OK, None, False),
+        ({"stop": "disabled"}, Level.INVALID, None, False),
+    ],
+)
+def test_what_is_urgent(reading: Any, level: Level | None, runway: Runway | None, is_urgent: bool) -> None:
+    """Amounts below critical, first refusals and runways under an hour are looked at alone; nothing else is."""
+    levels = {} if level is None else {BOT: level}
+    runways = {} if runway is None else {BOT: runway}
+
+    found = urgent([Reading(BOT, **reading)], levels, ({}, runways), NOW)
+
+    assert found == ((BOT,) if is_urgent else ())
+
+
+def test_a_key_under_an_urgent_wallet_is_not_looked_at_itself() -> None:
+    """While a wallet is looked at alone, the keys that spend from it are not."""
+    readings = [Reading(WALLET), Reading(BOT, under=(WALLET,))]
+
+    assert urgent(readings, {WALLET: Level.CRITICAL, BOT: Level.CRITICAL}, (), NOW) == (WALLET,)
+    assert urgent(readings, {WALLET: Level.LOW, BOT: Level.CRITICAL}, (), NOW) == (BOT,)
+
+
+def test_few_are_looked_at_alone() -> None:
+    """At most 30 subjects are looked at alone, and those go first that still have something to lose."""
+    subjects = [Subject("key", "acme", f"bot {number}") for number in range(100)]
+    levels = {subject: Level.DEPLETED for subject in subjects} | {subjects[-1]: Level.CRITICAL}
+
+    found = urgent([Reading(subject) for subject in subjects], levels, (), NOW)
+
+    assert found == (subjects[-1], *subjects[: MOST_ALONE - 1])
