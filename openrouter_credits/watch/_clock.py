@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 LONGEST_NAP = 10.0
 """How long a watch waits before it looks at the clock again: so soon it sees that the machine has slept."""
+SHORTEST_NAP = 0.001
+"""A wait that is lost in rounding would be begun again and again."""
 _JUMP = 1.0
 """What a clock is ahead of the event loop by less than this is no sleep, but the clock being set right."""
 

@@ -15,6 +15,7 @@ from openrouter_credits.watch._journal import Journal
 from openrouter_credits.watch._looks import renewed
 from openrouter_credits.watch._pace import urgent
 from openrouter_credits.watch._runways import Runways
+from openrouter_credits.watch._sentences import describe_unwatched
 
 logger = logging.getLogger("openrouter_credits")
 
@@ -71,10 +72,10 @@ class Findings:
 
     def _show(self) -> None:
         self.levels, self.unwatched = dict(self._alarm.levels), self._alarm.unwatched
-        for reading in self.unwatched:
-            if reading.subject not in self._warned:
-                self._warned.add(reading.subject)
-                logger.warning("not watched: %s", reading.subject)
+        new = [reading for reading in self.unwatched if reading.subject not in self._warned]
+        self._warned.update(reading.subject for reading in new)
+        for text in describe_unwatched(new):
+            logger.warning("%s", text)
 
 
 def _only(runways: Mapping[Subject, Runway], kept: Container[Subject]) -> dict[Subject, Runway]:

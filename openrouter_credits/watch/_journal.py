@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -59,7 +58,7 @@ class Journal:
         """Decide about a look, keep what it read, and return the events that nobody has told before."""
         if self._store is None:
             return consider()
-        before = deepcopy(self._alarm.state)
+        before = self._alarm.state
         try:
             events = await self._decide(self._store, consider, before)
         except HistoryError as error:
@@ -83,14 +82,14 @@ class Journal:
         found: dict[str, Event] = {}
 
         def in_history(states: Mapping[str, Any]) -> Decision:
-            self._alarm.state = deepcopy(self._joined(states, before))
+            self._alarm.state = self._joined(states, before)
             found.clear()  # it may be called again, if the file was locked
             found.update({event.id: event for event in consider()})
             events = (*self._unrecorded.values(), *found.values())
-            return Decision(deepcopy(self._alarm.state), tuple(map(_recorded, events)))
+            return Decision(self._alarm.state, tuple(map(_recorded, events)))
 
         new = await store.decide(in_history)
-        self._known = deepcopy(self._alarm.state)
+        self._known = self._alarm.state
         self._unrecorded.clear()
         return tuple([event for event in found.values() if event.id in new])
 

@@ -19,7 +19,7 @@ from openrouter_credits import (
     PermissionDeniedError,
 )
 from openrouter_credits.history import Readings, Subject, read_subjects
-from openrouter_credits.watch._clock import LONGEST_NAP, Clock
+from openrouter_credits.watch._clock import LONGEST_NAP, SHORTEST_NAP, Clock
 from openrouter_credits.watch._event import Event
 from openrouter_credits.watch._findings import Findings, require_watchable
 from openrouter_credits.watch._looks import renewed
@@ -94,7 +94,7 @@ class Rounds:
             self._at_all = _start(self._look)
         if self._pace.take_slot(now):
             await self._fail(self._why or self._too_long(now))
-        if self._alone is None and self._look_alone is not None and self._pace.take_alone(now):
+        if self._pace.take_alone(now) and self._alone is None and self._look_alone is not None:
             look, subjects = self._look_alone, self._findings.urgent(self._clock.now())
             if subjects:
                 self._alone = _start(lambda: look(subjects))
@@ -102,7 +102,7 @@ class Rounds:
     async def _wait(self) -> None:
         """Wait until a look has ended, or something is due."""
         due_at = self._pace.next_at(is_looking=self._at_all is not None)
-        nap = max(0.0, min(due_at - self._clock.passed(), LONGEST_NAP))
+        nap = max(SHORTEST_NAP, min(due_at - self._clock.passed(), LONGEST_NAP))
         if looks := [task for task in (self._at_all, self._alone) if task is not None]:
             await asyncio.wait(looks, timeout=nap, return_when=asyncio.FIRST_COMPLETED)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -49,7 +50,7 @@ def callers(machine: Machine) -> Clock:
 
 
 @pytest.mark.parametrize("make", [own, callers])
-def test_time_passes_as_in_the_loop(machine: Machine, make: type[Clock]) -> None:
+def test_time_passes_as_in_the_loop(machine: Machine, make: Callable[[Machine], Clock]) -> None:
     """While the machine runs, the seconds that pass are those of the event loop."""
     clock = make(machine)
 
@@ -59,7 +60,9 @@ def test_time_passes_as_in_the_loop(machine: Machine, make: type[Clock]) -> None
 
 
 @pytest.mark.parametrize("make", [own, callers])
-def test_the_time_in_which_the_machine_slept_counts(machine: Machine, make: type[Clock]) -> None:
+def test_the_time_in_which_the_machine_slept_counts(
+    machine: Machine, make: Callable[[Machine], Clock]
+) -> None:
     """A machine that slept for 8 hours has a clock that jumped, and these hours have passed."""
     clock = make(machine)
 

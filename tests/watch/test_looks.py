@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -172,7 +173,7 @@ def test_an_outcome_takes_the_place_of_none() -> None:
 
 def test_listed_keys_are_told_apart_by_their_hash() -> None:
     """Keys of an account may have the same name."""
-    same = {"name": "bot", "label": "sk-or-v1-bot...bot"}
+    same: Any = {"name": "bot", "label": "sk-or-v1-bot...bot"}
     first, second = (evolve(managed(name, "5"), **same) for name in "12")
     old = listed("30", first, second, at=NOW)
     new = listed("30", evolve(second, limit_remaining=Decimal(1)), at=LATER)

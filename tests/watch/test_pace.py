@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from openrouter_credits import Level, Runway
 from openrouter_credits.history import Reading, Subject
@@ -128,7 +129,7 @@ def test_a_look_at_some_alone_is_left_out_before_a_look_at_all() -> None:
 
 
 def test_a_look_at_all_puts_off_a_look_at_some_alone() -> None:
-    """A look at all that has just begun sees the same subjects; if it is a long one, they do not wait for it."""
+    """A look at all that has just begun sees the same subjects, unless it lasts for longer than a minute."""
     looks = pace()
     looks.begin(0)
     looks.succeed()
@@ -153,7 +154,7 @@ def test_after_a_failed_look_nobody_is_looked_at_alone() -> None:
 
 @pytest.mark.parametrize("every", [60.0, 300.0, 3600.0])
 def test_large_looks_are_spread(every: float) -> None:
-    """A look of more than one request a second is spread over 95 % of the time; it is never slower than that."""
+    """A look of more than one request a second is spread over 95 % of the time; no look is slower."""
     assert spread(int(every), every) is None
     rate = spread(2000 * int(every), every)
     assert rate is not None
@@ -167,7 +168,7 @@ WALLET, BOT = Subject("wallet", "acme"), Subject("key", "acme", "bot")
 IN_HALF_AN_HOUR = Runway(
     "runs_out", Decimal(1), NOW + timedelta(minutes=30), NOW + timedelta(minutes=20), None, "history"
 )
-IN_A_DAY = Runway("runs_out", Decimal(1), NOW + timedelta(days=1), NOW + timedelta(minutes=5), None, "history")
+IN_A_DAY = evolve(IN_HALF_AN_HOUR, runs_out_at=NOW + timedelta(days=1))
 TILL_A_RESET = Runway("lasts_until_reset", Decimal(1), NOW, NOW, NOW, "history")
 
 
@@ -190,7 +191,7 @@ TILL_A_RESET = Runway("lasts_until_reset", Decimal(1), NOW, NOW, NOW, "history")
     ],
 )
 def test_what_is_urgent(reading: Any, level: Level | None, runway: Runway | None, is_urgent: bool) -> None:
-    """Amounts below critical, first refusals and runways under an hour are looked at alone; nothing else is."""
+    """Amounts below critical, first refusals and runways under an hour are looked at alone, nothing else."""
     levels = {} if level is None else {BOT: level}
     runways = {} if runway is None else {BOT: runway}
 
@@ -210,7 +211,7 @@ def test_a_key_under_an_urgent_wallet_is_not_looked_at_itself() -> None:
 def test_few_are_looked_at_alone() -> None:
     """At most 30 subjects are looked at alone, and those go first that still have something to lose."""
     subjects = [Subject("key", "acme", f"bot {number}") for number in range(100)]
-    levels = {subject: Level.DEPLETED for subject in subjects} | {subjects[-1]: Level.CRITICAL}
+    levels = dict.fromkeys(subjects, Level.DEPLETED) | {subjects[-1]: Level.CRITICAL}
 
     found = urgent([Reading(subject) for subject in subjects], levels, (), NOW)
 
