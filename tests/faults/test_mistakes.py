@@ -32,6 +32,12 @@ async def reserved(client: Any, *arguments: Any, **options: Any) -> None:
         pass
 
 
+async def watched(client: Any, **options: Any) -> None:
+    """Enter a watch, and leave it."""
+    async with client.watch(**options):
+        pass
+
+
 PLAIN: Calls = {
     "key": lambda client: client.account.key(MISTAKE),
     "key, as bytes": lambda client: client.account.key(MISTAKE.encode()),
@@ -67,6 +73,19 @@ CALLS: Calls = PLAIN | {
     "reserve, read": lambda client: reserved(client, 5, read=MISTAKE),
     "reserve, unknown": lambda client: reserved(client, 5, unknown=[MISTAKE]),
     "reserve, max_age": lambda client: reserved(client, 5, max_age=MISTAKE),
+    "watch, keys": lambda client: watched(client, keys=MISTAKE),
+    "watch, account": lambda client: watched(client, account=MISTAKE),
+    "watch, account and keys": lambda client: watched(client, keys=[MISTAKE], account=True),
+    "watch, every": lambda client: watched(client, every=MISTAKE),
+    "watch, warn": lambda client: watched(client, warn=MISTAKE),
+    "watch, critical": lambda client: watched(client, critical=MISTAKE),
+    "watch, rearm": lambda client: watched(client, rearm=MISTAKE),
+    "watch, clear_after": lambda client: watched(client, clear_after=MISTAKE),
+    "watch, stale_after": lambda client: watched(client, stale_after=[MISTAKE]),
+    "watch, remind": lambda client: watched(client, remind=MISTAKE),
+    "watch, expiring": lambda client: watched(client, expiring=MISTAKE),
+    "watch, days": lambda client: watched(client, expiring=[MISTAKE]),
+    "watch, store": lambda client: watched(client, store=MISTAKE),
     "status, read": lambda client: client.status(read=MISTAKE),
     "status, names to read": lambda client: client.status(read=[[MISTAKE]]),
     "status, max_age": lambda client: client.status(max_age=MISTAKE),

@@ -106,7 +106,14 @@ async def consume(checks: AsyncGenerator[object, None]) -> None:
         pass
 
 
+async def watched(client: CreditsClient, keys: Any) -> None:
+    """Enter a watch."""
+    async with client.watch(keys):
+        pass
+
+
 BATCHES: dict[str, Callable[[CreditsClient, Any], Awaitable[object]]] = {
+    "watch": watched,
     "check_all": lambda client, keys: client.check_all(keys, concurrency=2),
     "check_keys": lambda client, keys: consume(client.check_keys(keys, concurrency=2)),
 }
