@@ -18,7 +18,8 @@ _JITTER = 0.05
 """The part of `every` by which looks come earlier or later, so that many watches do not ask at once."""
 _SPREAD = 0.95
 """The part of `every` over which a large look is spread: it ends before the next one, even an early one."""
-_LONGEST_AFTER_FAILURE = 300.0
+LONGEST_AFTER_FAILURE = 300.0
+"""From the beginning of a failed look to the next one, whatever `every` is."""
 _LONGEST_WAIT = 86400.0
 _LATE = 1.1
 """A look takes part of `every`, and may be late by the jitter: a slot without a look is a little longer."""
@@ -37,6 +38,7 @@ class Pace:
 
     def __init__(self, every: float, draw: Callable[[], float] = random.random) -> None:
         self._every = every
+        self._soon = min(every, LONGEST_AFTER_FAILURE)
         self._draw = draw
         self._began_at = 0.0
         self.due_at = 0.0
@@ -59,7 +61,8 @@ class Pace:
 
     def fail(self, now: float, retry_after: float | None) -> None:
         """Note that a look at all has failed, and how long the server asked us to wait, if it did."""
-        self.due_at = self._began_at + min(self._every, _LONGEST_AFTER_FAILURE) * self._jitter()
+        self.due_at = self._began_at + self._soon * self._jitter()
+        self.slot_at = self._began_at + self._soon * _LATE
         if retry_after is not None:
             self.due_at = max(self.due_at, now + min(retry_after, _LONGEST_WAIT))
         self.alone_at = math.inf  # until the host answers again
@@ -76,7 +79,7 @@ class Pace:
         """Tell whether one more slot has passed without a good look; however much passed at once is one."""
         has_passed = now >= self.slot_at
         if has_passed:
-            self.slot_at = now + self._every
+            self.slot_at = now + self._soon
         return has_passed
 
     def take_alone(self, now: float) -> bool:

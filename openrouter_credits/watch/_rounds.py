@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from copy import copy
+from functools import partial, reduce
 from typing import Any
 
 from openrouter_credits import (
@@ -58,6 +59,7 @@ class Rounds:
         self._tell = tell
         self._at_all: asyncio.Task[Any] | None = None
         self._alone: asyncio.Task[Any] | None = None
+        self._urgent: tuple[Subject, ...] = ()
         self._parts: list[CheckReport] = []
         """What looks at some alone have read while a look at all was under way."""
         self._why: Exception | None = None
@@ -95,9 +97,7 @@ class Rounds:
         if self._pace.take_slot(now):
             await self._fail(self._why or self._too_long(now))
         if self._pace.take_alone(now) and self._alone is None and self._look_alone is not None:
-            look, subjects = self._look_alone, self._findings.urgent(self._clock.now())
-            if subjects:
-                self._alone = _start(lambda: look(subjects))
+            self._alone = _start(partial(self._look_alone, self._urgent))
 
     async def _wait(self) -> None:
         """Wait until a look has ended, or something is due."""
@@ -109,43 +109,40 @@ class Rounds:
             await asyncio.sleep(nap)
 
     async def _take(self, task: asyncio.Task[Any]) -> None:
-        report, error = _ending(task)
-        if error is not None:
-            logger.info(
-                "a look failed: %s", error if isinstance(error, OpenRouterError) else type(error).__name__
-            )
+        found = _ending(task)
+        if isinstance(found, Exception):
+            text = str(found) if isinstance(found, OpenRouterError) else type(found).__name__
+            logger.info("a look failed: %s", text)
         if task is self._at_all:
             self._at_all = None
-            await self._take_at_all(report, error)
+            await self._take_at_all(found)
+            self.has_begun.set()
         else:
             self._alone = None
-            if report is not None:
-                await self._take_alone(report)
+            if isinstance(found, CheckReport):
+                await self._take_alone(found)
 
-    async def _take_at_all(self, report: CheckReport | None, error: Exception | None) -> None:
+    async def _take_at_all(self, found: CheckReport | Exception) -> None:
         now = self._clock.passed()
         is_first = not self.has_begun.is_set()
-        if report is None:
-            if is_first and isinstance(error, _FINAL) and not isinstance(error, EdgeRefusedError):
-                raise copy(error)
-            self._why = error
-            self._pace.fail(now, error.retry_after if isinstance(error, OpenRouterError) else None)
-            if error is not None:
-                await self._fail(error)
+        if isinstance(found, Exception):
+            if is_first and isinstance(found, _FINAL) and not isinstance(found, EdgeRefusedError):
+                raise copy(found)
+            self._why = found
+            self._pace.fail(now, found.retry_after if isinstance(found, OpenRouterError) else None)
+            await self._fail(found)
+            return
+        report = reduce(renewed, self._parts, found)
+        readings = read_subjects(report)
+        if is_first:
+            require_watchable(readings)
+        if readings.read_nothing:
+            self._why = next((check.error for check in report.checks if check.error is not None), None)
+            self._pace.fail(now, _retry_after(report))
         else:
-            for part in self._parts:
-                report = renewed(report, part)
-            readings = read_subjects(report)
-            if is_first:
-                require_watchable(readings)
-            if readings.read_nothing:
-                self._why = next((check.error for check in report.checks if check.error is not None), None)
-                self._pace.fail(now, _retry_after(report))
-            else:
-                self._why, self.read_at = None, now
-                self._pace.succeed()
-            await self._tell_of(report, readings, is_partial=False)
-        self.has_begun.set()
+            self._why, self.read_at = None, now
+            self._pace.succeed()
+        await self._tell_of(report, readings, is_partial=False)
 
     async def _take_alone(self, report: CheckReport) -> None:
         readings = read_subjects(report)
@@ -157,7 +154,8 @@ class Rounds:
 
     async def _tell_of(self, report: CheckReport, readings: Readings, *, is_partial: bool) -> None:
         self._tell(await self._findings.take(report, readings, self._clock.now(), is_partial=is_partial))
-        is_wanted = self._why is None and bool(self._findings.urgent(self._clock.now()))
+        self._urgent = self._findings.urgent(self._clock.now())
+        is_wanted = self._why is None and bool(self._urgent)
         self._pace.want_alone(self._clock.passed(), is_wanted=is_wanted)
 
     async def _fail(self, error: Exception) -> None:
@@ -182,16 +180,16 @@ def _start(look: Look) -> asyncio.Task[CheckReport]:
     return asyncio.get_running_loop().create_task(take())
 
 
-def _ending(task: asyncio.Task[Any]) -> tuple[CheckReport | None, Exception | None]:
+def _ending(task: asyncio.Task[Any]) -> CheckReport | Exception:
     """Return what a look has found, or why it failed."""
     error = asyncio.CancelledError() if task.cancelled() else task.exception()
     if error is None:
         if isinstance(found := task.result(), CheckReport):
-            return found, None
-        return None, TypeError(f"a look returns a CheckReport, not {type(found).__name__}")
+            return found
+        return TypeError(f"a look returns a CheckReport, not {type(found).__name__}")
     if not isinstance(error, Exception):
-        return None, RuntimeError(f"the look ended with {type(error).__name__}")
-    return None, error.with_traceback(None)  # which would keep every frame alive
+        return RuntimeError(f"the look ended with {type(error).__name__}")
+    return error.with_traceback(None)  # which would keep every frame alive
 
 
 def _retry_after(report: CheckReport) -> float | None:

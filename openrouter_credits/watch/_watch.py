@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from openrouter_credits import CheckReport, Level, Runway
 from openrouter_credits._arguments import Dollars, require_seconds
@@ -19,7 +21,7 @@ from openrouter_credits.watch._event import Event
 from openrouter_credits.watch._feed import Feed
 from openrouter_credits.watch._findings import Findings
 from openrouter_credits.watch._journal import Journal
-from openrouter_credits.watch._pace import Pace
+from openrouter_credits.watch._pace import LONGEST_AFTER_FAILURE, Pace
 from openrouter_credits.watch._rounds import Look, LookAlone, Rounds
 
 logger = logging.getLogger("openrouter_credits")
@@ -77,7 +79,14 @@ class Watch:
         if store is not None and not isinstance(store, History):
             raise TypeError(f"store is a History, not {type(store).__name__}")
         self._alarm = Alarm(
-            warn, critical, rearm, clear_after, stale_after, remind, tuple(expiring), spacing=every / 2
+            warn,
+            critical,
+            rearm,
+            clear_after,
+            stale_after,
+            remind,
+            tuple(expiring),
+            spacing=min(every, LONGEST_AFTER_FAILURE) / 2,
         )
         self._look = look
         self._alone = alone
@@ -90,7 +99,7 @@ class Watch:
         self._feed = Feed()
         self._clock: Clock | None = None
         self._rounds: Rounds | None = None
-        self._task: asyncio.Task[BaseException] | None = None
+        self._exits = AsyncExitStack()
 
     @property
     def report(self) -> CheckReport | None:
@@ -147,52 +156,48 @@ class Watch:
         """
         self._require_new()
         loop = asyncio.get_running_loop()
-        self._clock = Clock(loop.time, self._utc)
-        self._rounds = Rounds(
-            self._look, self._alone, self._pace, self._clock, self._findings, self._feed.add
+        clock = self._clock = Clock(loop.time, self._utc)
+        rounds = self._rounds = Rounds(
+            self._look, self._alone, self._pace, clock, self._findings, self._feed.add
         )
-        self._task = loop.create_task(self._rounds.run())
-        self._task.add_done_callback(self._end)
+        task = loop.create_task(rounds.run())
+        task.add_done_callback(partial(self._end, rounds))
+        self._exits.push_async_callback(self._journal.close)
+        self._exits.push_async_callback(_cancel, task)
         try:
-            await self._rounds.has_begun.wait()
+            await rounds.has_begun.wait()
         except BaseException:
-            await self._leave()
+            await self._exits.aclose()
             raise
-        if self._task.done():
-            await self._leave()
+        if task.done():
+            await self._exits.aclose()
             self._feed.raise_fault()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._leave()
+        await self._exits.aclose()
         if kind is None:
             self._feed.raise_fault()
 
     def _require_new(self) -> None:
-        if self._task is not None:
+        if self._rounds is not None:
             raise RuntimeError("a watch is entered once; make another one")
 
-    async def _leave(self) -> None:
-        """End everything that is under way."""
-        if self._task is not None:
-            self._task.cancel()
-            try:
-                await asyncio.wait((self._task,))
-            finally:
-                await self._journal.close()
-
-    def _end(self, task: asyncio.Task[BaseException]) -> None:
+    def _end(self, rounds: Rounds, task: asyncio.Task[BaseException]) -> None:
         """Let the reader know that the looks have ended, and why."""
         fault = None if task.cancelled() else task.exception() or task.result()
-        rounds = self._rounds
-        if rounds is None:  # it is set before the task begins
-            return
         if fault is not None and rounds.has_begun.is_set():
             logger.error("the watch has ended, because of a fault in it: %s", type(fault).__name__)
         rounds.has_begun.set()
         self._feed.end(fault)
+
+
+async def _cancel(task: asyncio.Task[Any]) -> None:
+    """End a task, and wait until it has ended."""
+    task.cancel()
+    await asyncio.wait((task,))
 
 
 public(Watch, door="openrouter_credits.watch")

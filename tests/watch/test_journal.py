@@ -233,6 +233,21 @@ async def test_what_another_watcher_did_meanwhile_is_kept(store: Failing) -> Non
     assert writer.alarm.state == {"a": {"said": [1, 2, 4]}, "b": {"said": [1, 3]}}
 
 
+async def test_what_is_gone_meanwhile_is_forgotten(store: Failing) -> None:
+    """A state that is dropped while the history fails is dropped from the history, too."""
+    writer = Writer(store)
+    await writer.say(1, "a")
+    await writer.say(1, "b")
+    store.why = LOCKED
+    writer.alarm.state = {"a": writer.alarm.state["a"]}
+    await writer.say(2, "a")
+
+    store.why = None
+    await writer.say(3, "a")
+
+    assert writer.alarm.state == {"a": {"said": [1, 2, 3]}}
+
+
 async def test_a_history_that_failed_from_the_start_learns_everything(store: Failing) -> None:
     """What was said before the history could be read for the first time is not said again."""
     await Writer(store).say(1)

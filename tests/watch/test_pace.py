@@ -76,6 +76,17 @@ def test_a_slot_without_a_good_look_counts() -> None:
     assert looks.next_at(is_looking=True) == 1230
 
 
+def test_after_a_failed_look_slots_are_short() -> None:
+    """While the server forbids the next look, each five minutes count, although looks are an hour apart."""
+    looks = pace(3600)
+    looks.begin(0)
+    looks.fail(10, 86400)
+
+    passed = [now for now in range(0, 1000, 10) if looks.take_slot(now)]
+
+    assert passed == [330, 630, 930]
+
+
 def test_a_long_sleep_is_one_slot() -> None:
     """However much time has passed at once, it counts as one failed look."""
     looks = pace()

@@ -329,6 +329,16 @@ async def test_a_look_that_hangs_is_waited_for() -> None:
 
 
 @virtual
+async def test_blindness_of_rare_looks_is_told_soon() -> None:
+    """A watch that looks each hour tells that it is blind within 20 minutes of the first failed look."""
+    async with watching(Script(report(), DOWN), every=3600) as watch:
+        began = now()
+        assert (await anext(watch)).kind == "stale"
+
+    assert now() - began < 3600 * 1.05 + 1200
+
+
+@virtual
 async def test_a_first_look_that_hangs_lets_the_watch_begin() -> None:
     """Entering takes no longer than a slot; a watch that has seen nothing says that it is blind."""
     with lap() as taken:
