@@ -18,15 +18,18 @@ from openrouter_credits import (
     ManagementKeyRequiredError,
     MissingKeyError,
 )
+from openrouter_credits._call.request import Request
 from openrouter_credits.history import History
 from openrouter_credits.testing import FakeOpenRouter
 from openrouter_credits.watch import Event, Watch
 from tests.kit.clock import allowance, now, settle, timers, virtual
 from tests.kit.hosts import (
+    Answer,
     by_key,
     client_of,
     credits_of,
     dead,
+    healthy,
     key_of,
     lazily,
     others,
@@ -183,6 +186,27 @@ async def test_a_wallet_below_critical_is_looked_at_each_minute() -> None:
     assert wire.hits_of(made_up("a"), "/key") == 5
     assert wire.hits_of(made_up("b"), "/key") == 1
     assert wire.hits_of(KEY) == 2
+
+
+@virtual
+async def test_a_look_at_a_wallet_alone_names_all_its_keys() -> None:
+    """What is learnt from one key of a wallet names all keys that spend from it."""
+    spent = 97
+
+    def host(request: Request, at: float) -> Answer:
+        is_wallet = request.target == "/credits"
+        return credits_of(100, spent) if is_wallet else healthy(request, at)
+
+    specs = [KeySpec(made_up(name), name, "acme", made_up("manager")) for name in "abc"]
+    async with client_of(host) as (client, _), client.watch(specs) as watch:
+        began, spent = now(), 101
+        events = [await anext(watch), await anext(watch)]
+
+    assert now() - began < 100
+    assert [(event.kind, event.keys) for event in events] == [
+        ("critical", ("a", "b", "c")),
+        ("depleted", ("a", "b", "c")),
+    ]
 
 
 # The fake.
