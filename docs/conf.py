@@ -9,7 +9,9 @@ from sphinx.pycode import ModuleAnalyzer
 from sphinx.util import logging
 
 import openrouter_credits
+import openrouter_credits.history
 import openrouter_credits.testing
+import openrouter_credits.watch
 from openrouter_credits import __version__
 from openrouter_credits._public import HOMES
 
@@ -45,6 +47,17 @@ html_theme_options = {"top_of_page_buttons": []}
 html_context = {"default_mode": "auto"}
 
 
+DOORS = {
+    module.__name__: module
+    for module in (
+        openrouter_credits,
+        openrouter_credits.history,
+        openrouter_credits.testing,
+        openrouter_credits.watch,
+    )
+}
+
+
 def convert_sections(app: "Sphinx", what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Turn `Args:` and `Raises:` into fields.
 
@@ -57,7 +70,7 @@ def convert_sections(app: "Sphinx", what: str, name: str, obj: Any, options: Any
 
 def put_homes_back() -> None:
     """Let each public class name the module it is written in, where Sphinx finds attributes' docstrings."""
-    for module in (openrouter_credits, openrouter_credits.testing):
+    for module in DOORS.values():
         for name in module.__all__:
             getattr(module, name)  # imports it
     for item, home in HOMES.items():
@@ -74,8 +87,7 @@ def count_attributes(app: "Sphinx", env: "BuildEnvironment") -> None:
     shown = env.domains["py"].data["objects"]
     for name in with_members:
         door, _, class_name = name.rpartition(".")
-        module = openrouter_credits.testing if door.endswith("testing") else openrouter_credits
-        for attribute in documented_attributes(getattr(module, class_name)):
+        for attribute in documented_attributes(getattr(DOORS[door], class_name)):
             if f"{name}.{attribute}" not in shown and attribute not in left_out:
                 logging.getLogger(__name__).warning(
                     "the reference has lost the docstring of %s.%s", name, attribute
