@@ -34,6 +34,7 @@ from openrouter_credits import (
     format_usd,
 )
 from openrouter_credits.testing import FakeOpenRouter
+from openrouter_credits.watch import Event, Subject, Watch
 
 seen: list[str] = []
 
@@ -137,6 +138,11 @@ async def main() -> None:
                 assert_type(bound.resets_at, datetime | None)
             report = assert_type(await client.check_all([own]), CheckReport)
             assert_type(report.total(), Total)
+            async with client.watch(warn=100) as watch:
+                assert_type(watch, Watch)
+                event = assert_type(await anext(watch), Event)
+                assert_type(event.subject, Subject)
+                assert_type(watch.age, float | None)
             listed = assert_type(
                 await client.request("GET", "/keys", into=ManagedKeys, params={"offset": 0}), ManagedKeys
             )

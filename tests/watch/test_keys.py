@@ -22,7 +22,7 @@ from openrouter_credits._call.request import Request
 from openrouter_credits.history import History
 from openrouter_credits.testing import FakeOpenRouter
 from openrouter_credits.watch import Event, Watch
-from tests.kit.clock import allowance, now, settle, timers, virtual
+from tests.kit.clock import now, settle, timers, virtual
 from tests.kit.hosts import (
     Answer,
     by_key,
@@ -273,14 +273,12 @@ async def test_a_watch_in_real_time(tmp_path: Any) -> None:
         manager, key = acme.add_key(management=True), acme.add_key(limit="500")
         heard: list[Event] = []
         async with CreditsClient(key, management_key=manager, base_url=fake.url, retry=QUICK) as client:
-            began = now()
             async with client.watch(every=0.2, store=History(tmp_path / "history.db")) as watch:
                 assert set(watch.levels.values()) == {Level.OK}
                 fake.spend(key, "25.50")
                 heard.append(await anext(watch))
                 acme.credits += 50
                 heard.append(await anext(watch))
-            assert now() - began < 2 + 4 * allowance()
             assert others() == set()
         assert [event.kind for event in heard] == ["critical", "recovered"]
 
