@@ -15,6 +15,8 @@ import cattrs
 import pytest
 
 import openrouter_credits
+import openrouter_credits.history
+import openrouter_credits.watch
 from openrouter_credits import (
     Activity,
     ActivityItem,
@@ -38,8 +40,11 @@ from openrouter_credits import (
     Wallet,
     Workspace,
 )
+from openrouter_credits._documents import Value
 from openrouter_credits._status.look import assess
 from openrouter_credits._status.managed import Shared, managed_status
+from openrouter_credits.history import Point, Reading, Recorded, Subject, read_subjects
+from openrouter_credits.watch import Event
 from tests.kit.values import DOWN, FORBIDDEN, KEY, MASK, MONDAY, NOW, budget, key, wallet
 
 INFO = key(
@@ -73,6 +78,23 @@ LISTED = attrs.evolve(
 ITEM = ActivityItem(date(2026, 10, 20), "openai/gpt-4.1", Decimal("0.25"), requests=3, extra={"new": 1})
 NEW_KEY = NewKey(MANAGED, ApiKey(KEY))
 RUNWAY = Runway.of(Decimal(5), (Decimal("2.5"), Decimal(10)), NOW, basis="history", resets_at=MONDAY)
+BOT = Subject("key", "acme", "bot", hash="8f14e45f")
+EVENT = Event(
+    "2f3c",
+    "low",
+    BOT,
+    Level.LOW,
+    Level.OK,
+    Decimal(5),
+    Decimal(10),
+    "key_limit",
+    MONDAY,
+    None,
+    ("bot",),
+    NOW,
+    NOW,
+    "Key bot of acme has $5.00 left.",
+)
 LIMITED = RateLimitError("slow down", status=429, metadata={"retry_after_seconds": 2})
 
 VALUES: dict[str, Any] = {
@@ -102,6 +124,12 @@ VALUES: dict[str, Any] = {
     "Generation": Generation("gen-1", Decimal("0.0125"), "openai/gpt-4.1", NOW, tokens_prompt=10),
     "Setting": Setting("api_key", MASK, "environment OPENROUTER_API_KEY", ("OPENROUTER_KEY",)),
     "an error": LIMITED,
+    "Subject": BOT,
+    "Reading": read_subjects(REPORT).readings[0],
+    "an unread Reading": Reading(BOT, error=DOWN, is_read=False, keys=("bot",), checks=(FAILED,)),
+    "Point": Point(NOW, Decimal("9.9")),
+    "Recorded": Recorded(EVENT.id, NOW, BOT, EVENT.kind, "{}"),
+    "Event": EVENT,
 }
 
 each_value = pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
@@ -112,13 +140,17 @@ each_of_attrs = pytest.mark.parametrize(
 )
 
 
+DOORS = (openrouter_credits, openrouter_credits.history, openrouter_credits.watch)
+
+
 def test_the_table_has_all_values() -> None:
-    """Each public class of attrs is in the table, but for keys, what holds one, and settings."""
-    public = [getattr(openrouter_credits, name) for name in openrouter_credits.__all__]
+    """Each public value is in the table, but for one that holds a key, and one that holds a dict."""
+    public = [getattr(door, name) for door in DOORS for name in door.__all__]
     classes = {item.__name__ for item in public if isinstance(item, type) and attrs.has(item)}
+    parts = {item.__name__ for item in public if isinstance(item, type) and not issubclass(item, Value)}
     values = {type(value).__name__ for value in VALUES.values() if attrs.has(type(value))}
 
-    assert classes - {"ApiKey", "CreditsClient", "KeySpec", "NewKey", "RetryPolicy"} == values
+    assert classes - parts - {"Decision", "NewKey"} == values
 
 
 @each_value
@@ -419,6 +451,7 @@ SENTENCES = {
     "CheckReport",
     "Runway",
     "an unknown Runway",
+    "Event",
 }
 
 
@@ -428,7 +461,7 @@ SENTENCES = {
     ids=lambda value: type(value).__name__,
 )
 def test_a_finding_is_printed_as_a_sentence(value: Any) -> None:
-    """str() of a status, a check, a report or a runway is one plain sentence."""
+    """str() of a status, a check, a report, a runway or an event is one plain sentence."""
     text = str(value)
 
     assert text == f"{value}"
@@ -442,7 +475,7 @@ def test_a_finding_is_printed_as_a_sentence(value: Any) -> None:
     [
         value
         for name, value in VALUES.items()
-        if name.rpartition(" ")[2] not in {"KeyStatus", "KeyCheck", "CheckReport", "Runway", "error"}
+        if name not in SENTENCES | {"an empty CheckReport", "an error", "Subject"}
     ],
     ids=lambda value: type(value).__name__,
 )
