@@ -88,6 +88,8 @@ class Journal:
             events = (*self._unrecorded.values(), *found.values())
             return Decision(self._alarm.state, tuple(map(_recorded, events)))
 
+        # another watch of it may have closed it; then nobody but this one closes it again
+        self._is_ours = self._is_ours or not store.is_open
         new = await store.decide(in_history)
         self._known = self._alarm.state
         self._unrecorded.clear()
