@@ -46,10 +46,10 @@ async def main() -> None:
         dispatcher.message.register(
             tell_credits, Command("credits"), F.from_user.id == owner
         )
-        watching = asyncio.create_task(watch(client, warn))
-        try:
+        # If nothing can be watched, the bot ends and says why.
+        async with asyncio.TaskGroup() as tasks:
+            watching = tasks.create_task(watch(client, warn))
             await dispatcher.start_polling(bot)
-        finally:
             watching.cancel()
 
 

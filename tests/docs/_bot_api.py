@@ -39,6 +39,8 @@ class BotApi:
         self.done: asyncio.Queue[tuple[str, dict[str, str]]] = asyncio.Queue()
         self._updates: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._messages = 0
+        self.program: asyncio.Task[None] | None = None
+        """The bot."""
 
     def say(self, text: str, user: int = OWNER, chat: str = "private") -> None:
         """Send the bot a message."""

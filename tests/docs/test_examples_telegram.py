@@ -11,6 +11,7 @@ from importlib import import_module
 import pytest
 from aiohttp.test_utils import TestServer
 
+from openrouter_credits import ManagementKeyRequiredError
 from openrouter_credits.testing import FakeOpenRouter, Reply
 from tests.kit.clock import until
 
@@ -31,10 +32,10 @@ async def run(fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch) -> Run:
             monkeypatch.setenv("TELEGRAM_API", str(server.make_url("")).rstrip("/"))
             monkeypatch.setenv("BOT_TOKEN", TOKEN)
             monkeypatch.setenv("OWNER_ID", str(OWNER))
-            task = asyncio.create_task(import_module(program).main())
+            telegram.program = asyncio.create_task(import_module(program).main())
             yield telegram
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            telegram.program.cancel()
+            await asyncio.gather(telegram.program, return_exceptions=True)
 
     return run_one
 
@@ -66,7 +67,22 @@ async def test_the_owner_is_warned_unasked(run: Run, fake: FakeOpenRouter) -> No
     """The Telegram bot warns its owner of a low balance without being asked."""
     fake.spend(os.environ["OPENROUTER_API_KEY"], "20")
     async with run("bot_aiogram") as telegram:
-        assert await telegram.next_text() == "LOW: $6.83 left, limited by the key's limit (wallet: $54.75)."
+        assert "$6.83" in await telegram.next_text()
+
+
+async def test_a_bot_that_can_watch_nothing_ends(
+    run: Run, fake: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The Telegram bot ends with the reason if nothing of its key can be watched."""
+    monkeypatch.delenv("OPENROUTER_MANAGEMENT_KEY")
+    monkeypatch.setenv("OPENROUTER_API_KEY", os.environ["PROD_KEY"])
+
+    async with run("bot_aiogram") as telegram:
+        assert telegram.program is not None
+        with pytest.raises(ExceptionGroup) as raised:
+            await telegram.program
+
+    assert [ManagementKeyRequiredError] == [type(error) for error in raised.value.exceptions]
 
 
 async def test_users_keys_are_theirs_alone(run: Run, fake: FakeOpenRouter) -> None:
