@@ -80,7 +80,7 @@ class World:
         return self.bought - self.used
 
     def spend(self, name: str, amount: Decimal) -> None:
-        """Let a key spend."""
+        """Let a key spend; a negative amount is given back."""
         key = self.keys[name]
         key.used += amount
         key.in_window += amount
@@ -126,7 +126,11 @@ class Heard:
     """The largest amount seen since each kind was said."""
     told_at: dict[str, datetime] = field(factory=dict)
     well: int = 0
-    """Looks in a row that show enough."""
+    """Looks in a row that show enough to be OK again."""
+    better: int = 0
+    """Looks in a row that show enough to leave the level that was said last."""
+    made_of: tuple[Decimal, str] = (Decimal(0), "")
+    """What was bought or allowed, and the window, when something was said last."""
     good_at: datetime | None = None
     failed: int = 0
     """Looks in a row that did not read it."""
@@ -175,14 +179,15 @@ class Auditor:
         if is_dead:
             for heard in self._heard.values():
                 heard.failed += heard is not host
-                heard.in_a_row, heard.well = False, 0
+                heard.in_a_row, heard.well, heard.better = False, 0, 0
         else:
             self._hear_of_reading("wallet:acme", now, said, is_read=wallet is not None, must=True)
             if wallet is not None:
                 self._wallet = wallet.remaining
-                self._hear_of_amount("wallet:acme", wallet.remaining, None, now, said)
+                made_of = wallet.total_credits, ""
+                self._hear_of_amount("wallet:acme", wallet.remaining, made_of, now, said)
             for check in checks:
-                self._hear_of_key(check, now, said, is_wallet_read=wallet is not None)
+                self._hear_of_key(check, at, now, said, is_wallet_read=wallet is not None)
         assert not any(said.values()), f"said without need: {said}"
 
     def _of(self, subject: str) -> Heard:
@@ -204,7 +209,7 @@ class Auditor:
                 kinds.remove("fresh")
             heard.good_at, heard.failed, heard.is_stale = now, 0, False
             return
-        heard.failed, heard.well = heard.failed + 1, 0
+        heard.failed, heard.well, heard.better = heard.failed + 1, 0, 0
         is_blind = heard.failed >= 3 and heard.good_at is not None and now - heard.good_at >= PATIENCE
         if "stale" in kinds:
             kinds.remove("stale")
@@ -214,7 +219,9 @@ class Auditor:
             heard.is_stale = True
         assert heard.is_stale or not must or not is_blind, f"nobody said that {subject} is not read"
 
-    def _hear_of_key(self, check: KeyCheck, now: datetime, said: Said, *, is_wallet_read: bool) -> None:
+    def _hear_of_key(
+        self, check: KeyCheck, at: datetime, now: datetime, said: Said, *, is_wallet_read: bool
+    ) -> None:
         subject = f"key:acme/{check.name}"
         heard, kinds = self._of(subject), said.get(subject, [])
         key = check.status.key if check.status is not None else None
@@ -228,11 +235,12 @@ class Auditor:
             self._hear_of_reading(subject, now, said, is_read=key is not None, must=must)
         if key is None:
             return
-        if is_covered or key.limit_remaining is None:
-            heard.well = 0
+        if is_covered or key.limit_remaining is None or key.limit is None:
+            heard.well = heard.better = 0
             heard.most = {kind: max(most, key.limit_remaining or most) for kind, most in heard.most.items()}
             return
-        self._hear_of_amount(subject, key.limit_remaining, key.limit, now, said)
+        window = str(key.next_reset(at))
+        self._hear_of_amount(subject, key.limit_remaining, (key.limit, window), now, said)
 
     def _hear_of_validity(self, subject: str, check: KeyCheck, now: datetime, kinds: list[str]) -> None:
         heard = self._of(subject)
@@ -256,11 +264,14 @@ class Auditor:
                 heard.standing = "ok"
 
     def _hear_of_amount(
-        self, subject: str, amount: Decimal, limit: Decimal | None, now: datetime, said: Said
+        self, subject: str, amount: Decimal, made_of: tuple[Decimal, str], now: datetime, said: Said
     ) -> None:
         heard, kinds = self._of(subject), said.get(subject, [])
         heard.most = {kind: max(most, amount) for kind, most in heard.most.items()}
-        level, cap = _judge(amount), Decimal("Infinity") if limit is None else limit
+        level, limit = _judge(amount), made_of[0] if made_of[1] else None
+        cap = Decimal("Infinity") if limit is None else limit
+        is_better = heard.standing in LEFT_AT and amount >= min(LEFT_AT[heard.standing], cap)
+        heard.better = heard.better + 1 if is_better else 0
         for kind in ("low", "critical", "depleted"):
             if kind not in kinds:
                 continue
@@ -269,12 +280,15 @@ class Auditor:
             is_new = kind not in heard.most or heard.most[kind] >= min(LEFT_AT[kind], cap)
             is_reminder = kind == "depleted" and kind in heard.told_at and now - heard.told_at[kind] >= DAY
             assert is_new or is_reminder, f"{subject} tells {kind} twice"
-            heard.standing, heard.well = kind, 0
+            heard.standing, heard.well, heard.better, heard.made_of = kind, 0, 0, made_of
             heard.most[kind], heard.told_at[kind] = amount, now
         if "recovered" in kinds:
             kinds.remove("recovered")
             assert heard.standing != "ok", f"{subject} was well before"
-            assert amount >= min(LEFT_AT["low"], cap), f"{subject} has {amount}: that is no recovery"
+            enough = min(LEFT_AT["low"], cap) if heard.standing == "low" else THRESHOLDS["low"]
+            assert amount >= enough, f"{subject} has {amount}: that is no recovery"
+            is_proven = made_of[0] > heard.made_of[0] or made_of[1] != heard.made_of[1]
+            assert is_proven or heard.better >= 2, f"{subject} has {amount}: one look is no proof"
             heard.standing, heard.well, heard.most = "ok", 0, {}
         is_full = limit is not None and amount >= limit
         is_told = is_full or SEVERITY.index(level) <= SEVERITY.index(heard.standing)

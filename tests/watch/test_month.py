@@ -141,6 +141,7 @@ CENTS = st.integers(1, 1500).map(lambda cents: Decimal(cents) / 100)
 FEW = st.integers(1, 5).map(Decimal)
 ACTS = st.one_of(
     st.tuples(st.just("spend"), st.sampled_from(["ci", "night", "prod"]), CENTS),
+    st.tuples(st.just("refund"), st.sampled_from(["ci", "night", "prod"]), CENTS),
     st.tuples(st.just("buy"), st.just(""), CENTS),
     st.tuples(st.just("limit"), st.sampled_from(["night", "prod"]), st.integers(0, 60).map(Decimal)),
     st.tuples(st.just("wait"), st.just(""), st.integers(5, 3000).map(Decimal)),
@@ -153,7 +154,7 @@ ACTS = st.one_of(
 """What happens to a world before a look: an act, a key or a part, and how much."""
 
 
-@settings(max_examples=60)
+@settings(max_examples=150)
 @given(st.lists(ACTS, max_size=30))
 def test_whatever_happens_each_cause_is_told_once(acts: list[tuple[str, str, Decimal]]) -> None:
     """Whatever happens, each cause is told when it is there, and once, also by an alarm that is restarted."""
@@ -165,6 +166,8 @@ def test_whatever_happens_each_cause_is_told_once(acts: list[tuple[str, str, Dec
         match act:
             case "spend":
                 world.spend(what, amount)
+            case "refund":
+                world.spend(what, -amount)
             case "buy":
                 world.bought += amount
             case "limit":
@@ -189,6 +192,8 @@ def test_a_second_watcher_finds_nothing_to_add(acts: list[tuple[str, str, Decima
         match act:
             case "spend":
                 world.spend(what, amount)
+            case "refund":
+                world.spend(what, -amount)
             case "buy":
                 world.bought += amount
             case "wait":
