@@ -11,7 +11,7 @@ import sys
 import threading
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -66,6 +66,16 @@ async def told_within(watch: Watch, seconds: float) -> list[str]:
     return kinds
 
 
+def reason_of(watch: Watch) -> str | None:
+    """Tell why the history of a watch is not written."""
+    return None if watch.store_error is None else watch.store_error.reason
+
+
+def is_open(store: History) -> bool:
+    """Tell whether a history is open."""
+    return store.is_open
+
+
 def threads() -> set[str]:
     """Name the threads that a history has started."""
     return {thread.name for thread in threading.enumerate() if "history" in thread.name}
@@ -74,25 +84,32 @@ def threads() -> set[str]:
 # Files that cannot be used.
 
 
-def newer(file: Path) -> None:
+async def newer(file: Path) -> None:
     """Write a history of a later version."""
-    with sqlite3.connect(file) as connection:
-        connection.execute("PRAGMA user_version = 999")
+    async with History(file) as store:
+        await store.add(report())
+    connection = sqlite3.connect(file)
+    connection.execute("PRAGMA user_version = 999")
     connection.close()
 
 
-SPOILS: dict[str, Callable[[Path], object]] = {
-    "newer": newer,
-    "damaged": lambda file: file.write_bytes(b"this is no history\n" * 500),
-    "other": lambda file: file.mkdir(),
-}
+async def damaged(file: Path) -> None:
+    """Write something else."""
+    file.write_bytes(b"this is no history\n" * 500)
 
 
-@pytest.mark.parametrize("reason", SPOILS)
-async def test_a_watch_goes_on_without_a_history_that_cannot_be_used(reason: str, tmp_path: Path) -> None:
+async def other(file: Path) -> None:
+    """Make a folder."""
+    file.mkdir()
+
+
+@pytest.mark.parametrize("spoil", [newer, damaged, other])
+async def test_a_watch_goes_on_without_a_history_that_cannot_be_used(
+    spoil: Callable[[Path], Awaitable[None]], tmp_path: Path
+) -> None:
     """The watch tells its events all the same; the error names the file and why; the file is untouched."""
     file = tmp_path / "history.db"
-    SPOILS[reason](file)
+    await spoil(file)
     before = file.read_bytes() if file.is_file() else None
     host = Host(left="9")
 
@@ -102,7 +119,7 @@ async def test_a_watch_goes_on_without_a_history_that_cannot_be_used(reason: str
         later = await told_within(watch, 2 * EVERY)
 
         assert watch.store_error is not None
-        assert (reason, str(file)) == (watch.store_error.reason, watch.store_error.path)
+        assert (spoil.__name__, str(file)) == (watch.store_error.reason, watch.store_error.path)
         assert str(file) in str(watch.store_error)
 
     assert (["low"], ["critical"]) == (first, later)
@@ -117,11 +134,10 @@ async def test_what_was_told_without_a_history_is_in_it_later(tmp_path: Path) ->
 
     async with host.watch(History(file)) as watch:
         first = await told_within(watch, 10)
-        assert watch.store_error is not None
-        assert watch.store_error.reason == "missing"
+        assert reason_of(watch) == "missing"
         folder.mkdir()
         second = await told_within(watch, 2 * EVERY)
-        assert watch.store_error is None
+        assert reason_of(watch) is None
     async with host.watch(History(file)) as watch:
         third = await told_within(watch, 2 * EVERY)
 
@@ -147,12 +163,11 @@ async def test_a_history_that_is_locked_holds_up_no_look(tmp_path: Path) -> None
         other.execute("BEGIN EXCLUSIVE")
         host.left = "9"
         held = await told_within(watch, 1.2 * EVERY)
-        assert watch.store_error is not None
-        assert watch.store_error.reason == "locked"
+        assert reason_of(watch) == "locked"
         other.execute("ROLLBACK")
         other.close()
         freed = await told_within(watch, 1.2 * EVERY)
-        assert watch.store_error is None
+        assert reason_of(watch) is None
 
     assert (["low"], []) == (held, freed)
     assert ["low"] == [kind for kind, _ in recorded(file)]
@@ -168,12 +183,29 @@ async def test_a_history_that_was_open_before_stays_open(tmp_path: Path) -> None
     async with History(tmp_path / "history.db") as store:
         async with host.watch(store):
             pass
-        assert store.is_open
-        assert (WALLET,) == await store.subjects()
+        assert is_open(store)
+        assert WALLET in await store.subjects()
     async with host.watch(store):
-        assert store.is_open
+        assert is_open(store)
 
-    assert not store.is_open
+    assert not is_open(store)
+    assert not threads()
+
+
+async def test_two_watches_may_share_a_history(tmp_path: Path) -> None:
+    """Of two watches with one history, each may leave first; in the end no thread is left."""
+    host, store = Host(), History(tmp_path / "history.db")
+
+    first, second = host.watch(store), host.watch(store)
+    await first.__aenter__()
+    await second.__aenter__()
+    host.left = "9"
+    await first.__aexit__(None, None, None)
+    kinds = await told_within(second, 2 * EVERY)
+    await second.__aexit__(None, None, None)
+
+    assert ["low"] == kinds
+    assert not is_open(store)
     assert not threads()
 
 
@@ -318,7 +350,7 @@ async def test_a_program_that_is_killed_again_and_again_records_each_thing_once(
     async with FakeOpenRouter() as fake:
         acme = fake.add_account(credits=30)
         key = acme.add_key(management=True)
-        for amount in (0, 21, 0, 5, 0, 5, 0):
+        for amount in (0, 21, 5, 0, 5):
             fake.spend(key, amount)
             process = await start(file, fake, key.reveal())
             assert process.stdout is not None
