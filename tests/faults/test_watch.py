@@ -38,16 +38,13 @@ def healthy(received: Received) -> bytes:
     return FUNDED if received.target.endswith("/credits") else KEY_INFO
 
 
+UNLIMITED = reply(200, {"data": {"label": "sk-or-v1-0e6...1c96", "usage": 1, "limit": None}})
+FORBIDDEN = refusal(403, "Only management keys can perform this operation")
+
+
 def blind(received: Received) -> bytes:
     """Let a key without a limit see itself alone."""
-    return (
-        refusal(403, "Only management keys can perform this operation")
-        if received.target.endswith("/credits")
-        else UNLIMITED
-    )
-
-
-UNLIMITED = reply(200, {"data": {"label": "sk-or-v1-0e6...1c96", "usage": 1, "limit": None}})
+    return FORBIDDEN if received.target.endswith("/credits") else UNLIMITED
 
 
 class SourceError(Exception):
@@ -127,18 +124,7 @@ async def test_a_watch_that_has_nothing_to_watch_shows_no_key(
     serve: Serve, connect: Connect, fault: Watch
 ) -> None:
     """The error of entering says what to do; it shows no key, and nothing is left."""
-    unlimited = KEY_INFO.replace(b'"limit":', b'"no_limit":').replace(
-        b'"limit_remaining":', b'"nothing_left":'
-    )
-    server = await serve(
-        answers(
-            lambda received: (
-                refusal(403, "Only management keys can perform this operation")
-                if received.target.endswith("/credits")
-                else unlimited
-            )
-        )
-    )
+    server = await serve(answers(blind))
 
     await fault.error(ManagementKeyRequiredError, watched(connect(server), 1))
 

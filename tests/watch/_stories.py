@@ -483,6 +483,34 @@ def all_keys_refused_for_an_hour() -> Iterator[Step]:
     yield EVERY, wallet("30", keys=THREE)
 
 
+@told("invalid openrouter bot web", "recovered openrouter bot web")
+def all_keys_refused_that_see_their_wallets() -> Iterator[Step]:
+    """Keys that read their wallets themselves are refused everything: that is one cause, too."""
+
+    def found(of: Any) -> Find:
+        return lambda at: report(
+            of or purse("30"), dict.fromkeys(BOTH, of or allowance()), account=None, at=at
+        )
+
+    yield EVERY, found(None)
+    for _ in range(12):
+        yield EVERY, found(UNAUTHORIZED)
+    yield EVERY, found(None)
+
+
+@told("invalid key:bot bot", "recovered key:bot bot")
+def the_only_key_refused_for_an_hour() -> Iterator[Step]:
+    """A wallet that is not read because its only key is refused is not a cause of its own."""
+
+    def found(of: Any) -> Find:
+        return lambda at: report(of or purse("30"), {"bot": of or allowance("20")}, account=None, at=at)
+
+    yield EVERY, found(None)
+    for _ in range(12):
+        yield EVERY, found(UNAUTHORIZED)
+    yield EVERY, found(None)
+
+
 @told("invalid openrouter bot ci web", "invalid key:acme/web web", "recovered openrouter bot ci web")
 def all_keys_refused_and_one_for_longer() -> Iterator[Step]:
     """Once some of them are read, one that is refused still is told by itself."""
