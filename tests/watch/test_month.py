@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from openrouter_credits import CheckReport, OpenRouterError
 from openrouter_credits.watch import Alarm, Event
 
-from ._world import DAY, Auditor, Key, World
+from ._world import APART, DAY, Auditor, Key, World
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-SPACING = 150
+SPACING = APART.total_seconds()
 
 
 def say(alarm: Alarm, look: CheckReport | OpenRouterError, at: datetime) -> tuple[Event, ...]:
@@ -120,7 +120,7 @@ def run(seed: int, every: timedelta, days: int) -> tuple[Counter[str], Auditor]:
 
 def test_a_month_of_a_service() -> None:
     """In a month with outages, refusals, sleep, a clock set back and purchases each cause is told once."""
-    happened, auditor = run(1, 15 * MINUTE, 30)
+    happened, auditor = run(1, 20 * MINUTE, 30)
 
     told = Counter(auditor.kinds)
     assert min(happened[each] for each in ("purchase", "sleep", "set back")) > 0
