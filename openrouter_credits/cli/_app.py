@@ -5,34 +5,21 @@ from __future__ import annotations
 import os
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
 from openrouter_credits import MissingKeyError, OpenRouterError
 from openrouter_credits.cli._completion import Shell, install_script, print_script
-from openrouter_credits.cli._exits import NO_VERDICT, CommandError, allow_closed_pipe, fail
+from openrouter_credits.cli._exits import NO_VERDICT, WITHOUT_A_KEY, CommandError, allow_closed_pipe, fail
 from openrouter_credits.cli._keysapp import keys
 from openrouter_credits.cli._numbers import Count, Delay, Dollars, DollarsAbove0, Port, Rate, Seconds
 from openrouter_credits.cli._options import Reading, make_form
+from openrouter_credits.cli._source import File, read_entries, require_source
 from openrouter_credits.cli._usage import explain, refuse_keys
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-def _verbatim(_: object, tokens: Sequence[Any]) -> str:
-    return str(tokens[0].value)
-
-
-# Shells complete file names for a `Path`, but the text stays: `Path` would make `-` of `./-`.
-File = Annotated[Path, Parameter(converter=_verbatim)]
+from openrouter_credits.cli._watchapp import watch
 
 _ANSWERED = ("--help", "-h", "--version", "-V")
-_NO_FILE = (
-    "--account is for the management key of the environment, and takes no FILE. In a key file, "
-    "[accounts.NAME] with a management_key and without keys stands for all keys of that account."
-)
 
 
 class _App(App):
@@ -92,23 +79,19 @@ def check(
 ) -> int:
     """Check many keys."""
     from openrouter_credits.cli._check import show_check  # noqa: PLC0415 - usage errors need no rich
-    from openrouter_credits.cli._keyfile import read_account, read_keys  # noqa: PLC0415 - only for `check`
 
     form = make_form(warn, critical, json=json, jsonl=jsonl)
-    if account and file is not None:
-        raise CommandError(_NO_FILE)
-    if all_keys and not account and file is None:
-        raise CommandError("--all is for all keys of an account. Add --account, or name a key file.")
+    require_source(file, account=account, all_keys=all_keys)
     reading = Reading(_read(key_only=key_only), timeout, deadline, concurrency, rate, all_keys)
     try:
-        entries = [read_account()] if account else read_keys(None if file is None else str(file))
-        return show_check(entries, form, reading)
+        return show_check(read_entries(file, account=account), form, reading)
     except CommandError as error:
         if json:
             _show_no_keys(str(error))
         raise
 
 
+app.command(watch)
 app.command(keys)
 
 
@@ -220,7 +203,7 @@ def _no_key() -> str:
     return (
         "There is no API key. "
         "Set OPENROUTER_API_KEY (or OPENROUTER_KEY, or OPENROUTER_MANAGEMENT_KEY), "
-        "or run openrouter-credits demo, which needs none."
+        f"or run {WITHOUT_A_KEY}."
     )
 
 

@@ -21,8 +21,16 @@ EXIT_CODES = {"INVALID": 2, "DEPLETED": 2, "CRITICAL": 2, "UNKNOWN": 3, "LOW": 1
 ATTENTION = {level: place for place, level in enumerate(EXIT_CODES)}
 
 
+WITHOUT_A_KEY = "openrouter-credits demo, which needs none"
+"""What to run if there is no key."""
+
+
 class CommandError(Exception):
     """The command cannot do its task; `str()` is one line with the reason and the remedy."""
+
+
+class NoKeysError(CommandError):
+    """There is no key in the environment."""
 
 
 def worst(levels: Iterable[Level]) -> int:

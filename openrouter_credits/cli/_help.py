@@ -47,6 +47,7 @@ What OpenRouter keys can still spend, and what stops them first.
 Commands:
   status               your key (the default)
   check [FILE]         many keys at once
+  watch [FILE]         look again and again, and tell what happens
   keys                 all keys of an account; make and change keys
   require AMOUNT       whether your key can spend so much, for scripts
   demo                 both, against a server on this machine
@@ -118,6 +119,39 @@ A key file in TOML:
 The exit code is that of the key in the worst state.
 
 {_EXIT_CODES}""",
+    "watch": f"""\
+Usage: openrouter-credits watch [FILE] [OPTIONS]
+       openrouter-credits watch --account [OPTIONS]
+
+Look at keys again and again, and tell what happens: once when a wallet,
+a key or a budget runs low, once when it has recovered, and when it can
+no longer be read. On a terminal it is a live table, whose times are in
+UTC; in a pipe each event is a line of JSON. Ctrl-C ends it.
+
+  FILE                 the keys, as for check; - reads them from
+                       standard input; without FILE, those of
+                       OPENROUTER_API_KEYS, or OPENROUTER_API_KEY
+  --account            all keys of an account: OPENROUTER_MANAGEMENT_KEY
+                       lists them, so that no other key is needed
+
+Options:
+  --all                of such an account, also the keys that are
+                       disabled or expired
+  --once               look once, tell what is new, and exit with the
+                       code of the worst level, for cron
+  --history FILE       remember amounts and what was told in FILE (made
+                       if it is not there), so that nothing is told
+                       twice, neither by the next run nor by another
+  --every SECONDS      between two looks [default: 300]
+  --oneline            each event as one sentence
+{_THRESHOLDS}\
+{_TIMES}
+What is not watched, and warnings, go to standard error.
+
+Exit codes with --once:
+  0 OK   1 LOW   2 CRITICAL, DEPLETED or INVALID   130 Ctrl-C
+  3 no verdict: unreadable, no key, wrong usage
+""",
     "keys": f"""\
 Usage: openrouter-credits keys [list] [OPTIONS]
        openrouter-credits keys create NAME [OPTIONS]

@@ -15,7 +15,7 @@ from pathlib import Path
 from openrouter_credits import KeySpec
 from openrouter_credits._secretfiles import read_start
 from openrouter_credits._words import scrub
-from openrouter_credits.cli._exits import CommandError, warn
+from openrouter_credits.cli._exits import CommandError, NoKeysError, warn
 from openrouter_credits.cli._keycommands import NOT_NAMED, Refusal, why_not
 from openrouter_credits.cli._keyjson import read_json
 from openrouter_credits.cli._keylines import read_lines
@@ -89,7 +89,7 @@ def _of_environment() -> list[KeySpec | WholeAccount]:
         manager = make_spec(_text(managing), None, managing.place).api_key
     listed = _list_variable() or from_environment(KEY_VARIABLES)
     if listed is None and manager is None:
-        raise CommandError(
+        raise NoKeysError(
             f"There are no keys in {LIST_VARIABLE} or {KEY_VARIABLES[0]}. {_NAME_A_FILE[:-1]}, "
             "or set one of these variables."
         )

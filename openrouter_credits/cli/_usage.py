@@ -39,6 +39,7 @@ _TAKEN = {
     **dict.fromkeys(("keys disable", "keys enable", "keys delete"), "one NAME (in quotes, if it has blanks)"),
     "keys limit": "NAME and AMOUNT (NAME in quotes, if it has blanks)",
     "require": "one AMOUNT",
+    "watch": "one FILE",
 }
 """The arguments of a command."""
 _NO_KEYS = "Keys are not taken from the command line"
@@ -111,10 +112,10 @@ def _no_value(option: str) -> str:
 
 
 def _unknown_option(word: str, command: str, options: Mapping[str, Sequence[str]]) -> str:
-    if word == "-" and command == "check":
+    if word == "-" and command in ("check", "watch"):
         return _unknown_argument(word, command, options)
     if word == "-":
-        return "Only check reads standard input: openrouter-credits check -."
+        return "Only check and watch read standard input: openrouter-credits check -."
     own = [*options[command], "--help", "--version", *_flags(options)]
     near = _nearest(word, own)
     is_near = near is not None and SequenceMatcher(None, word, near).ratio() >= _ALMOST_THE_SAME

@@ -25,7 +25,7 @@ NO_KEYS_OF_ACCOUNT = (
 )
 QUOTES = "in quotes, if it has blanks"
 KEY_COMMANDS = "list, create, disable, enable, limit, delete"
-COMMANDS = "status, check, keys, require, demo, fake, completion"
+COMMANDS = "status, check, watch, keys, require, demo, fake, completion"
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ COMMANDS = "status, check, keys, require, demo, fake, completion"
         ("status json", "There is no argument 'json'. Did you mean --json?"),
         ("status now", "status takes no argument: 'now' is too many."),
         ("--json check", "The command comes first: openrouter-credits check [OPTIONS]."),
-        ("status -", "Only check reads standard input: openrouter-credits check -."),
+        ("status -", "Only check and watch read standard input: openrouter-credits check -."),
         ("--critical", "--critical needs a value."),
         ("--json --json", "--json is given twice."),
         ("--warn 1 --warn 2", "--warn is given twice."),

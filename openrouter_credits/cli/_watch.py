@@ -1,0 +1,195 @@
+"""`openrouter-credits watch`: a live table on a terminal, one JSON event a line in a pipe, or one look."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, cast
+
+from attrs import field, frozen
+
+from openrouter_credits import CreditsClient, Level
+from openrouter_credits.cli._exits import NO_VERDICT, CommandError, allow_closed_pipe, warn, worst
+from openrouter_credits.cli._judge import some_of
+from openrouter_credits.cli._looks import Looks
+from openrouter_credits.cli._seen import Seen
+from openrouter_credits.cli._telling import Notices, make_telling, tell_once
+from openrouter_credits.cli._waiting import make_spinner, shown_if_slow
+from openrouter_credits.cli._watchframe import View
+from openrouter_credits.history import History
+from openrouter_credits.watch import Alarm, Watch
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterable, Iterator
+
+    from openrouter_credits import KeySpec
+    from openrouter_credits.cli._keyspecs import WholeAccount
+    from openrouter_credits.cli._options import Form, Reading
+    from openrouter_credits.watch import Event
+
+_LEAST_EVERY = 60
+"""Seconds: OpenRouter itself keeps an answer for so long."""
+_TICK = 1.0
+"""Seconds between two pictures."""
+_ASKING = "Asking OpenRouter"
+
+
+@frozen
+class Watching:
+    """The options of `watch`. All times are in seconds."""
+
+    every: float = 300.0
+    """Between two looks."""
+    history: str | None = None
+    """The file that remembers between runs."""
+    is_once: bool = field(default=False, kw_only=True)
+
+
+def show_watch(
+    entries: Iterable[KeySpec | WholeAccount], form: Form, reading: Reading, watching: Watching
+) -> int:
+    """Watch until Ctrl-C or SIGTERM, or look once and return the exit code of the worst level.
+
+    Raises:
+        CommandError: an option is out of range.
+        OpenRouterError: nothing of what is asked for can be watched.
+    """
+
+    async def run() -> int:
+        # as in `check`: the client's own key is not used
+        try:
+            client = CreditsClient("unused", timeout=reading.timeout)
+        except ValueError as error:
+            raise _out_of_range(error) from None
+        async with client:
+            _require_pace(client, watching.every)
+            seen = Seen()
+            looks = Looks(client, entries, reading, watching.every, seen)
+            if watching.is_once:
+                return await _look_once(looks, seen, form, watching)
+            await _watch_on(looks, seen, form, watching)
+        return 0
+
+    code = 0
+    with allow_closed_pipe(), suppress(asyncio.CancelledError):  # SIGTERM
+        code = asyncio.run(run())
+    return code
+
+
+async def _look_once(looks: Looks, seen: Seen, form: Form, watching: Watching) -> int:
+    """Look once, tell what is new, and return the exit code of the worst level."""
+    source: Alarm | Watch
+    events: list[Event]
+    with shown_if_slow(make_spinner(_ASKING)):
+        if watching.history is None:
+            # a refusal counts at once: without a history, no later look would know of this one
+            source = Alarm(form.warn, form.critical, refused_after=1)
+            events = list(source.consider(await looks.whole(), datetime.now(UTC)))
+        else:
+            async with _make_watch(looks, form, watching) as source:
+                events = await _all_there(source)
+    view = View.of(source)
+    Notices().say(source)
+    _say_unread(seen, view)
+    tell_once(events, view, seen, form)
+    return worst(view.levels.values()) if view.levels else NO_VERDICT
+
+
+async def _watch_on(looks: Looks, seen: Seen, form: Form, watching: Watching) -> None:
+    """Watch until the task is cancelled."""
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_ended_by_sigterm())
+        with shown_if_slow(make_spinner(_ASKING)):
+            watch = await stack.enter_async_context(_make_watch(looks, form, watching))
+        notices = Notices()
+        notices.say(watch)
+        telling = stack.enter_context(make_telling(form, seen))
+        telling.show(View.of(watch))
+        async for event in follow(watch):
+            notices.say(watch)
+            if event is not None:
+                telling.tell(event)
+            telling.show(View.of(watch))
+
+
+def _make_watch(looks: Looks, form: Form, watching: Watching) -> Watch:
+    return Watch(
+        looks.whole,
+        alone=looks.alone,
+        every=watching.every,
+        warn=form.warn,
+        critical=form.critical,
+        store=None if watching.history is None else History(watching.history),
+    )
+
+
+async def follow(watch: Watch, tick: float = _TICK) -> AsyncGenerator[Event | None, None]:
+    """Yield each event, and `None` after each tick without one."""
+    coming = asyncio.ensure_future(anext(watch))
+    try:
+        while True:
+            await asyncio.wait([coming], timeout=tick)
+            if coming.done():
+                event = coming.result()
+                coming = asyncio.ensure_future(anext(watch))
+                yield event
+            else:
+                yield None
+    finally:
+        coming.cancel()
+
+
+async def _all_there(watch: Watch) -> list[Event]:
+    """Return the events that a watch has already."""
+    events = []
+    async with aclosing(follow(watch, 0)) as coming:
+        async for event in coming:
+            if event is None:
+                break
+            events.append(event)
+    return events
+
+
+def _say_unread(seen: Seen, view: View) -> None:
+    """Say why keys and wallets have no level, each reason once."""
+    names: dict[str, list[str]] = {}
+    for subject, sight in seen.sights.items():
+        if sight.error is not None and view.levels.get(subject, Level.UNKNOWN) == "UNKNOWN":
+            names.setdefault(str(sight.error), []).append(str(subject))
+    for reason, subjects in names.items():
+        warn(f"{some_of(subjects)}: {reason}")
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM cancel this task, as the end of a service."""
+    loop, task = asyncio.get_running_loop(), cast("asyncio.Task[None]", asyncio.current_task())
+    try:
+        loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    except (NotImplementedError, RuntimeError):  # on Windows, or not in the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+
+
+def _require_pace(client: CreditsClient, every: float) -> None:
+    """Refuse looks that are closer than the answers are new.
+
+    Raises:
+        CommandError: they are.
+    """
+    address = next(str(each.value) for each in client.settings if each.name == "base_url")
+    if every < _LEAST_EVERY and not address.startswith("http:"):  # which only this machine may be
+        raise CommandError(
+            f"--every takes seconds from {_LEAST_EVERY}, not {every:g}: "
+            "OpenRouter's answers are up to a minute old."
+        )
+
+
+def _out_of_range(error: ValueError) -> CommandError:
+    return CommandError(f"{error}. See openrouter-credits watch --help.")

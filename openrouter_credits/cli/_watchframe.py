@@ -1,0 +1,220 @@
+"""The picture of a watch: the subjects, the worst first, the last events, and why it is silent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+from rich.console import Group
+from rich.text import Text
+
+from openrouter_credits import Level
+from openrouter_credits._words import day, limit_in_table, one_line
+from openrouter_credits.cli._exits import ATTENTION
+from openrouter_credits.cli._judge import UNKNOWN, usd
+from openrouter_credits.cli._screen import STYLES, coloured, make_table
+from openrouter_credits.cli._seen import Sight, sparkline
+from openrouter_credits.cli._table import GREY, fold
+from openrouter_credits.watch import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from rich.console import Console, RenderableType
+
+    from openrouter_credits import Runway
+    from openrouter_credits.cli._seen import Seen
+    from openrouter_credits.cli._table import Sheet
+    from openrouter_credits.history import Subject
+    from openrouter_credits.watch import Alarm, Event
+
+_KINDS = ("openrouter", "wallet", "budget", "key")
+_LINE, _GAP = 16, 2
+"""Columns of a sparkline, and before it."""
+_MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86400, 365 * 86400
+_Row = tuple["Subject", Level, Sight, "Runway | None"]
+
+_OF_CTRL_C = 2
+"""Columns for the `^C` that a terminal shows, which would break a longer line."""
+_OF_EVENTS = 3
+"""Events get this part of the screen's height, and more if the table leaves it to them."""
+
+
+@frozen
+class View:
+    """How all is after a look."""
+
+    levels: Mapping[Subject, Level]
+    """Of the subjects that are watched."""
+    runways: Mapping[Subject, Runway]
+    next_at: datetime | None
+    """When the next look begins; `None` if there is none."""
+
+    @staticmethod
+    def of(source: Watch | Alarm) -> View:
+        """Take it from a watch, or from the alarm of a single look."""
+        unwatched = {reading.subject for reading in source.unwatched}
+        levels = {
+            subject: Level(level) for subject, level in source.levels.items() if subject not in unwatched
+        }
+        if isinstance(source, Watch):
+            return View(levels, source.runways, source.next_at)
+        return View(levels, {}, None)
+
+
+def draw_frame(
+    console: Console, view: View, seen: Seen, events: Sequence[Event], now: datetime, height: int
+) -> RenderableType:
+    """Draw all subjects and the last events, in so many lines at most if possible."""
+    silence = list(fold(Text(explain_silence(view, seen, now)), console.width - _OF_CTRL_C))
+    told = [line for event in events for line in fold(event_line(event), console.width)]
+    room = height - len(silence) - 1
+    least = min(len(told), room // _OF_EVENTS)
+    table, rows = _table(console, view, seen, now, room - least - bool(least))
+    told = told[max(len(told) - max(room - rows - 1, least), 0) :]
+    return Group(table, *([Text(), *told] if told else []), Text(), *silence)
+
+
+def explain_silence(view: View, seen: Seen, now: datetime) -> str:
+    """Say in one line how all is, and when the next look is."""
+    text = f"{_clock(seen.looked_at or now)} UTC {_in_all(view.levels, seen, now)}"
+    if view.next_at is None:
+        return f"{text}."
+    if view.next_at <= now:
+        return f"{text}; looking again."
+    return f"{text}; the next look is at {_clock(view.next_at)}."
+
+
+def event_line(event: Event) -> Text:
+    """Write an event with its time, in the colour of its level."""
+    return Text.assemble((f"{_clock(event.at)} ", GREY), coloured(one_line(event), event.level))
+
+
+def _in_all(levels: Mapping[Subject, Level], seen: Seen, now: datetime) -> str:
+    if seen.error is not None:
+        reason = one_line(getattr(seen.error, "summary", "") or type(seen.error).__name__).rstrip(".")
+        read = [sight.read_at for sight in seen.sights.values() if sight.read_at is not None]
+        last = f"; the last answer is {_span((now - max(read)).total_seconds())} old" if read else ""
+        return f"nothing was read: {reason}{last}"
+    if not levels:
+        return "there is nothing to watch"
+    wallets = [subject for subject in levels if subject.kind == "wallet"]
+    subject = wallets[0] if len(wallets) == 1 else next(iter(levels))
+    level = max(levels.values())
+    if (len(levels) == 1 or wallets == [subject]) and (levels[subject] == level):
+        return f"{_name_of(subject)} {level}{_amount_of(subject, seen)}"
+    counts = Counter(levels.values())
+    return ", ".join(f"{counts[each]} {each}" for each in sorted(counts, key=ATTENTION.__getitem__))
+
+
+def _name_of(subject: Subject) -> str:
+    return one_line("/".join(filter(None, (subject.account, subject.name))) or f"the {subject.kind}")
+
+
+def _amount_of(subject: Subject, seen: Seen) -> str:
+    sight = seen.sights.get(subject, Sight())
+    if sight.reading is None or sight.reading.remaining is None:
+        return ""
+    keys = len(sight.reading.keys)
+    shared = "" if subject.kind == "key" or not keys else f" for {keys} {'key' if keys == 1 else 'keys'}"
+    return f", {usd(sight.reading.remaining)}{shared}"
+
+
+def _table(console: Console, view: View, seen: Seen, now: datetime, room: int) -> tuple[RenderableType, int]:
+    """Draw as many subjects as there is room for, and count the others; return the height, too."""
+    levels = view.levels
+    subjects = sorted(levels, key=lambda subject: _attention(subject, levels[subject], seen))
+    shown = min(len(subjects), max(room - 1, 1))  # a table has a line of heads
+    while True:
+        rows = [
+            (each, levels[each], seen.sights.get(each, Sight()), view.runways.get(each))
+            for each in subjects[:shown]
+        ]
+        sheet = _sheet(rows, now)
+        if console.width >= sheet.whole_width() + _GAP + _LINE and not console.options.ascii_only:
+            sheet = _sheet(rows, now, _LINE)
+        more = _more([levels[subject] for subject in subjects[shown:]])
+        height = len(console.render_lines(sheet, pad=False)) + len(more)
+        if height <= room or shown <= 1:
+            return Group(sheet, *more), height
+        shown = min(shown - 1, max(shown * room // height, 1))
+
+
+def _sheet(rows: Iterable[_Row], now: datetime, line: int = 0) -> Sheet:
+    """Make the table; `line` is the width of the sparklines."""
+    sheet = make_table("Level", "Watched", ">Left", ">A day", "Lasts", ">Read", heads=2)
+    for subject, level, sight, runway in rows:
+        bar = Text(sparkline(sight.amounts, line), STYLES[level]) if line else None
+        sheet.add_row(coloured(level, level), *_cells(subject, sight, runway, now), bar=bar)
+    return sheet
+
+
+def _more(levels: Sequence[Level]) -> list[str]:
+    """Count the subjects that are not shown."""
+    if not levels:
+        return []
+    counts = Counter(levels)
+    told = ", ".join(f"{counts[each]:,} {each}" for each in sorted(counts, key=ATTENTION.__getitem__))
+    return [f"and {len(levels):,} more, {f'all {levels[0]}' if len(counts) == 1 else told}"]
+
+
+def _attention(subject: Subject, level: Level, seen: Seen) -> tuple[int, int, Decimal, str]:
+    """Return the sort key: its level, then its kind, then the amount left."""
+    reading = seen.sights.get(subject, Sight()).reading
+    amount = None if reading is None else reading.remaining
+    return (
+        ATTENTION[level],
+        _KINDS.index(subject.kind),
+        Decimal("inf") if amount is None else amount,
+        str(subject),
+    )
+
+
+def _cells(
+    subject: Subject, sight: Sight, runway: Runway | None, now: datetime
+) -> tuple[str, str, str, str, str]:
+    """Format what is watched, the amount left, the burn, the runway, and the age of what was read."""
+    reading = sight.reading
+    kind = subject.kind
+    if reading is not None and kind == "budget":
+        kind = limit_in_table(reading.bound_by)
+    name = one_line("/".join(filter(None, (subject.account, None if kind == "budget" else subject.name))))
+    if reading is None or sight.read_at is None:
+        return f"{kind} {name}", UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN
+    left = "" if reading.remaining is None else usd(reading.remaining)
+    burn = lasts = ""
+    if reading.remaining is not None:
+        burn = UNKNOWN if runway is None else usd(runway.per_day)
+        lasts = _lasts(runway, now)
+    return f"{kind} {name}".rstrip(), left, burn, lasts, _span((now - sight.read_at).total_seconds())
+
+
+def _lasts(runway: Runway | None, now: datetime) -> str:
+    match runway:
+        case None:
+            return UNKNOWN
+        case _ if runway.verdict == "lasts_until_reset" and runway.resets_at is not None:
+            return f"till reset {day(runway.resets_at)}"
+        case _ if runway.verdict == "runs_out" and runway.runs_out_at is not None:
+            return _span((runway.runs_out_at - now).total_seconds())
+        case _ if runway.verdict == "idle":
+            return "idle"
+        case _:
+            return UNKNOWN
+
+
+def _span(seconds: float) -> str:
+    """Format a time in whole units, rounded down."""
+    seconds = max(seconds, 0)
+    for limit, unit, name in ((2 * _MINUTE, 1, "s"), (2 * _HOUR, _MINUTE, "min"), (2 * _DAY, _HOUR, "h")):
+        if seconds < limit:
+            return f"{int(seconds // unit)} {name}"
+    return f"{int(seconds // _DAY):,} days" if seconds < 2 * _YEAR else "years"
+
+
+def _clock(when: datetime) -> str:
+    return f"{when.astimezone(UTC):%H:%M}"
