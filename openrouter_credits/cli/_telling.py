@@ -114,12 +114,15 @@ class Notices:
         self._unwatched: set[Subject] = set()
         self._fault: str | None = None
 
-    def say(self, source: Watch | Alarm) -> None:
-        """Say what has not been said yet."""
+    def say_unwatched(self, source: Watch | Alarm) -> None:
+        """Say what is not watched, and the step that mends it."""
         for reading in source.unwatched:
             if reading.subject not in self._unwatched:
                 self._unwatched.add(reading.subject)
                 warn(f"{reading.subject} is not watched: {reading.error}")
+
+    def say_fault(self, source: Watch | Alarm) -> None:
+        """Say that the history cannot be written, and why; again if it could be meanwhile."""
         error = getattr(source, "store_error", None)
         fault = None if error is None else str(error)
         if fault is not None and fault != self._fault:

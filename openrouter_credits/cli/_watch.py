@@ -18,7 +18,7 @@ from openrouter_credits.cli._seen import Seen
 from openrouter_credits.cli._telling import Notices, make_telling, tell_once
 from openrouter_credits.cli._waiting import make_spinner, shown_if_slow
 from openrouter_credits.cli._watchframe import View
-from openrouter_credits.history import History
+from openrouter_credits.history import History, HistoryError
 from openrouter_credits.watch import Alarm, Watch
 
 if TYPE_CHECKING:
@@ -81,20 +81,34 @@ def show_watch(
 async def _look_once(looks: Looks, seen: Seen, form: Form, watching: Watching) -> int:
     """Look once, tell what is new, and return the exit code of the worst level."""
     source: Alarm | Watch
-    events: list[Event]
+    is_first = True
     with shown_if_slow(make_spinner(_ASKING)):
         if watching.history is None:
             # a refusal counts at once: without a history, no later look would know of this one
             source = Alarm(form.warn, form.critical, refused_after=1)
             events = list(source.consider(await looks.whole(), datetime.now(UTC)))
         else:
+            is_first = not await _has_subjects(watching.history)
             async with _make_watch(looks, form, watching) as source:
                 events = await _all_there(source)
     view = View.of(source)
-    Notices().say(source)
-    _say_unread(seen, view)
+    notices = Notices()
+    notices.say_fault(source)
+    if is_first:  # cron would mail the same at each run
+        notices.say_unwatched(source)
+    if watching.history is None:  # else it is an event, if it lasts
+        _say_unread(seen, view)
     tell_once(events, view, seen, form)
     return worst(view.levels.values()) if view.levels else NO_VERDICT
+
+
+async def _has_subjects(path: str) -> bool:
+    """Tell whether a history knows of an earlier look; one that cannot be read does not."""
+    try:
+        async with History(path) as history:
+            return bool(await history.subjects())
+    except HistoryError:
+        return False
 
 
 async def _watch_on(looks: Looks, seen: Seen, form: Form, watching: Watching) -> None:
@@ -104,11 +118,11 @@ async def _watch_on(looks: Looks, seen: Seen, form: Form, watching: Watching) ->
         with shown_if_slow(make_spinner(_ASKING)):
             watch = await stack.enter_async_context(_make_watch(looks, form, watching))
         notices = Notices()
-        notices.say(watch)
         telling = stack.enter_context(make_telling(form, seen))
-        telling.show(View.of(watch))
-        async for event in follow(watch):
-            notices.say(watch)
+        events = await stack.enter_async_context(aclosing(follow(watch)))
+        async for event in events:
+            notices.say_unwatched(watch)
+            notices.say_fault(watch)
             if event is not None:
                 telling.tell(event)
             telling.show(View.of(watch))
@@ -126,17 +140,19 @@ def _make_watch(looks: Looks, form: Form, watching: Watching) -> Watch:
 
 
 async def follow(watch: Watch, tick: float = _TICK) -> AsyncGenerator[Event | None, None]:
-    """Yield each event, and `None` after each tick without one."""
+    """Yield each event; and `None` when all are told, and after each tick without one."""
     coming = asyncio.ensure_future(anext(watch))
     try:
+        wait = 0.0
         while True:
-            await asyncio.wait([coming], timeout=tick)
+            await asyncio.wait([coming], timeout=wait)
             if coming.done():
                 event = coming.result()
-                coming = asyncio.ensure_future(anext(watch))
+                coming, wait = asyncio.ensure_future(anext(watch)), 0.0
                 yield event
             else:
                 yield None
+                wait = tick
     finally:
         coming.cancel()
 
@@ -144,7 +160,7 @@ async def follow(watch: Watch, tick: float = _TICK) -> AsyncGenerator[Event | No
 async def _all_there(watch: Watch) -> list[Event]:
     """Return the events that a watch has already."""
     events = []
-    async with aclosing(follow(watch, 0)) as coming:
+    async with aclosing(follow(watch)) as coming:
         async for event in coming:
             if event is None:
                 break

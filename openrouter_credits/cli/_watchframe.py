@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from openrouter_credits import Runway
     from openrouter_credits.cli._seen import Seen
     from openrouter_credits.cli._table import Sheet
-    from openrouter_credits.history import Subject
+    from openrouter_credits.history import Reading, Subject
     from openrouter_credits.watch import Alarm, Event
 
 _KINDS = ("openrouter", "wallet", "budget", "key")
 _LINE, _GAP = 16, 2
 """Columns of a sparkline, and before it."""
+_OF_ID = 8
+"""Characters of a budget's id, which is a long number."""
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86400, 365 * 86400
 _Row = tuple["Subject", Level, Sight, "Runway | None"]
 
@@ -71,12 +73,22 @@ def draw_frame(
 ) -> RenderableType:
     """Draw all subjects and the last events, in so many lines at most if possible."""
     silence = list(fold(Text(explain_silence(view, seen, now)), console.width - _OF_CTRL_C))
-    told = [line for event in events for line in fold(event_line(event), console.width)]
+    told = [list(fold(event_line(event), console.width)) for event in events]
     room = height - len(silence) - 1
-    least = min(len(told), room // _OF_EVENTS)
+    least = min(sum(map(len, told)), room // _OF_EVENTS)
     table, rows = _table(console, view, seen, now, room - least - bool(least))
-    told = told[max(len(told) - max(room - rows - 1, least), 0) :]
-    return Group(table, *([Text(), *told] if told else []), Text(), *silence)
+    lines = _last(told, room - rows - 1)
+    return Group(table, *([Text(), *lines] if lines else []), Text(), *silence)
+
+
+def _last(told: Sequence[list[Text]], room: int) -> list[Text]:
+    """Return the lines of as many events as there is room for, newest last."""
+    lines: list[Text] = []
+    for event in reversed(told):
+        if len(lines) + len(event) > room:
+            break
+        lines = [*event, *lines]
+    return lines
 
 
 def explain_silence(view: View, seen: Seen, now: datetime) -> str:
@@ -107,8 +119,7 @@ def _in_all(levels: Mapping[Subject, Level], seen: Seen, now: datetime) -> str:
     level = max(levels.values())
     if (len(levels) == 1 or wallets == [subject]) and (levels[subject] == level):
         return f"{_name_of(subject)} {level}{_amount_of(subject, seen)}"
-    counts = Counter(levels.values())
-    return ", ".join(f"{counts[each]} {each}" for each in sorted(counts, key=ATTENTION.__getitem__))
+    return _counted(levels.values())
 
 
 def _name_of(subject: Subject) -> str:
@@ -137,7 +148,8 @@ def _table(console: Console, view: View, seen: Seen, now: datetime, room: int) -
         sheet = _sheet(rows, now)
         if console.width >= sheet.whole_width() + _GAP + _LINE and not console.options.ascii_only:
             sheet = _sheet(rows, now, _LINE)
-        more = _more([levels[subject] for subject in subjects[shown:]])
+        others = [levels[subject] for subject in subjects[shown:]]
+        more = list(fold(Text(_more(others)), console.width)) if others else []
         height = len(console.render_lines(sheet, pad=False)) + len(more)
         if height <= room or shown <= 1:
             return Group(sheet, *more), height
@@ -146,20 +158,22 @@ def _table(console: Console, view: View, seen: Seen, now: datetime, room: int) -
 
 def _sheet(rows: Iterable[_Row], now: datetime, line: int = 0) -> Sheet:
     """Make the table; `line` is the width of the sparklines."""
-    sheet = make_table("Level", "Watched", ">Left", ">A day", "Lasts", ">Read", heads=2)
+    sheet = make_table("Level", "Watched", ">Left", ">A day", "Lasts", ">Age", heads=2)
     for subject, level, sight, runway in rows:
         bar = Text(sparkline(sight.amounts, line), STYLES[level]) if line else None
         sheet.add_row(coloured(level, level), *_cells(subject, sight, runway, now), bar=bar)
     return sheet
 
 
-def _more(levels: Sequence[Level]) -> list[str]:
+def _more(levels: Sequence[Level]) -> str:
     """Count the subjects that are not shown."""
-    if not levels:
-        return []
+    told = f"all {levels[0]}" if len(set(levels)) == 1 else _counted(levels)
+    return f"and {len(levels):,} more, {told}"
+
+
+def _counted(levels: Iterable[Level]) -> str:
     counts = Counter(levels)
-    told = ", ".join(f"{counts[each]:,} {each}" for each in sorted(counts, key=ATTENTION.__getitem__))
-    return [f"and {len(levels):,} more, {f'all {levels[0]}' if len(counts) == 1 else told}"]
+    return ", ".join(f"{counts[level]:,} {level}" for level in sorted(counts, key=ATTENTION.__getitem__))
 
 
 def _attention(subject: Subject, level: Level, seen: Seen) -> tuple[int, int, Decimal, str]:
@@ -178,19 +192,23 @@ def _cells(
     subject: Subject, sight: Sight, runway: Runway | None, now: datetime
 ) -> tuple[str, str, str, str, str]:
     """Format what is watched, the amount left, the burn, the runway, and the age of what was read."""
-    reading = sight.reading
-    kind = subject.kind
-    if reading is not None and kind == "budget":
-        kind = limit_in_table(reading.bound_by)
-    name = one_line("/".join(filter(None, (subject.account, None if kind == "budget" else subject.name))))
+    reading, name = sight.reading, _title(subject, sight.reading)
     if reading is None or sight.read_at is None:
-        return f"{kind} {name}", UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN
-    left = "" if reading.remaining is None else usd(reading.remaining)
-    burn = lasts = ""
-    if reading.remaining is not None:
-        burn = UNKNOWN if runway is None else usd(runway.per_day)
-        lasts = _lasts(runway, now)
-    return f"{kind} {name}".rstrip(), left, burn, lasts, _span((now - sight.read_at).total_seconds())
+        return name, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN
+    age = _span((now - sight.read_at).total_seconds())
+    if reading.remaining is None:  # no limit
+        return name, "", "", "", age
+    burn = UNKNOWN if runway is None else usd(runway.per_day)
+    return name, usd(reading.remaining), burn, _lasts(runway, now), age
+
+
+def _title(subject: Subject, reading: Reading | None) -> str:
+    """Name a subject: `wallet acme`, `key acme/bot`, `workspace budget acme 0191d2c7`."""
+    if subject.kind == "budget" and reading is not None:
+        name = (subject.name or "")[:_OF_ID]
+        return one_line(" ".join(filter(None, (limit_in_table(reading.bound_by), subject.account, name))))
+    place = "/".join(filter(None, (subject.account, subject.name)))
+    return one_line(f"{subject.kind} {place}").rstrip()
 
 
 def _lasts(runway: Runway | None, now: datetime) -> str:
