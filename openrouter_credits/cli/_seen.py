@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from decimal import Decimal
+from itertools import dropwhile
 from typing import TYPE_CHECKING
 
 from attrs import define, field
@@ -12,7 +14,6 @@ from openrouter_credits.history import read_subjects
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
-    from decimal import Decimal
 
     from openrouter_credits import CheckReport
     from openrouter_credits.history import Point, Reading, Subject
@@ -22,7 +23,8 @@ Amounts = list[tuple["datetime", "Decimal | None"]]
 
 _MOST = 512
 """Amounts that are kept of a subject; above that, every other one goes."""
-_BARS = "▁▂▃▄▅▆▇█"
+_BARS = "▁▂▃▄▅▆▇"
+"""Without the full block, which would run into the line above."""
 _GAP = " "
 
 
@@ -77,26 +79,29 @@ class Seen:
         self.looked_at, self.error = at, error
 
     def remember(self, subject: Subject, points: Sequence[Point]) -> None:
-        """Put what a history has before what was seen."""
+        """Put what a history has, from its first amount on, before what was seen."""
         sight = self.sights[subject]
-        sight.amounts = [*((point.at, point.remaining) for point in points), *sight.amounts]
+        before = dropwhile(lambda point: point.remaining is None, points)
+        sight.amounts = [*((point.at, point.remaining) for point in before), *sight.amounts]
 
 
 def sparkline(amounts: Amounts, width: int) -> str:
     """Draw amounts over time, from nothing left up to the most there was; a blank where nothing was read.
 
-    It is empty as long as there is only one amount.
+    It is empty as long as nothing has changed.
     """
-    known = [amount for _, amount in amounts if amount is not None]
-    most = max(known, default=0)
-    if len(known) < 2 or most <= 0:
+    known = {amount for _, amount in amounts if amount is not None}
+    most = max(known, default=Decimal(0))
+    if len(known) < 2 or most <= 0 or amounts[0][0] >= amounts[-1][0]:
         return ""
     (first, _), *_, (last, _) = amounts
-    if first >= last:
-        return ""
     times = [(at - first) / (last - first) for at, _ in amounts]
     text = ""
     for place in range(1, width + 1):
         amount = amounts[bisect_right(times, place / width) - 1][1]
-        text += _GAP if amount is None else _BARS[min(max(int(amount / most * 8), 0), 7)]
+        text += _GAP if amount is None else _bar(amount / most)
     return text
+
+
+def _bar(part: Decimal) -> str:
+    return _BARS[min(max(int(part * len(_BARS)), 0), len(_BARS) - 1)]

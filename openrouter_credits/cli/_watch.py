@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
 from attrs import field, frozen
@@ -15,24 +15,27 @@ from openrouter_credits.cli._exits import NO_VERDICT, CommandError, allow_closed
 from openrouter_credits.cli._judge import some_of
 from openrouter_credits.cli._looks import Looks
 from openrouter_credits.cli._seen import Seen
-from openrouter_credits.cli._telling import Notices, make_telling, tell_once
+from openrouter_credits.cli._telling import Notices, Picture, make_telling, tell_once
 from openrouter_credits.cli._waiting import make_spinner, shown_if_slow
 from openrouter_credits.cli._watchframe import View
 from openrouter_credits.history import History, HistoryError
 from openrouter_credits.watch import Alarm, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Iterator
+    from collections.abc import AsyncGenerator, Container, Iterable, Iterator
 
     from openrouter_credits import KeySpec
     from openrouter_credits.cli._keyspecs import WholeAccount
     from openrouter_credits.cli._options import Form, Reading
+    from openrouter_credits.history import Subject
     from openrouter_credits.watch import Event
 
 _LEAST_EVERY = 60
 """Seconds: OpenRouter itself keeps an answer for so long."""
 _TICK = 1.0
 """Seconds between two pictures."""
+_RECALLED, _POINTS = 50, 96
+"""Subjects whose last day is read from a history, and the amounts of each: one every 15 minutes."""
 _ASKING = "Asking OpenRouter"
 
 
@@ -89,7 +92,7 @@ async def _look_once(looks: Looks, seen: Seen, form: Form, watching: Watching) -
             events = list(source.consider(await looks.whole(), datetime.now(UTC)))
         else:
             is_first = not await _has_subjects(watching.history)
-            async with _make_watch(looks, form, watching) as source:
+            async with _make_watch(looks, form, watching, History(watching.history)) as source:
                 events = await _all_there(source)
     view = View.of(source)
     notices = Notices()
@@ -97,7 +100,7 @@ async def _look_once(looks: Looks, seen: Seen, form: Form, watching: Watching) -
     if is_first:  # cron would mail the same at each run
         notices.say_unwatched(source)
     if watching.history is None:  # else it is an event, if it lasts
-        _say_unread(seen, view)
+        _say_unread(seen, view, {reading.subject for reading in source.unwatched})
     tell_once(events, view, seen, form)
     return worst(view.levels.values()) if view.levels else NO_VERDICT
 
@@ -113,12 +116,16 @@ async def _has_subjects(path: str) -> bool:
 
 async def _watch_on(looks: Looks, seen: Seen, form: Form, watching: Watching) -> None:
     """Watch until the task is cancelled."""
+    store = None if watching.history is None else History(watching.history)
     async with AsyncExitStack() as stack:
         stack.enter_context(_ended_by_sigterm())
         with shown_if_slow(make_spinner(_ASKING)):
-            watch = await stack.enter_async_context(_make_watch(looks, form, watching))
+            watch = await stack.enter_async_context(_make_watch(looks, form, watching, store))
         notices = Notices()
         telling = stack.enter_context(make_telling(form, seen))
+        if store is not None and isinstance(telling, Picture):
+            telling.show(View.of(watch))
+            await _recall(seen, store)
         events = await stack.enter_async_context(aclosing(follow(watch)))
         async for event in events:
             notices.say_unwatched(watch)
@@ -128,14 +135,22 @@ async def _watch_on(looks: Looks, seen: Seen, form: Form, watching: Watching) ->
             telling.show(View.of(watch))
 
 
-def _make_watch(looks: Looks, form: Form, watching: Watching) -> Watch:
+async def _recall(seen: Seen, store: History) -> None:
+    """Put the last day of a history before what was seen, for the subjects that a screen can show."""
+    now = datetime.now(UTC)
+    with suppress(HistoryError):  # the watch itself says so
+        for subject in list(seen.sights)[:_RECALLED]:
+            seen.remember(subject, await store.series(subject, now - timedelta(days=1), now, _POINTS))
+
+
+def _make_watch(looks: Looks, form: Form, watching: Watching, store: History | None) -> Watch:
     return Watch(
         looks.whole,
         alone=looks.alone,
         every=watching.every,
         warn=form.warn,
         critical=form.critical,
-        store=None if watching.history is None else History(watching.history),
+        store=store,
     )
 
 
@@ -168,11 +183,12 @@ async def _all_there(watch: Watch) -> list[Event]:
     return events
 
 
-def _say_unread(seen: Seen, view: View) -> None:
+def _say_unread(seen: Seen, view: View, unwatched: Container[Subject]) -> None:
     """Say why keys and wallets have no level, each reason once."""
     names: dict[str, list[str]] = {}
     for subject, sight in seen.sights.items():
-        if sight.error is not None and view.levels.get(subject, Level.UNKNOWN) == "UNKNOWN":
+        is_unread = view.levels.get(subject, Level.UNKNOWN) == "UNKNOWN" and subject not in unwatched
+        if sight.error is not None and is_unread:
             names.setdefault(str(sight.error), []).append(str(subject))
     for reason, subjects in names.items():
         warn(f"{some_of(subjects)}: {reason}")

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 from rich.console import Group
+from rich.constrain import Constrain
 from rich.text import Text
 
 from openrouter_credits import Level
-from openrouter_credits._words import day, limit_in_table, one_line
+from openrouter_credits._words import limit_in_table, one_line
 from openrouter_credits.cli._exits import ATTENTION
-from openrouter_credits.cli._judge import UNKNOWN, usd
+from openrouter_credits.cli._judge import UNKNOWN, short_day, usd
 from openrouter_credits.cli._screen import STYLES, coloured, make_table
 from openrouter_credits.cli._seen import Sight, sparkline
-from openrouter_credits.cli._table import GREY, fold
+from openrouter_credits.cli._table import GREY, NARROW, fold
 from openrouter_credits.watch import Watch
 
 if TYPE_CHECKING:
@@ -148,11 +149,14 @@ def _table(console: Console, view: View, seen: Seen, now: datetime, room: int) -
         sheet = _sheet(rows, now)
         if console.width >= sheet.whole_width() + _GAP + _LINE and not console.options.ascii_only:
             sheet = _sheet(rows, now, _LINE)
+        drawn: RenderableType = sheet
+        if console.width <= NARROW and console.width < sheet.whole_width():
+            drawn = Constrain(sheet, NARROW - 1)  # lines: a table so narrow would fold most names
         others = [levels[subject] for subject in subjects[shown:]]
         more = list(fold(Text(_more(others)), console.width)) if others else []
-        height = len(console.render_lines(sheet, pad=False)) + len(more)
+        height = len(console.render_lines(drawn, pad=False)) + len(more)
         if height <= room or shown <= 1:
-            return Group(sheet, *more), height
+            return Group(drawn, *more), height
         shown = min(shown - 1, max(shown * room // height, 1))
 
 
@@ -199,7 +203,8 @@ def _cells(
     if reading.remaining is None:  # no limit
         return name, "", "", "", age
     burn = UNKNOWN if runway is None else usd(runway.per_day)
-    return name, usd(reading.remaining), burn, _lasts(runway, now), age
+    lasts = _lasts(runway, now) if reading.remaining > 0 else ""
+    return name, usd(reading.remaining), burn, lasts, age
 
 
 def _title(subject: Subject, reading: Reading | None) -> str:
@@ -216,7 +221,7 @@ def _lasts(runway: Runway | None, now: datetime) -> str:
         case None:
             return UNKNOWN
         case _ if runway.verdict == "lasts_until_reset" and runway.resets_at is not None:
-            return f"till reset {day(runway.resets_at)}"
+            return f"till reset {short_day(runway.resets_at, now)}"
         case _ if runway.verdict == "runs_out" and runway.runs_out_at is not None:
             return _span((runway.runs_out_at - now).total_seconds())
         case _ if runway.verdict == "idle":

@@ -100,9 +100,8 @@ def words(line: str) -> str:
         ({}, seen(), "there is nothing to watch; the next look is at 12:10."),
         (
             {WALLET: "OK"},
-            seen((WALLET, sight(WALLET, 30, 1500)), error=APITimeoutError("GET /key had no answer")),
-            "nothing was read: GET /key had no answer; the last answer is 25 min old; "
-            "the next look is at 12:10.",
+            seen((WALLET, sight(WALLET, 30, 1500)), error=APITimeoutError("no answer")),
+            "nothing was read: no answer; the last answer is 25 min old; the next look is at 12:10.",
         ),
         ({}, seen(error=ValueError("x")), "nothing was read: ValueError; the next look is at 12:10."),
     ],
@@ -122,7 +121,7 @@ def test_without_a_next_look_there_is_no_time(next_at: datetime | None, end: str
 
 
 def test_the_worst_come_first() -> None:
-    """Subjects in the worst state come first; of one level wallets, then budgets, then keys by what is left."""
+    """Subjects in the worst state come first; then wallets, budgets and keys, the poorest first."""
     more, none = Subject("key", "acme", "more"), Subject("key", None, "sk-or-v1-abc...123")
     saw = seen(
         (more, sight(more, 90)),
@@ -155,7 +154,7 @@ def test_the_worst_come_first() -> None:
         (runway("accumulating"), "- -"),
         (
             runway("lasts_until_reset", 3, 99, datetime(2026, 12, 1, tzinfo=UTC)),
-            "$3.00 till reset 2026-12-01",
+            "$3.00 till reset 1 Dec",
         ),
     ],
     ids=lambda given: given if isinstance(given, str) else "",
@@ -186,7 +185,7 @@ def test_a_sparkline_stands_where_there_is_room() -> None:
 
     wide, narrow = (lines(view({WALLET: "OK"}), saw, width=width)[1] for width in (80, 60))
 
-    assert wide.endswith("20 s  █████▇▇▇▇▇▅▅▅▅▅▃")
+    assert wide.endswith("20 s  ▇▇▇▇▇▆▆▆▆▆▄▄▄▄▄▂")
     assert narrow.endswith("20 s")
 
 
