@@ -35,8 +35,8 @@ class Sight:
     reading: Reading | None = None
     """The last one that was read."""
     read_at: datetime | None = None
-    error: BaseException | None = None
-    """Why the last look did not read it."""
+    unread: Reading | None = None
+    """That of the last look, if it did not read it."""
     amounts: Amounts = field(factory=list)
 
     def add(self, at: datetime, amount: Decimal | None) -> None:
@@ -61,7 +61,7 @@ class Seen:
         found = read_subjects(report)
         for reading in found.readings:
             sight = self.sights.setdefault(reading.subject, Sight())
-            sight.error = reading.error
+            sight.unread = None if reading.is_read else reading
             if reading.is_read:
                 sight.reading, sight.read_at = reading, at
             sight.add(at, reading.remaining if reading.is_read else None)

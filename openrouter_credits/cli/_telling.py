@@ -14,6 +14,7 @@ from openrouter_credits._words import one_line
 from openrouter_credits.cli._exits import warn
 from openrouter_credits.cli._screen import make_console, show
 from openrouter_credits.cli._watchframe import View, draw_frame
+from openrouter_credits.watch._sentences import describe_unwatched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -116,10 +117,10 @@ class Notices:
 
     def say_unwatched(self, source: Watch | Alarm) -> None:
         """Say what is not watched, and the step that mends it."""
-        for reading in source.unwatched:
-            if reading.subject not in self._unwatched:
-                self._unwatched.add(reading.subject)
-                warn(f"{reading.subject} is not watched: {reading.error}")
+        new = [reading for reading in source.unwatched if reading.subject not in self._unwatched]
+        self._unwatched.update(reading.subject for reading in new)
+        for text in describe_unwatched(new):
+            warn(text)
 
     def say_fault(self, source: Watch | Alarm) -> None:
         """Say that the history cannot be written, and why; again if it could be meanwhile."""

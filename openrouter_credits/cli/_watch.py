@@ -8,16 +8,16 @@ from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from openrouter_credits import CreditsClient, Level
+from openrouter_credits import CreditsClient
 from openrouter_credits.cli._exits import NO_VERDICT, CommandError, allow_closed_pipe, warn, worst
 from openrouter_credits.cli._judge import some_of
 from openrouter_credits.cli._looks import Looks
 from openrouter_credits.cli._seen import Seen
 from openrouter_credits.cli._telling import Notices, Picture, make_telling, tell_once
 from openrouter_credits.cli._waiting import make_spinner, shown_if_slow
-from openrouter_credits.cli._watchframe import View
+from openrouter_credits.cli._watchframe import View, title
 from openrouter_credits.history import History, HistoryError
 from openrouter_credits.watch import Alarm, Watch
 
@@ -83,25 +83,23 @@ def show_watch(
 
 async def _look_once(looks: Looks, seen: Seen, form: Form, watching: Watching) -> int:
     """Look once, tell what is new, and return the exit code of the worst level."""
-    source: Alarm | Watch
-    is_first = True
+    store = None if watching.history is None else History(watching.history)
     with shown_if_slow(make_spinner(_ASKING)):
-        if watching.history is None:
-            # a refusal counts at once: without a history, no later look would know of this one
-            source = Alarm(form.warn, form.critical, refused_after=1)
-            events = list(source.consider(await looks.whole(), datetime.now(UTC)))
-        else:
-            is_first = not await _has_subjects(watching.history)
-            async with _make_watch(looks, form, watching, History(watching.history)) as source:
-                events = await _all_there(source)
-    view = View.of(source)
+        is_first = watching.history is None or not await _has_subjects(watching.history)
+        async with _make_watch(looks, form, watching, store) as watch:
+            events = await _all_there(watch)
     notices = Notices()
-    notices.say_fault(source)
+    notices.say_fault(watch)
     if is_first:  # cron would mail the same at each run
-        notices.say_unwatched(source)
-    if watching.history is None:  # else it is an event, if it lasts
-        _say_unread(seen, view, {reading.subject for reading in source.unwatched})
-    tell_once(events, view, seen, form)
+        notices.say_unwatched(watch)
+    view = View.of(watch)
+    if watching.history is None:
+        # a refusal counts at once: without a history, no later look would know of this one
+        alarm = Alarm(form.warn, form.critical, refused_after=1)
+        events = list(alarm.consider(watch.report, datetime.now(UTC)))
+        view = evolve(View.of(alarm), runways=watch.runways)
+        _say_unread(seen, {reading.subject for reading in watch.unwatched})
+    tell_once(events, evolve(view, next_at=None), seen, form)
     return worst(view.levels.values()) if view.levels else NO_VERDICT
 
 
@@ -183,15 +181,17 @@ async def _all_there(watch: Watch) -> list[Event]:
     return events
 
 
-def _say_unread(seen: Seen, view: View, unwatched: Container[Subject]) -> None:
-    """Say why keys and wallets have no level, each reason once."""
+def _say_unread(seen: Seen, unwatched: Container[Subject]) -> None:
+    """Say what could not be read, each reason once; what never can be is said elsewhere."""
+    if seen.error is not None:
+        warn(str(seen.error))
+        return
     names: dict[str, list[str]] = {}
     for subject, sight in seen.sights.items():
-        is_unread = view.levels.get(subject, Level.UNKNOWN) == "UNKNOWN" and subject not in unwatched
-        if sight.error is not None and is_unread:
-            names.setdefault(str(sight.error), []).append(str(subject))
-    for reason, subjects in names.items():
-        warn(f"{some_of(subjects)}: {reason}")
+        if sight.unread is not None and not sight.unread.is_refused and subject not in unwatched:
+            names.setdefault(str(sight.unread.error), []).append(title(subject, sight.reading))
+    for reason, titles in names.items():
+        warn(f"{some_of(titles)}: {reason}")
 
 
 @contextmanager

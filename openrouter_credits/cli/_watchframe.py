@@ -196,7 +196,7 @@ def _cells(
     subject: Subject, sight: Sight, runway: Runway | None, now: datetime
 ) -> tuple[str, str, str, str, str]:
     """Format what is watched, the amount left, the burn, the runway, and the age of what was read."""
-    reading, name = sight.reading, _title(subject, sight.reading)
+    reading, name = sight.reading, title(subject, sight.reading)
     if reading is None or sight.read_at is None:
         return name, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN
     age = _span((now - sight.read_at).total_seconds())
@@ -207,7 +207,7 @@ def _cells(
     return name, usd(reading.remaining), burn, lasts, age
 
 
-def _title(subject: Subject, reading: Reading | None) -> str:
+def title(subject: Subject, reading: Reading | None) -> str:
     """Name a subject: `wallet acme`, `key acme/bot`, `workspace budget acme 0191d2c7`."""
     if subject.kind == "budget" and reading is not None:
         name = (subject.name or "")[:_OF_ID]
