@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 _SPREAD = 0.95
 """The part of the time between two looks over which the requests of one are spread."""
-_OF_A_KEY = 2
-"""Requests for a key: its wallet, and itself."""
 
 
 class Looks:
@@ -50,7 +48,7 @@ class Looks:
         self._client = client
         self._specs, self._accounts = divide(entries)
         self._reading = reading
-        self._rate = spread(len(self._specs), every)
+        self._rate = spread(self._specs, every)
         self._seen = seen
         self._report: CheckReport | None = None
         """The last whole look."""
@@ -106,9 +104,14 @@ class Looks:
         )
 
 
-def spread(keys: int, every: float) -> float | None:
-    """Return the requests a second of a look; `None` for a short one, which is not spread."""
-    requests = keys * _OF_A_KEY
+def spread(specs: Iterable[KeySpec], every: float) -> float | None:
+    """Return the requests a second of a look; `None` for a short one, which is not spread.
+
+    Whole accounts are not counted: a request lists a hundred keys.
+    """
+    specs = list(specs)
+    readers = {spec.management_key or spec.api_key for spec in specs}  # a wallet is read once
+    requests = len({spec.api_key for spec in specs}) + len(readers)
     return requests / (every * _SPREAD) if requests > every else None
 
 

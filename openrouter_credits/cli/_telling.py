@@ -56,7 +56,7 @@ class Lines:
         Raises:
             BrokenPipeError: nobody reads it.
         """
-        if _is_abandoned(sys.stdout):
+        if is_abandoned(sys.stdout):
             raise BrokenPipeError
 
 
@@ -83,18 +83,18 @@ class Picture:
 def make_telling(form: Form, seen: Seen) -> Iterator[Telling]:
     """Tell events in the way that suits standard output."""
     console = make_console()
-    if not (form.style == "text" and sys.stdout.isatty() and console.is_interactive):
+    if form.style == "text" and sys.stdout.isatty() and console.is_interactive:
+        live = Live(
+            console=console,
+            auto_refresh=False,  # it would draw from a thread
+            redirect_stdout=False,
+            redirect_stderr=sys.stderr.isatty(),
+            vertical_overflow="crop",
+        )
+        with live:
+            yield Picture(live, seen)
+    else:
         yield Lines(form)
-        return
-    live = Live(
-        console=console,
-        auto_refresh=False,  # it would draw from a thread
-        redirect_stdout=False,
-        redirect_stderr=sys.stderr.isatty(),
-        vertical_overflow="crop",
-    )
-    with live:
-        yield Picture(live, seen)
 
 
 def tell_once(events: Sequence[Event], view: View, seen: Seen, form: Form) -> None:
@@ -131,7 +131,7 @@ class Notices:
         self._fault = fault
 
 
-def _is_abandoned(stream: TextIO) -> bool:
+def is_abandoned(stream: TextIO) -> bool:
     """Tell whether nobody reads a pipe any more, where the system can tell."""
     import select  # noqa: PLC0415 - not there on all systems
 

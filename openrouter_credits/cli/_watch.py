@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
+from contextlib import AsyncExitStack, aclosing, suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from attrs import evolve, field, frozen
 
@@ -22,7 +22,7 @@ from openrouter_credits.history import History, HistoryError
 from openrouter_credits.watch import Alarm, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Container, Iterable, Iterator
+    from collections.abc import AsyncGenerator, Container, Iterable
 
     from openrouter_credits import KeySpec
     from openrouter_credits.cli._keyspecs import WholeAccount
@@ -56,24 +56,19 @@ def show_watch(
     """Watch until Ctrl-C or SIGTERM, or look once and return the exit code of the worst level.
 
     Raises:
-        CommandError: an option is out of range.
+        CommandError: the looks would be too close.
         OpenRouterError: nothing of what is asked for can be watched.
     """
 
     async def run() -> int:
         # as in `check`: the client's own key is not used
-        try:
-            client = CreditsClient("unused", timeout=reading.timeout)
-        except ValueError as error:
-            raise _out_of_range(error) from None
-        async with client:
+        async with CreditsClient("unused", timeout=reading.timeout) as client:
             _require_pace(client, watching.every)
             seen = Seen()
             looks = Looks(client, entries, reading, watching.every, seen)
             if watching.is_once:
                 return await _look_once(looks, seen, form, watching)
-            await _watch_on(looks, seen, form, watching)
-        return 0
+            return await _watch_on(looks, seen, form, watching)
 
     code = 0
     with allow_closed_pipe(), suppress(asyncio.CancelledError):  # SIGTERM
@@ -112,11 +107,11 @@ async def _has_subjects(path: str) -> bool:
         return False
 
 
-async def _watch_on(looks: Looks, seen: Seen, form: Form, watching: Watching) -> None:
+async def _watch_on(looks: Looks, seen: Seen, form: Form, watching: Watching) -> NoReturn:
     """Watch until the task is cancelled."""
     store = None if watching.history is None else History(watching.history)
     async with AsyncExitStack() as stack:
-        stack.enter_context(_ended_by_sigterm())
+        _let_sigterm_cancel()
         with shown_if_slow(make_spinner(_ASKING)):
             watch = await stack.enter_async_context(_make_watch(looks, form, watching, store))
         notices = Notices()
@@ -125,7 +120,8 @@ async def _watch_on(looks: Looks, seen: Seen, form: Form, watching: Watching) ->
             telling.show(View.of(watch))
             await _recall(seen, store)
         events = await stack.enter_async_context(aclosing(follow(watch)))
-        async for event in events:
+        while True:
+            event = await anext(events)
             notices.say_unwatched(watch)
             notices.say_fault(watch)
             if event is not None:
@@ -137,7 +133,8 @@ async def _recall(seen: Seen, store: History) -> None:
     """Put the last day of a history before what was seen, for the subjects that a screen can show."""
     now = datetime.now(UTC)
     with suppress(HistoryError):  # the watch itself says so
-        for subject in list(seen.sights)[:_RECALLED]:
+        known = [subject for subject in await store.subjects() if subject in seen.sights]
+        for subject in known[:_RECALLED]:
             seen.remember(subject, await store.series(subject, now - timedelta(days=1), now, _POINTS))
 
 
@@ -194,19 +191,11 @@ def _say_unread(seen: Seen, unwatched: Container[Subject]) -> None:
         warn(f"{some_of(titles)}: {reason}")
 
 
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM cancel this task, as the end of a service."""
+def _let_sigterm_cancel() -> None:
+    """Let SIGTERM cancel this task, as the end of a service; closing the loop undoes that."""
     loop, task = asyncio.get_running_loop(), cast("asyncio.Task[None]", asyncio.current_task())
-    try:
+    with suppress(NotImplementedError, RuntimeError):  # on Windows, or not in the main thread
         loop.add_signal_handler(signal.SIGTERM, task.cancel)
-    except (NotImplementedError, RuntimeError):  # on Windows, or not in the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(signal.SIGTERM)
 
 
 def _require_pace(client: CreditsClient, every: float) -> None:
@@ -221,7 +210,3 @@ def _require_pace(client: CreditsClient, every: float) -> None:
             f"--every takes seconds from {_LEAST_EVERY}, not {every:g}: "
             "OpenRouter's answers are up to a minute old."
         )
-
-
-def _out_of_range(error: ValueError) -> CommandError:
-    return CommandError(f"{error}. See openrouter-credits watch --help.")
