@@ -32,10 +32,10 @@ _MOST = 200
 class Telling(Protocol):
     """Tells events."""
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: Event, /) -> None:
         """Tell an event."""
 
-    def show(self, view: View) -> None:
+    def show(self, view: View, /) -> None:
         """Show how all is: after each look, and every second."""
 
 
@@ -45,12 +45,12 @@ class Lines:
     def __init__(self, form: Form) -> None:
         self._form = form
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: Event, /) -> None:
         """Write a line."""
         is_sentence = self._form.style == "oneline" or sys.stdout.isatty()
         print(one_line(event) if is_sentence else event.to_json(), flush=True)
 
-    def show(self, _: View) -> None:
+    def show(self, _: View, /) -> None:
         """End quietly if nobody reads the pipe any more: the next event may be days away.
 
         Raises:
@@ -68,11 +68,11 @@ class Picture:
         self._seen = seen
         self._events: deque[Event] = deque(maxlen=_MOST)
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: Event, /) -> None:
         """Add an event to the next picture."""
         self._events.append(event)
 
-    def show(self, view: View) -> None:
+    def show(self, view: View, /) -> None:
         """Draw it anew."""
         console = self._live.console
         frame = draw_frame(console, view, self._seen, self._events, datetime.now(UTC), console.height - 1)
