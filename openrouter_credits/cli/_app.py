@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError, Parameter
 from openrouter_credits import MissingKeyError, OpenRouterError
 from openrouter_credits.cli._completion import Shell, install_script, print_script
 from openrouter_credits.cli._exits import NO_VERDICT, WITHOUT_A_KEY, CommandError, allow_closed_pipe, fail
+from openrouter_credits.cli._historyapp import history
 from openrouter_credits.cli._keysapp import keys
 from openrouter_credits.cli._numbers import Count, Delay, Dollars, DollarsAbove0, Port, Rate, Seconds
 from openrouter_credits.cli._options import Reading, make_form
@@ -92,6 +93,7 @@ def check(
 
 
 app.command(watch)
+app.command(history)
 app.command(keys)
 
 

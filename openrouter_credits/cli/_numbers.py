@@ -22,6 +22,7 @@ _MOST_DIGITS = 97
 """Before the point of an amount; no more can be shown."""
 _MOST_AT_ONCE = 10_000
 _LAST_PORT = 65535
+_MOST_DAYS = 3650
 _LEAST_RATE = 1 / (24 * 60 * 60)
 """Requests a second: one a day. With a smaller rate, the command would seem to hang."""
 _LONGEST_SHOWN = 20
@@ -103,6 +104,7 @@ Rate = Annotated[float, reader(_rate, "requests a second, from 0.0000116 (one a 
 Count = Annotated[int, reader(_whole(1, _MOST_AT_ONCE), f"a whole number from 1 to {_MOST_AT_ONCE:,}")]
 Delay = Annotated[float, reader(_delay, "a number of seconds from 0, such as 0.2")]
 Port = Annotated[int, reader(_whole(0, _LAST_PORT), f"a whole number from 0 to {_LAST_PORT}")]
+Days = Annotated[int, reader(_whole(1, _MOST_DAYS), f"a whole number of days from 1 to {_MOST_DAYS:,}")]
 DollarsOrNone = Annotated[
     Decimal | Literal["none"],
     reader(

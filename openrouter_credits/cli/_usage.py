@@ -35,6 +35,7 @@ _ALMOST_THE_SAME = 0.8
 _TAKEN = {
     "check": "one FILE",
     "completion": "one SHELL",
+    "history": "one SUBJECT (in quotes, if it has blanks)",
     "keys create": "one NAME (in quotes, if it has blanks)",
     **dict.fromkeys(("keys disable", "keys enable", "keys delete"), "one NAME (in quotes, if it has blanks)"),
     "keys limit": "NAME and AMOUNT (NAME in quotes, if it has blanks)",
