@@ -173,7 +173,7 @@ def _cells(past: _Past, now: datetime) -> tuple[str, ...]:
     name = one_line(past.subject)
     if past.last is None:
         return name, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, "never"
-    read = f"{span((now - past.last.at).total_seconds())} ago"
+    read = span((now - past.last.at).total_seconds())
     if past.left is None:
         return name, NONE, "", "", "", read
     burn = UNKNOWN if past.runway is None else usd(past.runway.per_day)
