@@ -42,7 +42,9 @@ _ROWS = 3
 """Lines of an interval."""
 _NEAR, _FLAT = Decimal("0.75"), Decimal("0.02")
 """The axis begins at 0, unless all amounts are above this part of the highest one, and differ by so much."""
-_STEPS = [timedelta(hours=hours) for hours in (1, 3, 6, 12, 24, 48, 168, 336, 730, 2190, 8760, 43800, 87600)]
+_STEPS = [
+    timedelta(hours=hours) for hours in (1, 3, 6, 12, 24, 48, 168, 336, 720, 2160, 4368, 8760, 43800, 87600)
+]
 _MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
 
 
@@ -61,16 +63,22 @@ def draw_chart(points: Sequence[Point], width: int, *, is_ascii: bool) -> list[T
     for number, point in enumerate(points):
         if point.remaining is not None:
             amounts[number * columns // len(points)] = point.remaining
-    rows = (len(marks) - 1) * _ROWS
-    height = (marks[0] - marks[-1]) / rows
+    rows, full = (len(marks) - 1) * _ROWS, len(signs.levels) - 1
+    heights = [
+        None if amount is None else int((amount - marks[-1]) * rows * full / (marks[0] - marks[-1]))
+        for amount in amounts
+    ]
     lines = []
     for row in range(rows):
         place, rest = divmod(row, _ROWS)
         start = f"{'' if rest else labels[place]:>{room}} {signs.side if rest else signs.mark}"
-        bottom = marks[0] - height * (row + 1)
-        least = int(row == rows - 1)  # an amount of 0 is no gap
-        area = "".join(_cell(amount, bottom, height, least, signs) for amount in amounts)
-        lines.append(Text.assemble((start, GREY), (area, _AREA)))
+        below = (rows - 1 - row) * full
+        least = 0 if below else 1  # an amount of 0 is no gap
+        area = "".join(
+            " " if height is None else signs.levels[min(max(height - below, least), full)]
+            for height in heights
+        )
+        lines.append(Text.assemble((start, GREY), (area.rstrip(), _AREA)))
     return [*lines, *_days(points, amounts, f"{labels[-1]:>{room}} ", signs)]
 
 
@@ -91,15 +99,6 @@ def _marks(low: Decimal, high: Decimal) -> list[Decimal]:
 def _label(amount: Decimal, step: Decimal) -> str:
     text = exact_usd(amount)
     return text.removesuffix(".00") if step >= 1 else text
-
-
-def _cell(amount: Decimal | None, bottom: Decimal, height: Decimal, least: int, signs: _Signs) -> str:
-    """Fill a character up to the amount, to this level at least; in a gap, leave it empty."""
-    if amount is None:
-        return " "
-    full = len(signs.levels) - 1
-    level = int((amount - bottom) * full / height)
-    return signs.levels[min(max(level, least), full)]
 
 
 def _days(

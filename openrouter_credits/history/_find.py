@@ -20,7 +20,7 @@ SELECT id, kind, account, name, hash FROM (
 """
 _NAMED = 3
 """How many names an error suggests."""
-_ALIKE = 0.5
+_ALIKE = 0.6
 _LONGEST_SHOWN = 60
 
 
@@ -62,7 +62,16 @@ def _unknown(text: str, known: list[str]) -> str:
     sentence = f"the history has no reading of {shown!r}"
     if not known:
         return f"{sentence}, nor of anything else"
-    if near := get_close_matches(text, known, n=_NAMED, cutoff=_ALIKE):
-        return f"{sentence}; did you mean {' or '.join(map(repr, near))}?"
+    by_name: dict[str, list[str]] = {}
+    for one in known:
+        by_name.setdefault(_name(one), []).append(one)
+    close = get_close_matches(_name(text), by_name, n=_NAMED, cutoff=_ALIKE)
+    if near := [one for name in close for one in by_name[name]]:
+        return f"{sentence}; did you mean {' or '.join(map(repr, near[:_NAMED]))}?"
     more = f" and {len(known) - _NAMED:,} more" if len(known) > _NAMED else ""
     return f"{sentence}; it has {', '.join(map(repr, known[:_NAMED]))}{more}"
+
+
+def _name(text: str) -> str:
+    """Leave out the kind, which makes all of one kind alike."""
+    return text.partition(":")[2] or text
