@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from openrouter_credits import Runway
 from openrouter_credits.cli import main
 from openrouter_credits.cli._chart import draw_chart
 from openrouter_credits.cli._spans import lasts, span
@@ -173,11 +174,30 @@ def test_without_readings_there_is_a_sentence(run: Run, made: Filled) -> None:
     assert (0, "Nothing was read yet.\n", "") == run("history", "--history", made())
 
 
-def test_without_wallets_keys_are_counted(run: Run, made: Filled) -> None:
-    """Without a wallet there is no sum."""
-    path = made(bot=(BOT, [(1, "4", "6")]), budget=(Subject("budget", "acme", "b1"), [(1, "4", "6")]))
+@pytest.mark.parametrize(
+    ("subjects", "expected"),
+    [
+        ({"bot": (BOT, "4"), "budget": (Subject("budget", "acme", "b1"), "4")}, "1 budget, 1 key."),
+        ({"acme": (ACME, None)}, "1 wallet not read."),
+        ({"acme": (ACME, "1234.567"), "globex": (GLOBEX, None)}, "$1,234.56 in 1 wallet; 1 wallet not read."),
+    ],
+)
+def test_what_is_there_is_told_in_one_sentence(
+    run: Run, made: Filled, subjects: dict[str, tuple[Subject, str | None]], expected: str
+) -> None:
+    """The sum is of wallets alone, and only of those that were read; keys and budgets are counted."""
+    path = made(**{name: (subject, [(1, left, None)]) for name, (subject, left) in subjects.items()})
 
-    assert "1 budget, 1 key." == run("history", "--history", path).out.splitlines()[0]
+    assert expected == run("history", "--history", path).out.splitlines()[0]
+
+
+def test_what_was_not_read_in_these_days_has_no_change(run: Run, made: Filled) -> None:
+    """Of a subject that was read before these days, the amount is told, but not how it changed."""
+    path = made(acme=(ACME, [(90, "5", "1")]))
+
+    row = run("history", "--history", path, "--days", "1").out.splitlines()[3]
+
+    assert ["wallet:acme", "$5.00", "-", "-", "-", "3", "days"] == row.split()
 
 
 def test_json_has_exact_readings(run: Run, made: Filled, now: datetime) -> None:
@@ -422,6 +442,19 @@ def test_a_length_of_time_is_short(seconds: float, text: str) -> None:
     assert text == span(seconds)
 
 
-def test_an_unknown_forecast_is_a_dash() -> None:
-    """Without a forecast, how long it lasts is not known."""
-    assert "-" == lasts(None, MIDNIGHT)
+@pytest.mark.parametrize(
+    ("runway", "text"),
+    [
+        (None, "-"),
+        (Runway("accumulating", None, None, None, None, "history"), "-"),
+        (Runway("idle", Decimal(0), None, None, None, "history"), "idle"),
+        (Runway("runs_out", Decimal(1), MIDNIGHT + timedelta(days=3), None, None, "history"), "3 days"),
+        (
+            Runway("lasts_until_reset", Decimal(1), None, None, MIDNIGHT + timedelta(days=5), "history"),
+            "till reset 2026-12-01",
+        ),
+    ],
+)
+def test_a_forecast_is_short(runway: Runway | None, text: str) -> None:
+    """A forecast is a length of time, a reset or `idle`; if it is not known, it is a dash."""
+    assert text == lasts(runway, MIDNIGHT)
