@@ -44,6 +44,7 @@ def test_the_script_names_the_commands_and_options(run: Run, shell: str) -> None
         "check",
         "keys",
         "require",
+        "history",
         "account",
         "disable",
         "write-to",

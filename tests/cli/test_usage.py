@@ -25,7 +25,7 @@ NO_KEYS_OF_ACCOUNT = (
 )
 QUOTES = "in quotes, if it has blanks"
 KEY_COMMANDS = "list, create, disable, enable, limit, delete"
-COMMANDS = "status, check, watch, keys, require, demo, fake, completion"
+COMMANDS = "status, check, watch, history, keys, require, demo, fake, completion"
 
 
 @pytest.mark.parametrize(

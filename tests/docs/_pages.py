@@ -9,6 +9,7 @@ import io
 import os
 import re
 import shlex
+import sqlite3
 import sys
 from contextlib import redirect_stdout
 from itertools import zip_longest
@@ -107,6 +108,8 @@ class Runner:
                 await self.run_console(block)
             elif block.language == "toml":
                 self.read_key_file(block)
+            elif block.language == "sql":
+                assert (block.line, expected or "") == (block.line, self.run_sql(block))
             else:
                 assert block.language in {"", "text", "json"}, (
                     f"line {block.line}: nothing runs {block.language}"
@@ -177,6 +180,15 @@ class Runner:
                 continue
             if expected.strip():
                 assert tidy(expected) == tidy(printed)
+
+    def run_sql(self, block: Block) -> str:
+        """Read the page's history as `sqlite3 -readonly history.db` does; return its output."""
+        path = self.folder / "history.db"
+        db = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+        rows = db.execute(block.source).fetchall()
+        db.close()
+        texts = (["" if value is None else str(value) for value in row] for row in rows)
+        return "".join(f"{'|'.join(row)}\n" for row in texts)
 
     def on_path(self, command: str) -> str:
         """Replace this project's command by `python -m`, since the command may be missing on the path."""
