@@ -13,6 +13,7 @@ from openrouter_credits._words import one_line
 from openrouter_credits.cli._exits import CommandError, allow_closed_pipe
 from openrouter_credits.cli._pasts import Past, draw_all, draw_one
 from openrouter_credits.cli._screen import make_console
+from openrouter_credits.cli._waiting import make_spinner, shown_if_slow
 from openrouter_credits.history import History
 
 if TYPE_CHECKING:
@@ -76,8 +77,9 @@ def _plain(value: Any) -> str:
 
 def _ask(file: str, act: Callable[[History], Awaitable[T]]) -> T:
     async def run() -> T:
-        async with History(file, read_only=True) as history:
-            return await act(history)
+        with shown_if_slow(make_spinner("Reading the history")):
+            async with History(file, read_only=True) as history:
+                return await act(history)
 
     try:
         return asyncio.run(run())

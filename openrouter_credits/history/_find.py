@@ -6,6 +6,7 @@ import sqlite3
 from difflib import get_close_matches
 
 from openrouter_credits._masking import scrub
+from openrouter_credits.history import _schema
 from openrouter_credits.history._subjects import Subject
 
 # Both tables have an index by subject and time, so each of these looks at one row.
@@ -17,6 +18,9 @@ SELECT id, kind, account, name, hash FROM (
         (SELECT -1 FROM reading WHERE subject = id LIMIT 1)
     ) AS read_at FROM subject WHERE :kind IS NULL OR kind = :kind
 ) WHERE read_at IS NOT NULL ORDER BY read_at DESC, id DESC
+"""
+_IS_READ = """
+SELECT EXISTS (SELECT 1 FROM reading WHERE subject = :id) OR EXISTS (SELECT 1 FROM rollup WHERE subject = :id)
 """
 _NAMED = 3
 """How many names an error suggests."""
@@ -48,13 +52,16 @@ def find(db: sqlite3.Connection, subject: Subject | str) -> int:
     """
     if not isinstance(subject, Subject | str):
         raise TypeError(f"subject is a Subject or its text, not {type(subject).__name__}")
+    if isinstance(subject, Subject):
+        number = _schema.find(db, subject)
+        if number is not None and db.execute(_IS_READ, {"id": number}).fetchone()[0]:
+            return number
     text = scrub(str(subject))
     known = by_id(db, text.partition(":")[0])
-    alike = [number for number, one in known.items() if str(one) == text]
-    same = [number for number in alike if known[number] == subject]
-    if not alike:
-        raise ValueError(_unknown(text, [str(one) for one in subjects(db)]))
-    return (same or alike)[0]
+    for number, one in known.items():
+        if str(one) == text:
+            return number
+    raise ValueError(_unknown(text, [str(one) for one in subjects(db)]))
 
 
 def _unknown(text: str, known: list[str]) -> str:

@@ -88,6 +88,16 @@ def test_the_error_names_those_that_are_like_it(names: list[str], meant: str, me
     assert message == str(caught.value)
 
 
+def test_a_subject_without_readings_is_not_there() -> None:
+    """What was told of, but has no reading, such as OpenRouter as a whole, is not found."""
+    db = make_database()
+    find_or_add(db, OPENROUTER)
+    put(db, ago(hours=1), "1")
+
+    with pytest.raises(ValueError, match="no reading of 'openrouter'; it has 'wallet:acme'"):
+        find(db, OPENROUTER)
+
+
 def test_a_subject_is_no_other_value() -> None:
     """Anything but a subject or a text is a TypeError."""
     subject: Any = 1
