@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from openrouter_credits._words import day
-from openrouter_credits.cli._judge import UNKNOWN
+from openrouter_credits.cli._judge import UNKNOWN, short_day
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,7 +29,7 @@ def lasts(runway: Runway | None, now: datetime) -> str:
         case None:
             return UNKNOWN
         case _ if runway.verdict == "lasts_until_reset" and runway.resets_at is not None:
-            return f"till reset {day(runway.resets_at)}"
+            return f"till reset {short_day(runway.resets_at, now)}"
         case _ if runway.verdict == "runs_out" and runway.runs_out_at is not None:
             return span((runway.runs_out_at - now).total_seconds())
         case _ if runway.verdict == "idle":

@@ -451,7 +451,7 @@ def test_a_length_of_time_is_short(seconds: float, text: str) -> None:
         (Runway("runs_out", Decimal(1), MIDNIGHT + timedelta(days=3), None, None, "history"), "3 days"),
         (
             Runway("lasts_until_reset", Decimal(1), None, None, MIDNIGHT + timedelta(days=5), "history"),
-            "till reset 2026-12-01",
+            "till reset 1 Dec",
         ),
     ],
 )
