@@ -12,11 +12,10 @@ from rich.text import Text
 from openrouter_credits._words import exact_usd
 from openrouter_credits.cli._judge import short_day
 from openrouter_credits.cli._table import GREY
+from openrouter_credits.history import Point
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from openrouter_credits.history import Point
 
 
 @frozen
@@ -59,10 +58,7 @@ def draw_chart(points: Sequence[Point], width: int, *, is_ascii: bool) -> list[T
     labels = [_label(mark, marks[0] - marks[1]) for mark in marks]
     room = max(map(len, labels))
     columns = max(width - room - 2, 1)
-    amounts: list[Decimal | None] = [None] * columns
-    for number, point in enumerate(points):
-        if point.remaining is not None:
-            amounts[number * columns // len(points)] = point.remaining
+    amounts = [point.remaining for point in condense(points, columns)]
     rows, full = (len(marks) - 1) * _ROWS, len(signs.levels) - 1
     heights = [
         None if amount is None else int((amount - marks[-1]) * rows * full / (marks[0] - marks[-1]))
@@ -80,6 +76,16 @@ def draw_chart(points: Sequence[Point], width: int, *, is_ascii: bool) -> list[T
         )
         lines.append(Text.assemble((start, GREY), (area.rstrip(), _AREA)))
     return [*lines, *_days(points, amounts, f"{labels[-1]:>{room}} ", signs)]
+
+
+def condense(points: Sequence[Point], columns: int) -> list[Point]:
+    """Return so many points: each is the last of its column that is known, and a gap if none of them is."""
+    condensed = [Point(points[0].at, None)] * columns
+    for number, point in enumerate(points):
+        column = number * columns // len(points)
+        left = condensed[column].remaining if point.remaining is None else point.remaining
+        condensed[column] = Point(point.at, left)
+    return condensed
 
 
 def _marks(low: Decimal, high: Decimal) -> list[Decimal]:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from openrouter_credits import format_usd
 from openrouter_credits._words import one_line
-from openrouter_credits.cli._chart import draw_chart
+from openrouter_credits.cli._chart import condense, draw_chart
 from openrouter_credits.cli._judge import NONE, UNKNOWN, usd
 from openrouter_credits.cli._screen import make_table, show
 from openrouter_credits.cli._seen import sparkline
@@ -78,9 +78,13 @@ def _table(pasts: Sequence[Past], days: int, now: datetime, curve: int = 0) -> S
     """Make the table; `curve` is the width of the curves."""
     table = make_table("Subject", ">Left", f">In {_count(days, 'day')}", ">A day", "Lasts", ">Read")
     for past in pasts:
-        amounts = [(point.at, point.remaining) for point in past.points]
-        table.add_row(*_cells(past, now), bar=Text(sparkline(amounts, curve), GREY) if curve else None)
+        table.add_row(*_cells(past, now), bar=_curve(past, curve) if curve else None)
     return table
+
+
+def _curve(past: Past, width: int) -> Text:
+    amounts = [(point.at, point.remaining) for point in condense(past.points, width)]
+    return Text(sparkline(amounts, width), GREY)
 
 
 def _cells(past: Past, now: datetime) -> tuple[str, ...]:

@@ -76,8 +76,8 @@ $6.25 in 2 wallets, $1.20 owed; 3 keys.
 
 Subject            Left  In 7 days   A day  Lasts    Read
 wallet:globex    -$1.20      $0.00   $0.00  empty  15 min
-wallet:acme       $6.25    -$23.75  $24.00  5 h    15 min               █▅▂
-key:acme/bot      $4.00      $0.00   $0.00  idle   15 min               ███
+wallet:acme       $6.25    -$23.75  $24.00  5 h    15 min               ▇▅▂
+key:acme/bot      $4.00      $0.00   $0.00  idle   15 min
 key:acme/new          -          -       -  -       never
 key:acme/search    none                            2 days
 """
