@@ -1,5 +1,6 @@
 """The texts of `--help`; a test compares them with the parser's options."""
 
+from openrouter_credits.cli._helphistory import HISTORY_HELP
 from openrouter_credits.cli._helpkeys import KEYS_HELP
 
 _THRESHOLDS = """\
@@ -153,29 +154,7 @@ Exit codes with --once:
   0 OK   1 LOW   2 CRITICAL, DEPLETED or INVALID   130 Ctrl-C
   3 no verdict: unreadable, no key, wrong usage
 """,
-    "history": """\
-Usage: openrouter-credits history [SUBJECT] --history FILE [OPTIONS]
-
-Show what a watch remembers: how much was left, how fast it is spent and
-how long it lasts. A gap in a chart is a time in which nothing was read.
-
-  SUBJECT              one of the subjects that the table of all shows,
-                       such as wallet:acme, for a chart of it
-
-Options:
-  --history FILE       the file that watch --history FILE writes; it is
-                       only read
-  --days N             how far back [default: 7]
-  --json               all readings of that time as one JSON object;
-                       amounts are exact numbers
-  --csv                the same as CSV; what is not known is empty
-
-Readings are kept for 30 days, then the last one of each hour.
-
-Exit codes:
-  0 the history was read   130 Ctrl-C
-  3 it was not: no such file or subject, or a fault
-""",
+    **HISTORY_HELP,
     "keys": f"""\
 Usage: openrouter-credits keys [list] [OPTIONS]
        openrouter-credits keys create NAME [OPTIONS]
