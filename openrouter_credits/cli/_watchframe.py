@@ -15,9 +15,10 @@ from rich.text import Text
 from openrouter_credits import Level
 from openrouter_credits._words import limit_in_table, one_line
 from openrouter_credits.cli._exits import ATTENTION
-from openrouter_credits.cli._judge import UNKNOWN, short_day, usd
+from openrouter_credits.cli._judge import UNKNOWN, usd
 from openrouter_credits.cli._screen import STYLES, coloured, make_table
 from openrouter_credits.cli._seen import Sight, sparkline
+from openrouter_credits.cli._spans import lasts, span
 from openrouter_credits.cli._table import GREY, NARROW, fold
 from openrouter_credits.watch import Watch
 
@@ -38,7 +39,6 @@ _LINE, _GAP = 16, 2
 """Columns of a sparkline, and before it."""
 _OF_ID = 8
 """Characters of a budget's id, which is a long number."""
-_MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86400, 365 * 86400
 _Row = tuple["Subject", Level, Sight, "Runway | None"]
 
 _OF_CTRL_C = 2
@@ -111,7 +111,7 @@ def _in_all(levels: Mapping[Subject, Level], seen: Seen, now: datetime) -> str:
     if seen.error is not None:
         reason = one_line(getattr(seen.error, "summary", "") or type(seen.error).__name__).rstrip(".")
         read = [sight.read_at for sight in seen.sights.values() if sight.read_at is not None]
-        last = f"; the last answer is {_span((now - max(read)).total_seconds())} old" if read else ""
+        last = f"; the last answer is {span((now - max(read)).total_seconds())} old" if read else ""
         return f"nothing was read: {reason}{last}"
     if not levels:
         return "there is nothing to watch"
@@ -199,12 +199,12 @@ def _cells(
     reading, name = sight.reading, title(subject, sight.reading)
     if reading is None or sight.read_at is None:
         return name, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN
-    age = _span((now - sight.read_at).total_seconds())
+    age = span((now - sight.read_at).total_seconds())
     if reading.remaining is None:  # no limit
         return name, "", "", "", age
     burn = UNKNOWN if runway is None else usd(runway.per_day)
-    lasts = _lasts(runway, now) if reading.remaining > 0 else ""
-    return name, usd(reading.remaining), burn, lasts, age
+    until = lasts(runway, now) if reading.remaining > 0 else ""
+    return name, usd(reading.remaining), burn, until, age
 
 
 def title(subject: Subject, reading: Reading | None) -> str:
@@ -214,29 +214,6 @@ def title(subject: Subject, reading: Reading | None) -> str:
         return one_line(" ".join(filter(None, (limit_in_table(reading.bound_by), subject.account, name))))
     place = "/".join(filter(None, (subject.account, subject.name)))
     return one_line(f"{subject.kind} {place}").rstrip()
-
-
-def _lasts(runway: Runway | None, now: datetime) -> str:
-    match runway:
-        case None:
-            return UNKNOWN
-        case _ if runway.verdict == "lasts_until_reset" and runway.resets_at is not None:
-            return f"till reset {short_day(runway.resets_at, now)}"
-        case _ if runway.verdict == "runs_out" and runway.runs_out_at is not None:
-            return _span((runway.runs_out_at - now).total_seconds())
-        case _ if runway.verdict == "idle":
-            return "idle"
-        case _:
-            return UNKNOWN
-
-
-def _span(seconds: float) -> str:
-    """Format a time in whole units, rounded down."""
-    seconds = max(seconds, 0)
-    for limit, unit, name in ((2 * _MINUTE, 1, "s"), (2 * _HOUR, _MINUTE, "min"), (2 * _DAY, _HOUR, "h")):
-        if seconds < limit:
-            return f"{int(seconds // unit)} {name}"
-    return f"{int(seconds // _DAY):,} days" if seconds < 2 * _YEAR else "years"
 
 
 def _clock(when: datetime) -> str:
