@@ -61,11 +61,17 @@ def read_subjects(report: CheckReport) -> Readings:
     readings = (*wallets, *keys.values(), *[each.reading(subject) for subject, each in budgets.items()])
     return Readings(
         readings,
-        bool(report.checks) and not any(map(is_of_workspace, report.checks)),
+        bool(report.checks) and not any(map(_hides_keys, report.checks)),
         not any(reading.is_read for reading in readings),
         len(keys) > 1 and all(_is_refused(reading) for reading in keys.values()),
         frozenset(unread_budgets),
     )
+
+
+def _hides_keys(check: KeyCheck) -> bool:
+    """Tell whether an outcome stands for keys that could not be listed: of a workspace, or of an account."""
+    is_of_account = check.status is None and check.error is not None and check.error.is_of_management_key
+    return is_of_workspace(check) or is_of_account
 
 
 def _is_refused(key: Reading) -> bool:
