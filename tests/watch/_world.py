@@ -303,7 +303,7 @@ class Auditor:
         is_full = limit is not None and amount >= limit
         is_told = is_full or SEVERITY.index(level) <= SEVERITY.index(heard.standing)
         assert is_told, f"{subject} has {amount}: nobody said {level}"
-        is_late = level == heard.standing == "depleted" and now - heard.told_at["depleted"] >= DAY
+        is_late = level == heard.standing == "depleted" and now - heard.told_at["depleted"] > DAY + APART
         assert not is_late, f"nobody was reminded of {subject}"
         is_well = amount >= min(LEFT_AT["low"], max(cap, THRESHOLDS["low"]))
         heard.well = heard.well + self._is_apart if is_well else 0
