@@ -165,6 +165,13 @@ def test_all_lists_the_public_names() -> None:
     assert [name for name in openrouter_credits.__all__ if not hasattr(openrouter_credits, name)] == []
 
 
+def test_the_door_loads_a_room_when_it_is_named() -> None:
+    """The package has its rooms as attributes, and imports one that is named for the first time."""
+    room = openrouter_credits.__getattr__("watch")
+
+    assert openrouter_credits.watch is room
+
+
 def test_dir_shows_the_public_names() -> None:
     """dir() shows the public names and no others."""
     assert sorted(dir(openrouter_credits)) == sorted(PUBLIC)

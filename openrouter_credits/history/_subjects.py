@@ -44,6 +44,7 @@ class Reading(Value):
     """What one report tells of one subject. Amounts are US dollars."""
 
     subject: Subject = field(repr=str)
+    """The wallet, key or budget that it is of."""
     remaining: Decimal | None = None
     """The amount left, negative if it is overdrawn; `None` if not read, or if there is no limit."""
     used: Decimal | None = field(default=None, repr=False)

@@ -84,6 +84,7 @@ ROWS = {
     75: "keys that are made, changed or deleted",
     76: "activity that is cut, doubled or too large",
     77: "looks that are shared, and amounts that are required or reserved",
+    78: "a watch whose host dies, whose source fails, or that is cut short from outside",
 }
 """What can go wrong, a row each; a test names its rows with `@pytest.mark.row(3, 4)`, or all of a file do."""
 HERE = Path(__file__).parent

@@ -29,6 +29,8 @@ from tests.kit.wire import (
 
 from ._sinks import Watch
 
+pytestmark = pytest.mark.row(78)
+
 A_WHILE = 1000.0
 """Seconds: a little longer than nothing may be read without a word."""
 

@@ -22,6 +22,7 @@ from openrouter_credits._call.request import Request
 from openrouter_credits.history import History
 from openrouter_credits.testing import FakeOpenRouter
 from openrouter_credits.watch import Event, Watch
+from openrouter_credits.watch._keys import WatchOfKeys
 from tests.kit.clock import now, settle, timers, virtual
 from tests.kit.hosts import (
     Answer,
@@ -81,7 +82,7 @@ async def test_without_keys_the_clients_own_is_watched() -> None:
 
 def test_a_client_without_a_key_watches_keys_of_others() -> None:
     """A client without a key of its own can make a watch; only entering it needs the key."""
-    assert isinstance(CreditsClient().watch(), Watch)
+    assert isinstance(CreditsClient().watch(), WatchOfKeys)
 
 
 @pytest.mark.parametrize("keys", [None, [], {}, iter(())])
