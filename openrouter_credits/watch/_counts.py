@@ -67,11 +67,11 @@ class Mark:
 
     def is_filled_up(self, reading: Reading) -> bool:
         """Tell whether credits were bought, the limit was raised, or its window or the key itself is new."""
-        return (
-            _is_later(self.granted, reading.granted)
-            or _is_later(self.resets_at, reading.resets_at)
-            or is_another(self.label, reading.label)
-        )
+        return _is_later(self.granted, reading.granted) or self.is_renewed(reading)
+
+    def is_renewed(self, reading: Reading) -> bool:
+        """Tell whether the window or the key itself is new, and with it the whole limit."""
+        return _is_later(self.resets_at, reading.resets_at) or is_another(self.label, reading.label)
 
 
 def _is_later(before: Any, after: Any) -> bool:

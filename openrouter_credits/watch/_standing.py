@@ -10,7 +10,7 @@ from attrs import define, field, frozen
 
 from openrouter_credits import Level
 from openrouter_credits.history import Reading
-from openrouter_credits.watch._counts import NEVER, Count, Mark
+from openrouter_credits.watch._counts import NEVER, Count, Mark, is_another
 from openrouter_credits.watch._rules import EXACT, Rules
 
 LevelKind = Literal["low", "critical", "depleted", "invalid", "recovered"]
@@ -51,6 +51,11 @@ class Standing:
     """What the amount was made of then."""
     clear: Count = field(factory=Count)
     """Looks in a row at which there was enough to leave the level."""
+    renewed: Level | None = None
+    """The better level of the amount in a new window, or of a new key, that was not enough to leave this one.
+
+    Nothing is said of that, but then the level has to be told anew: it has another cause.
+    """
     refusals: Count = field(factory=Count)
     """Looks in a row at which the key was refused (401)."""
     is_quiet: bool = False
@@ -97,22 +102,33 @@ class Standing:
         self, amount: Decimal, found: Level, reading: Reading, now: datetime, rules: Rules
     ) -> News | None:
         if self.level is None or found > self.level:
-            is_new_limit = self.level is None or (self.level is Level.OK and self.mark.granted is None)
-            return self._enter(found, reading, now, is_quiet=is_new_limit and _is_full(amount, reading))
+            is_quiet = self._is_new(reading) and _is_full(amount, reading)
+            return self._enter(found, reading, now, is_quiet=is_quiet)
         if found < self.level and rules.is_enough(self.level, amount, reading.granted):
             looks = self.clear.add(now, rules.spacing)
             is_over = looks >= rules.clear_after or self.mark.is_filled_up(reading)
             return self._enter(found, reading, now) if is_over else None
         self.clear = Count()
-        return self._repeat(found, now, rules) if found is self.level else None
+        if found < self.level:
+            self.renewed = found if self.mark.is_renewed(reading) else self.renewed
+            return None
+        return self._repeat(found, now, rules) if self.renewed is None else self._enter(found, reading, now)
+
+    def _is_new(self, reading: Reading) -> bool:
+        """Tell whether this is the first look at a limit: of a subject, or of a key made anew."""
+        if self.level is not Level.OK:
+            return self.level is None
+        return self.mark.granted is None or is_another(self.mark.label, reading.label)
 
     def _enter(self, level: Level, reading: Reading, now: datetime, *, is_quiet: bool = False) -> News | None:
-        previous = self.level
+        is_left = self.level is not None and level < self.level
+        previous = self.level if is_left or self.renewed is None else self.renewed
         self.level, self.since, self.mark, self.clear = level, now, Mark.of(reading), Count()
+        self.renewed = None
         self.is_quiet, self.told_at, self.repeats = is_quiet, now, 0
         if level is Level.OK:
             return self._recover(previous, reading, now)
-        if is_quiet or (previous is not None and level < previous):
+        if is_quiet or is_left:
             return None
         if not self.is_told:
             self.is_told, self.trouble_at, self.granted = True, now, reading.granted

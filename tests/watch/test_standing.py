@@ -277,6 +277,38 @@ def test_a_cap_of_10_with_7_spent_a_month(told: Callable[..., Story]) -> None:
     assert [["low", "critical"], ["recovered", "low", "critical"]] == months
 
 
+SMALL_CAPS = [
+    # the limit; what is left of it from look to look, a day's behind "|"; what is said
+    (11, "9.9 9 | 10.97 10.5 9.9 | 10.97 9.9", "low low low"),
+    (11, "9.9 | 10.97 | 11 10", "low recovered"),
+    (11, "9.9 | 10.97 4 | 10.97", "low critical recovered"),
+    (3, "1 0 | 2.97 1 0 0 | 2.97 0", "critical depleted depleted depleted"),
+    (3, "1 0 | 0 2.97 0 | 0 0", "critical depleted depleted"),
+    (5.5, "4.9 | 5.4 4.9 5.4 4.9", "critical critical"),
+]
+
+
+@pytest.mark.parametrize(("limit", "amounts", "expected"), SMALL_CAPS)
+def test_a_new_window_is_told_anew(story: Story, limit: float, amounts: str, expected: str) -> None:
+    """A reset of which a bit was used before the next look ends no level, but levels speak again in it."""
+    said, reset = [], DECEMBER
+    for day in amounts.split(" | "):
+        for left in day.split():
+            said += story.look(key(left, limit, resets_at=reset))
+        reset += timedelta(days=1)
+
+    assert expected.split() == [kind.split()[0] for kind in said]
+    assert not [event for event in story.events if event.level is event.previous]
+
+
+def test_a_key_made_anew_may_have_a_small_limit(story: Story) -> None:
+    """A key that was made anew is looked at for the first time: a limit that is full says nothing."""
+    story.look(key(30, 40, label="one"), key(30, 40, name="other", label="one"))
+
+    said = story.look(key(8, 8, label="two"), key(7, 8, name="other", label="two"))
+    assert ["low key:acme/other"] == said
+
+
 def test_counters_decide_nothing(story: Story) -> None:
     """Own providers' use, a counter that falls or is not known: levels are of amounts alone."""
     said = [
