@@ -65,7 +65,8 @@ def _runs_out_within(span: timedelta, runway: Runway, time: datetime) -> bool:
     """Tell whether readings show that nothing is left so soon, and before any reset."""
     if runway.verdict != "runs_out" or runway.basis != "history" or runway.runs_out_at is None:
         return False
-    return runway.runs_out_at - time < span
+    is_renewed_before = runway.resets_at is not None and runway.resets_at <= runway.runs_out_at
+    return not is_renewed_before and runway.runs_out_at - time < span
 
 
 @define

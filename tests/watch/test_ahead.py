@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from attrs import evolve
 
 from openrouter_credits import Level, Runway
 from tests.kit.looks import ACME, START, Story, key, refused, unread, wallet
@@ -71,7 +72,13 @@ def test_running_out_tells_the_runway(story: Story) -> None:
 
 @pytest.mark.parametrize(
     "runway",
-    [lasting(5, basis="counters"), lasting(None), lasting(5, verdict="lasts_until_reset"), lasting(30)],
+    [
+        lasting(5, basis="counters"),
+        lasting(None),
+        lasting(5, verdict="lasts_until_reset"),
+        evolve(lasting(5), resets_at=START + timedelta(hours=4)),
+        lasting(30),
+    ],
 )
 def test_what_is_not_running_out(story: Story, runway: Runway) -> None:
     """Counters say nothing of the last hours; a reset may come first; a day is long enough."""
