@@ -106,12 +106,13 @@ class Alarm:
             now: the time (aware), the only clock; time that runs back counts as none.
             runways: how long each amount lasts, by the slower of the last hour and the last six.
             is_partial: whether the look was at some subjects alone: the others are neither gone nor unread.
-            error: see `report`.
+            error: see `report`; also the reason for what a report lacks, unless it tells that itself.
 
         Raises:
             ValueError: `now` is naive.
         """
         found = _NOTHING_READ if report is None else read_subjects(report)
+        error = error or _why_incomplete(report)
         return self._consider(found, now, runways, is_partial=is_partial, error=error)
 
     def _consider(
@@ -129,9 +130,9 @@ class Alarm:
         memory = self._memory
         memory.clock = memory.clock or Clock(now, now)
         speaker = Speaker(self._rules, runways, now)
-        look = Judgement(memory, self._rules, speaker, memory.clock.advance(now), is_partial)
+        look = Judgement(memory, self._rules, speaker, memory.clock.advance(now), is_partial, error)
         if found.read_nothing:
-            look.take_nothing(found.readings, error)
+            look.take_nothing(found.readings)
         else:
             look.take(found)
         is_whole = not (is_partial or found.read_nothing)
@@ -139,6 +140,13 @@ class Alarm:
         unwatched = look.hidden if is_whole else self._unwatched | look.hidden
         self._unwatched = {subject: each for subject, each in unwatched.items() if subject not in look.levels}
         return tuple(speaker.events)
+
+
+def _why_incomplete(report: CheckReport | None) -> Exception | None:
+    """Return the error of an outcome that stands for keys which could not be listed; it has no mask."""
+    checks = () if report is None else report.checks
+    errors = [check.error for check in checks if check.label is None and check.status is None]
+    return next((error for error in errors if error is not None), None)
 
 
 public(Alarm, door="openrouter_credits.watch")

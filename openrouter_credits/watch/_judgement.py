@@ -28,6 +28,8 @@ class Judgement:
     """The time of the look, by the alarm's own clock."""
     is_partial: bool
     """Whether the look was at some subjects alone."""
+    error: Exception | None = None
+    """Why the look failed as a whole, or why keys are missing from its report."""
     levels: dict[Subject, Level] = field(factory=dict)
     """The level of each subject that the look was at."""
     missed: dict[Subject, Reading] = field(factory=dict)
@@ -39,7 +41,7 @@ class Judgement:
     hidden: dict[Subject, Reading] = field(factory=dict)
     """Those of which nothing is said, since they may not be read."""
 
-    def take_nothing(self, readings: Sequence[Reading], error: Exception | None) -> None:
+    def take_nothing(self, readings: Sequence[Reading]) -> None:
         """Take in a look that read nothing: the host failed, and it alone speaks."""
         for reading in map(self._with_all_keys, readings):
             self._miss(reading)
@@ -49,7 +51,7 @@ class Judgement:
             self._miss_others(readings, None)
         host = self.memory.host
         host.sight.miss(self.now, self.rules)
-        errors = [error, *[reading.error for reading in readings]]
+        errors = [self.error, *[reading.error for reading in readings]]
         why = next((each for each in errors if each is not None), None)
         together = Reading(OPENROUTER, is_read=False, keys=self.memory.names())
         self._say_if_stale(host, together, Level.OK, why)
@@ -198,7 +200,7 @@ class Judgement:
             is_silent = subject.kind == "key" and (self.is_held or self.memory.is_covered(state))
             if subject in self.missed and not is_named and not is_silent:
                 reading = evolve(self.missed[subject], remaining=state.remaining, keys=state.keys)
-                self._say_if_stale(state, reading, Level.UNKNOWN, reading.error)
+                self._say_if_stale(state, reading, Level.UNKNOWN, reading.error or self.error)
 
     def _say_if_stale(self, state: State, reading: Reading, level: Level, error: Exception | None) -> None:
         lasted = state.sight.report(self.now, self.rules)

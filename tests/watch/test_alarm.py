@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from openrouter_credits import AuthenticationError, CheckReport, KeyCheck, Level
+from openrouter_credits import AuthenticationError, CheckReport, KeyCheck, Level, OpenRouterError
 from openrouter_credits._status.look import assess
 from openrouter_credits.watch import Alarm
 from openrouter_credits.watch._event import event_id
 from tests.kit import values
 from tests.kit.looks import ACME, START, TEAM, Story, budget, key, refused, unread, wallet
+from tests.kit.reports import listed, managed
 from tests.kit.values import DOWN, UNAUTHORIZED
 
 if TYPE_CHECKING:
@@ -237,6 +238,35 @@ def test_reports() -> None:
     ]
     assert (START, UTC) == (second[0].at, second[0].at.tzinfo)
     assert ["stale"] == [event.kind for events in failed for event in events]
+
+
+def in_workspaces(*keys: Any, failed: OpenRouterError | None = None, wallet: Any = "90") -> CheckReport:
+    """Make the report of an account, in which the keys of another workspace may have failed to be listed."""
+    checks = listed(wallet, *keys).checks if keys else ()
+    if failed is not None:
+        checks += (KeyCheck(len(checks), "prod", None, "acme", None, failed, 0.1, wallet_id=0),)
+    return CheckReport(checks)
+
+
+def test_why_a_key_is_not_listed_any_more() -> None:
+    """A key whose workspace could not be read is stale for that reason; so is all, if none could."""
+    alarm, both = Alarm(), (managed("a", "40"), managed("b", "40"))
+    alarm.consider(in_workspaces(*both), START)
+
+    one = [
+        alarm.consider(in_workspaces(both[0], failed=DOWN), START + timedelta(minutes=5 * n))
+        for n in range(1, 5)
+    ]
+    none = [
+        alarm.consider(in_workspaces(failed=DOWN), START + timedelta(hours=1, minutes=5 * n))
+        for n in range(4)
+    ]
+
+    events = [event for look in (*one, *none) for event in look]
+    assert [("stale", "key:acme/b"), ("stale", "openrouter")] == [
+        (event.kind, str(event.subject)) for event in events
+    ]
+    assert all(DOWN.summary in event.text for event in events)
 
 
 def test_naive_times_are_refused() -> None:
