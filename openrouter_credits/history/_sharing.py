@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from attrs import define, field
 
 from openrouter_credits import (
+    AuthenticationError,
     Bound,
     CheckReport,
     ConfigurationError,
@@ -105,9 +106,12 @@ def unread(key: KeyInfo | None) -> Sequence[str]:
 
 
 def is_of_workspace(check: KeyCheck) -> bool:
-    """Tell whether an outcome stands for a workspace, or for an entry of its list: see `Account.check()`."""
+    """Tell whether an outcome stands for a workspace, or for an entry of its list: see `Account.check()`.
+
+    A refusal never does: all of the check fails by it.
+    """
     is_nameless = check.label is None and check.status is None
-    return is_nameless and not isinstance(check.error, ConfigurationError)
+    return is_nameless and not isinstance(check.error, AuthenticationError | ConfigurationError)
 
 
 def _is_of_key(check: KeyCheck, *, asks_key: bool) -> bool:

@@ -338,6 +338,13 @@ def test_a_key_refused_for_its_wallet_alone_is_refused() -> None:
     assert [type(reading.error) for reading in (both, alone)] == [AuthenticationError] * 2
 
 
+def test_a_refused_key_without_a_mask_is_a_key() -> None:
+    """A refusal is never of a workspace: it is of a key, whether its mask is known or not."""
+    nameless = KeyCheck(0, "bot", None, "acme", None, UNAUTHORIZED, 0.1, wallet_id=0)
+
+    assert read(nameless)["key:acme/bot"].stop == "refused"
+
+
 def test_a_text_that_cannot_be_a_key_is_refused() -> None:
     """A text that cannot be a key is refused; a key that could not be fetched is hidden."""
     broken = KeyCheck(0, "bot", None, None, None, NOT_A_KEY, 0.0)
