@@ -22,18 +22,8 @@ from openrouter_credits import (
 )
 from openrouter_credits._models.amounts import add
 from openrouter_credits._public import public
-from openrouter_credits.history._sharing import (
-    Key,
-    Place,
-    SharedBudget,
-    are_budgets_read,
-    asked,
-    is_of_workspace,
-    name_of,
-    note_budgets,
-    places_of,
-    unread,
-)
+from openrouter_credits.history._budgets import SharedBudget, are_budgets_read, note_budgets
+from openrouter_credits.history._sharing import Key, Place, asked, is_of_workspace, places_of, unread
 from openrouter_credits.history._subjects import Reading, Readings, Subject
 
 
@@ -80,10 +70,7 @@ def _is_refused(key: Reading) -> bool:
 
 def _of_wallet(place: Place, *, asks_wallet: bool) -> Reading | None:
     """Tell what is in a wallet; `None` if nobody asked for it."""
-    name = None
-    if place.account is None:
-        name = place.keys[0].subject.name if place.keys else name_of(place.checks[0])
-    subject = Subject("wallet", place.account, name)
+    subject = Subject("wallet", place.account, place.name)
     if place.credits is None:
         errors = _why_unread(place.checks, asks_wallet=asks_wallet)
         if not errors:
@@ -149,7 +136,8 @@ def _of_key(key: Key, under: tuple[Subject, ...]) -> Reading:
         stop,
         status.problems[0] if is_unread and status.problems else None,
         is_read=not is_unread,
-        keys=(key.name,),
+        keys=(key.own_name,),
+        title=key.title,
         under=under,
         label=check.label,
         expires_at=info.expires_at,
@@ -171,7 +159,8 @@ def _of_unread_key(key: Key, under: tuple[Subject, ...]) -> Reading:
         error=error,
         is_read=is_refused,
         is_hidden=isinstance(error, ConfigurationError) and not is_refused,
-        keys=(key.name,),
+        keys=(key.own_name,),
+        title=key.title,
         under=under,
         label=check.label,
         checks=(check,),

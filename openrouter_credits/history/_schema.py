@@ -22,7 +22,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE subject (
             id INTEGER PRIMARY KEY, kind TEXT NOT NULL, account TEXT, name TEXT, hash TEXT, label TEXT
         )""",
-        "CREATE INDEX subject_of_name ON subject (kind, account, name, hash)",
+        "CREATE INDEX subject_of_name ON subject (kind, account, hash, name)",
         f"CREATE TABLE reading {_READ}",
         f"CREATE TABLE rollup {_READ}",
         "CREATE TABLE alert (subject TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID",
@@ -55,6 +55,8 @@ VERSION = len(MIGRATIONS)
 REMADE = "remade"
 """In `reading.error`: the next reading is of another counter."""
 
+_BY_HASH = "SELECT id FROM subject WHERE kind = ? AND account IS ? AND hash IS ?"
+_BY_NAME = f"{_BY_HASH} AND name IS ?"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -83,9 +85,11 @@ def migrate(connection: sqlite3.Connection, version: int) -> None:
 
 def find(connection: sqlite3.Connection, subject: Subject) -> int | None:
     """Return the id of a subject; `None` if the history does not know it."""
-    found = connection.execute(
-        "SELECT id FROM subject WHERE kind = ? AND account IS ? AND name IS ? AND hash IS ?", _named(subject)
-    ).fetchone()
+    kind, account, name, hash_ = _named(subject)
+    values = [kind, account, hash_, name]
+    is_named = kind != "key" or hash_ is None  # as subjects are equal
+    query = (_BY_NAME, values) if is_named else (_BY_HASH, values[:-1])
+    found = connection.execute(*query).fetchone()
     return None if found is None else int(found[0])
 
 
@@ -97,6 +101,9 @@ def find_or_add(connection: sqlite3.Connection, subject: Subject) -> int:
             "INSERT INTO subject (kind, account, name, hash) VALUES (?, ?, ?, ?)", _named(subject)
         )
         return int(cursor.lastrowid or 0)
+    if subject.hash is not None:  # the key may have another name by now
+        renamed = _named(subject)[2], number
+        connection.execute("UPDATE subject SET name = ?1 WHERE id = ?2 AND name IS NOT ?1", renamed)
     return number
 
 

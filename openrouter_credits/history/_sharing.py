@@ -1,4 +1,4 @@
-"""Which keys of a report share a wallet or a budget, and how they are told apart: pure decisions, no I/O."""
+"""Which keys of a report share a wallet, and how they are told apart: pure decisions, no I/O."""
 
 from __future__ import annotations
 
@@ -8,24 +8,21 @@ from attrs import define, field
 
 from openrouter_credits import (
     AuthenticationError,
-    Bound,
     CheckReport,
     ConfigurationError,
     Credits,
     KeyCheck,
     KeyInfo,
     Level,
-    OpenRouterError,
+    Wallet,
 )
 from openrouter_credits._masking import scrub
-from openrouter_credits.history._subjects import Reading, Subject
+from openrouter_credits.history._subjects import Subject
 
 _HIDDEN = "***"
 """The mask of a short key, which tells no two of them apart."""
-_OF_ONE_KEY = frozenset({"api_key", "workspace_default_key"})
-"""Scopes of budgets that each key has for itself."""
-
-_Labels = dict[tuple[str | None, str], set[str | None]]
+_Labels = dict[tuple[str | None, str, bool], set[str | None]]
+"""By account, name, and whether they are listed: the masks of keys of one name; of listed ones the hashes."""
 
 
 @define(eq=False)
@@ -35,6 +32,17 @@ class Key:
     check: KeyCheck
     subject: Subject
     name: str
+    """Its name among those of other keys."""
+
+    @property
+    def own_name(self) -> str:
+        """Its name alone, if its hash tells it apart from others of that name."""
+        return self.name if self.subject.hash is None else name_of(self.check)
+
+    @property
+    def title(self) -> str | None:
+        """Its name among those of others, if that is another one."""
+        return None if self.name == self.own_name else self.name
 
 
 @define(eq=False)
@@ -47,45 +55,8 @@ class Place:
     keys: list[Key] = field(factory=list)
     names: tuple[str, ...] = ()
     """The names of the keys, each once."""
-
-
-@define(eq=False)
-class SharedBudget:
-    """A budget, as its keys tell of it."""
-
-    scope: str
-    """The `Bound.name`."""
-    bound: Bound | None = None
-    """What the key with the lowest amount tells; `None` if no key could tell an amount."""
-    error: OpenRouterError | None = None
-    names: dict[str, None] = field(factory=dict)
-    first: KeyCheck | None = None
-    checks: list[KeyCheck] = field(factory=list)
-
-    def note(self, key: Key, bound: Bound | None, error: OpenRouterError | None) -> None:
-        """Take in what one key tells: an amount, or why there is none."""
-        self.names[key.name] = None
-        self.checks.append(key.check)
-        if bound is None:
-            self.error = self.error or error
-        elif self.bound is None or bound.remaining < self.bound.remaining:
-            self.bound, self.first = bound, key.check
-
-    def reading(self, subject: Subject) -> Reading:
-        """Return what the keys tell together: the lowest amount counts."""
-        names, bound = tuple(self.names), self.bound
-        if bound is None:
-            return Reading(
-                subject,
-                bound_by=self.scope,
-                error=self.error,
-                is_read=False,
-                keys=names,
-                checks=tuple(self.checks),
-            )
-        checks = sorted(self.checks, key=lambda check: check is not self.first)
-        amounts = bound.remaining, bound.used, bound.limit
-        return Reading(subject, *amounts, self.scope, bound.resets_at, keys=names, checks=tuple(checks))
+    name: str | None = None
+    """The name of its first key, if the account is not known."""
 
 
 def asked(checks: Iterable[KeyCheck]) -> tuple[bool, bool]:
@@ -132,77 +103,76 @@ def places_of(report: CheckReport) -> Iterable[Place]:
     places: dict[object, Place] = {}
     labels: _Labels = {}
     for number, wallet in enumerate(report.wallets()):
-        account = None if wallet.account in (None, "", _HIDDEN) else scrub(wallet.account or "")
+        account = _account_of(wallet)
         place = places.setdefault(number if account is None else account, Place(account))
         place.checks += wallet.checks
         place.credits = place.credits or wallet.credits
         for check in wallet.checks:
-            if check.managed_key is None and not is_of_workspace(check):
-                labels.setdefault((account, name_of(check)), set()).add(check.label)
+            if not is_of_workspace(check):
+                labels.setdefault(_namesakes(check, account), set()).add(_label_of(check))
     for place in places.values():
         for check in place.checks:
             if _is_of_key(check, asks_key=asks_key):
                 place.keys.append(_key(check, place, labels))
         place.names = tuple(dict.fromkeys([key.name for key in place.keys]))
+        if place.account is None:
+            place.name = _own_name(place.checks[0], None, labels)
     return places.values()
 
 
+def _account_of(wallet: Wallet) -> str | None:
+    """Return the account of a wallet; `None` if it is not known, or only because `/key` could be read.
+
+    A list of keys may have a management key in it: its account is known by its mask, unless `/key` fails.
+    """
+    account = (wallet.account or "").strip()
+    if account in ("", _HIDDEN) or all(_is_manager_itself(check, account) for check in wallet.checks):
+        return None
+    return scrub(account)
+
+
+def _is_manager_itself(check: KeyCheck, account: str) -> bool:
+    """Tell whether an outcome is of the management key that its account is named by, as one of the keys."""
+    if check.label != account or check.managed_key is not None:
+        return False
+    return check.name is not None or not _is_of_wallet_alone(check)
+
+
+def _is_of_wallet_alone(check: KeyCheck) -> bool:
+    """Tell whether an outcome without a name stands for a wallet: see `Account.check()`."""
+    if check.status is None:
+        return check.error is not None and check.error.is_of_management_key
+    return check.status.key is None and not check.status.problems
+
+
 def _key(check: KeyCheck, place: Place, labels: _Labels) -> Key:
-    name = name_of(check)
-    if check.wallet_id is not None and check.wallet_id < 0 and place.keys:  # it is the same key again
-        return Key(check, place.keys[0].subject, name)
+    name = _own_name(check, place.account, labels)
     if check.managed_key is not None:
-        return Key(check, Subject("key", place.account, name, hash=check.managed_key.hash), name)
-    if check.label not in (None, name) and len(labels[place.account, name]) > 1:
-        name = f"{name} ({check.label})"  # another key has this name, too
+        return Key(check, Subject("key", place.account, name_of(check), hash=_label_of(check)), name)
+    if check.wallet_id is not None and check.wallet_id < 0 and place.keys:  # it is the same key again
+        return Key(check, place.keys[0].subject, name_of(check))
     return Key(check, Subject("key", place.account, name), name)
+
+
+def _label_of(check: KeyCheck) -> str | None:
+    return check.label if check.managed_key is None else check.managed_key.hash
+
+
+def _namesakes(check: KeyCheck, account: str | None) -> tuple[str | None, str, bool]:
+    return account, name_of(check), check.managed_key is not None
+
+
+def _own_name(check: KeyCheck, account: str | None, labels: _Labels) -> str:
+    """Name a key, with its mask if another key of its account has the same name."""
+    name = name_of(check)
+    if check.label in (None, name) or len(labels[_namesakes(check, account)]) < 2:
+        return name
+    return f"{name} ({check.label})"
 
 
 def name_of(check: KeyCheck) -> str:
     """Return the name of a key, or else its mask, or else its place; no part of it looks like a key."""
-    if check.name:
+    if check.name and not check.name.isspace():
         return scrub(check.name)
     label = check.label or _HIDDEN
     return f"#{check.index + 1}" if label == _HIDDEN else label
-
-
-def note_budgets(key: Key, account: str | None, budgets: dict[Subject, SharedBudget]) -> list[Subject]:
-    """Take in what a key tells of the budgets on it, and return them."""
-    status = key.check.status
-    if status is None or status.key is None:
-        return []
-    found: list[tuple[Subject, Bound | None, str]] = []
-    for bound in status.spendable.bounds:
-        if bound.name not in ("wallet", "key_limit"):
-            subject = _budget(key, account, bound.name, bound.reset, bound.budget_id)
-            found.append((subject, bound, bound.name))
-    for budget in status.key.budgets or ():
-        if budget.remaining_usd is None and budget.scope != "key_limit":
-            scope = "wallet_budget" if budget.scope == "wallet" else budget.scope
-            reset = None if budget.reset_interval == "lifetime" else budget.reset_interval
-            found.append((_budget(key, account, scope, reset, budget.budget_id), None, scope))
-    faults = zip(status.key.unread, status.problems, strict=False)
-    why = next((error for path, error in faults if path.startswith("budgets")), None)
-    for subject, told, scope in found:
-        budgets.setdefault(subject, SharedBudget(scope)).note(key, told, why)
-    return list(dict.fromkeys([subject for subject, _, _ in found]))
-
-
-def _budget(key: Key, account: str | None, scope: str, reset: str | None, budget_id: str | None) -> Subject:
-    if budget_id is not None:
-        return Subject("budget", account, scrub(budget_id))
-    name = scrub(f"{scope} {reset or 'lifetime'}")
-    if account is not None and scope not in _OF_ONE_KEY:
-        return Subject("budget", account, name)
-    return Subject("budget", account, f"{key.subject.name}/{name}", hash=key.subject.hash)
-
-
-def are_budgets_read(check: KeyCheck) -> bool:
-    """Tell whether it is known which budgets are on a key; their amounts may be missing."""
-    if check.status is None or check.status.key is None:
-        return False
-    return not any(path == "budgets" or _is_element(path) for path in check.status.key.unread)
-
-
-def _is_element(path: str) -> bool:
-    return path.startswith("budgets[") and path.endswith("]")

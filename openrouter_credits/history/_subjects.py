@@ -15,7 +15,10 @@ from openrouter_credits._public import public
 
 @frozen
 class Subject(Value):
-    """Something that has an amount of its own: a wallet, a key with its own limit, or a budget."""
+    """Something that has an amount of its own: a wallet, a key with its own limit, or a budget.
+
+    A key that has a hash is known by it: one that was given another name is equal to what it was.
+    """
 
     kind: str
     """`wallet`, `key` or `budget`; `openrouter` for all of them together."""
@@ -28,6 +31,18 @@ class Subject(Value):
     """
     hash: str | None = field(default=None, kw_only=True, repr=False)
     """`ManagedKey.hash` of a key that is listed in its account, by which keys of one name are told apart."""
+
+    def _identity(self) -> tuple[str | None, ...]:
+        is_named = self.kind != "key" or self.hash is None
+        return self.kind, self.account, self.name if is_named else None, self.hash
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Subject):
+            return NotImplemented
+        return self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
 
     def __str__(self) -> str:
         """Name it in one word, such as `wallet:acme`, `key:acme/bot` or `openrouter`."""
@@ -69,6 +84,8 @@ class Reading(Value):
     """Whether it may not be read (403, unconfirmed 0/0, no key), as opposed to a fault that may pass."""
     keys: tuple[str, ...] = field(default=(), repr=False)
     """The names of the keys that spend from it, in the report's order; of a key its own."""
+    title: str | None = field(default=None, repr=False)
+    """Of a key: its name with its mask, if another key of its account has the same name."""
     under: tuple[Subject, ...] = field(default=(), repr=False)
     """Of a key: the wallet and the budgets that it shares."""
     label: str | None = field(default=None, repr=False)

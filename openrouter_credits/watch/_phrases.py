@@ -132,7 +132,7 @@ def scope(reading: Reading) -> str:
 
 def who(reading: Reading) -> str:
     """Name a subject, as a sentence begins: `acme`, `Key bot of acme`, `The workspace budget of acme`."""
-    name, account = clean(reading.subject.name), _account(reading.subject.account)
+    name, account = clean(reading.title or reading.subject.name), _account(reading.subject.account)
     match reading.subject.kind:
         case "wallet":
             return _at_the_start(account) if account else f"The wallet of key {name}"

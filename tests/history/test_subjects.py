@@ -137,6 +137,17 @@ def test_subjects_of_one_name_differ_by_their_hash() -> None:
     assert len({one, same, other, Subject("key", "acme", "bot"), Subject("wallet", "acme", "bot")}) == 4
 
 
+def test_a_key_that_has_a_hash_is_known_by_it() -> None:
+    """One that is given another name is the same subject; a key without a hash, or another kind, is not."""
+    one, renamed = Subject("key", "acme", "bot", hash="1"), Subject("key", "acme", "web", hash="1")
+    others = [Subject("key", "zeta", "bot", hash="1"), Subject("budget", "acme", "bot", hash="1")]
+    unlike = [Subject("key", "acme", "bot"), Subject("key", "acme", "web")]
+
+    assert (one, hash(one)) == (renamed, hash(renamed))
+    assert len({one, renamed, *others, *unlike}) == 5
+    assert one != "key:acme/bot"
+
+
 def test_a_reading_is_written_without_its_outcomes() -> None:
     """The JSON of a reading has its subject and amounts, and not the checks that it was made of."""
     reading = read(a_check(info=cap()))["key:acme/bot"]
@@ -191,6 +202,33 @@ def test_a_wallet_whose_account_is_not_known_is_named_by_its_key() -> None:
     subjects = [subject for subject in read(named, unnamed, hidden) if subject.startswith("wallet")]
 
     assert subjects == ["wallet:bot", f"wallet:{MASKS[0]}", "wallet:ci"]
+
+
+MANAGER = key(is_management_key=True)
+
+
+def read_as_manager(info: KeyInfo | OpenRouterError, name: str | None = "boss") -> list[Subject]:
+    """Read the wallet of a management key in a list of keys, which is known as one only if /key was read."""
+    account = MASK if isinstance(info, KeyInfo) else None
+    boss = a_check(name, FULL, info, account=account, label=MASK)
+    found = look(boss, a_check("boss", info=cap(), account=None, index=1)).readings
+    return [each.subject for each in found if each.subject.kind == "wallet"]
+
+
+@pytest.mark.parametrize(("name", "subject"), [("boss", f"boss ({MASK})"), (None, MASK)])
+def test_a_management_key_in_a_list_has_one_wallet(name: str | None, subject: str) -> None:
+    """Whether /key could be read, which tells that it is one, does not change which wallet it is."""
+    known, unknown = read_as_manager(MANAGER, name), read_as_manager(DOWN, name)
+
+    assert known == unknown
+    assert known[0] == Subject("wallet", None, subject)
+
+
+def test_a_blank_name_is_none() -> None:
+    """A key whose name is blank is named by its mask; a blank account is not known."""
+    found = read(a_check(" \t", info=cap(), account=" "))
+
+    assert list(found) == [f"wallet:{MASKS[0]}", f"key:{MASKS[0]}"]
 
 
 def test_equal_keys_have_one_wallet_and_one_limit() -> None:
@@ -406,6 +444,27 @@ def test_keys_of_one_name_are_told_apart() -> None:
         (f"bot ({MASKS[4]})", None, 7),
     ]
     assert [len(reading.checks) for reading in readings] == [1, 1, 1, 2]
+
+
+def test_listed_keys_of_one_name_are_counted_and_named_apart() -> None:
+    """What they share names each with its mask; each of them has its own name, and the mask in its title."""
+    info = cap(budgets=(shared(),))
+    checks = [
+        attrs.evolve(
+            a_check(name, info=info, index=place), managed_key=ManagedKey("k", D(1), None, hash=f"{place}")
+        )
+        for place, name in enumerate(["bot", "bot", "ci"])
+    ]
+
+    wallet, *keys, budget = look(*checks).readings
+
+    apart = (f"bot ({MASKS[0]})", f"bot ({MASKS[1]})", "ci")
+    assert (wallet.keys, budget.keys) == (apart, apart)
+    assert [(each.keys, each.title) for each in keys] == [
+        (("bot",), apart[0]),
+        (("bot",), apart[1]),
+        (("ci",), None),
+    ]
 
 
 def test_unnamed_keys_are_named_by_their_masks() -> None:
@@ -716,7 +775,7 @@ async def test_an_account_is_read_from_its_list() -> None:
     ]
     assert len({each.subject for each in found.readings}) == 5
     budget = found.readings[4]
-    assert (budget.subject.kind, budget.remaining, budget.keys) == ("budget", 39, ("bot",))
+    assert (budget.subject.kind, budget.remaining) == ("budget", 39)
     assert budget.subject in found.readings[2].under
     assert (found.is_complete, found.read_nothing, found.are_all_refused) == (True, False, False)
 

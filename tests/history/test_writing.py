@@ -161,6 +161,15 @@ def test_a_key_that_is_made_anew_begins_another_counter(connection: sqlite3.Conn
     ] == rows(connection)
 
 
+def test_a_key_that_is_given_another_name_goes_on(connection: sqlite3.Connection) -> None:
+    """A key that is known by its hash has one history, whose name is the last one."""
+    for minute, name in enumerate(("bot", "web", "web")):
+        look(connection, NOW + minute * MINUTE, left(f"{9 - minute}", Subject("key", "acme", name, hash="h")))
+
+    assert [9, 8, 7] == [remaining for _, remaining, _ in rows(connection)]
+    assert [("web",)] == connection.execute("SELECT name FROM subject").fetchall()
+
+
 def test_a_clock_that_is_set_back_keeps_the_order(connection: sqlite3.Connection) -> None:
     """A clock that is set back by an hour leaves the readings in the order in which they were written."""
     amounts = [str(amount) for amount in range(20, 0, -1)]
