@@ -45,9 +45,15 @@ class Subject(Value):
         return hash(self._identity())
 
     def __str__(self) -> str:
-        """Name it in one word, such as `wallet:acme`, `key:acme/bot` or `openrouter`."""
+        """Name it in one word, such as `wallet:acme`, `key:acme/bot` or `openrouter`.
+
+        A `?` stands for each character that could steer a terminal.
+        """
         place = "/".join([part for part in (self.account, self.name) if part])
-        return f"{self.kind}:{place}" if place else self.kind
+        text = f"{self.kind}:{place}" if place else self.kind
+        if text.isprintable():
+            return text
+        return "".join([each if each.isprintable() else "?" for each in text])
 
 
 OPENROUTER = Subject("openrouter")

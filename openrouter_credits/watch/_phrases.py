@@ -56,7 +56,7 @@ def left(amount: Decimal) -> str:
 
 def owed(amount: Decimal) -> str:
     """Show a negative amount as a debt, never smaller than it is."""
-    return format_usd(amount).removeprefix("-")
+    return "less than $0.01" if amount > -_CENT else format_usd(amount).removeprefix("-")
 
 
 def round_usd(amount: Decimal) -> str:
@@ -67,15 +67,15 @@ def round_usd(amount: Decimal) -> str:
 
 
 def duration(time: timedelta) -> str:
-    """Tell how long something takes: `12 minutes`, `9 hours`, `a day`, `3 days`."""
+    """Tell how long something takes: `12 minutes`, `90 minutes`, `9 hours`, `a day`, `3 days`."""
     seconds = time.total_seconds()
     minutes, hours, days = (round(seconds / unit) for unit in (_MINUTE, _HOUR, _DAY))
     if minutes < 1:
         return "less than a minute"
-    if minutes < 60:
-        return "a minute" if minutes == 1 else f"{minutes} minutes"
+    if minutes < 120:
+        return {1: "a minute", 60: "an hour"}.get(minutes, f"{minutes} minutes")
     if hours < 48:
-        return {1: "an hour", 24: "a day"}.get(hours, f"{hours} hours")
+        return "a day" if hours == 24 else f"{hours} hours"
     return f"{days:,} days" if days <= _TEN_YEARS else "more than 10 years"
 
 
@@ -86,11 +86,11 @@ def about(time: timedelta) -> str:
 
 
 def moment(when: datetime, now: datetime) -> str:
-    """Name a moment in UTC: by its weekday within a week of `now`, else by its date."""
+    """Name a moment in UTC: by its weekday if it is less than 7 days from today, else by its date."""
     when, now = when.astimezone(UTC), now.astimezone(UTC)
     if when <= now and when.date() == now.date():
         return f"{when:%H:%M} UTC"
-    if abs(when - now) < _A_WEEK:
+    if abs(when.date() - now.date()) < _A_WEEK:
         return f"{_WEEKDAYS[when.weekday()]} {when:%H:%M} UTC"
     year = "" if when.year == now.year else f" {when.year}"
     return f"{when.day} {_MONTHS[when.month - 1]}{year} {when:%H:%M} UTC"
@@ -170,10 +170,38 @@ def amount(reading: Reading) -> str:
 
 
 def has(reading: Reading, now: datetime) -> str:
-    """Tell what is left, for which keys, and until when."""
-    if reading.subject.kind == "wallet" and reading.remaining is not None and reading.remaining < 0:
-        return f"owes {owed(reading.remaining)}"
+    """Tell what is left, for which keys, and until when; or that nothing is."""
+    if reading.remaining is not None and reading.remaining <= 0:
+        return spent(reading, reading.remaining)
     return f"has {amount(reading)} left{for_keys(reading)}{until(reading, now)}"
+
+
+def spent(reading: Reading, remaining: Decimal) -> str:
+    """Tell that nothing is left, and how much more was spent.
+
+    Less than a cent beyond a limit is not told: OpenRouter's own arithmetic may leave so much.
+    """
+    kind = reading.subject.kind
+    if kind == "wallet":
+        return f"owes {owed(remaining)}" if remaining < 0 else "has nothing left"
+    limit = "" if reading.granted is None else round_usd(reading.granted)
+    debt = f", and {owed(remaining)} more" if remaining <= -_CENT else ""
+    if kind == "key":
+        return f"has spent its {limit and f'{limit} '}limit{debt}"
+    return f"is spent{limit and f', all {limit} of it'}{debt}"
+
+
+def had(reading: Reading, remaining: Decimal) -> str:
+    """Tell what was left when it was read last."""
+    if remaining > 0:
+        return f"had {amount(reading)}"
+    match reading.subject.kind:
+        case "wallet":
+            return f"owed {owed(remaining)}" if remaining < 0 else "had nothing left"
+        case "key":
+            return "had spent its limit"
+        case _:
+            return "was spent"
 
 
 def more(reading: Reading, wait: str = "") -> str:

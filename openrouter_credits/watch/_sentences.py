@@ -15,16 +15,17 @@ from openrouter_credits.watch._phrases import (
     amount,
     duration,
     for_keys,
+    had,
     has,
     left,
     moment,
     more,
     names_of,
-    owed,
     pace,
     reason,
     remedy,
     round_usd,
+    spent,
     until,
     who,
 )
@@ -108,19 +109,11 @@ def _low(reading: Reading, now: datetime, threshold: Decimal | None, runway: Run
 
 
 def _depleted(reading: Reading, now: datetime, lasted: timedelta | None) -> str:
-    limit = "" if reading.granted is None else round_usd(reading.granted)
-    debt = owed(reading.remaining) if reading.remaining else ""
-    match reading.subject.kind:
-        case "wallet":
-            state = f"owes {debt}" if debt else "has nothing left"
-        case "key":
-            state = f"has spent its {limit and f'{limit} '}limit{debt and f', and {debt} more'}"
-        case _:
-            state = f"is spent{limit and f', all {limit} of it'}{debt and f', and {debt} more'}"
     keys = for_keys(reading).removeprefix(" for ")
     requests = f"requests of {keys}" if keys else "its requests"
     wait = ", or wait until then" if until(reading, now) else ""
     refused = f"{requests} {_are_refused(lasted)}{until(reading, now)}"
+    state = spent(reading, min(reading.remaining or Decimal(0), Decimal(0)))
     return f"{who(reading)} {state}: {refused}. {more(reading, wait)}"
 
 
@@ -137,7 +130,9 @@ def _invalid(reading: Reading, now: datetime, error: Exception | None, lasted: t
     if not state:
         state = "cannot be a key" if isinstance(error, InvalidKeyError) else "is refused"
         after = "" if lasted is None else f", for {duration(lasted)} now"
-        return f"{who(reading)} {state}{after}: {reason(error)}. {remedy(error)}"
+        step = remedy(error)
+        place = "" if SETTINGS in step else f" Your keys are at {SETTINGS}/keys."
+        return f"{who(reading)} {state}{after}: {reason(error)}. {step}{place}"
     if reading.stop == "expired" and reading.expires_at is not None:
         state += f" ({moment(reading.expires_at, now)})"
     return f"{who(reading)} {state}: its requests {_are_refused(lasted)}. {way_out}"
@@ -187,8 +182,10 @@ def _stale(reading: Reading, now: datetime, since: datetime, error: Exception | 
         return f"Nothing has been read from OpenRouter {when}. {_UNTIL_IT_IS_READ} {remedy(error)}"
     keys = for_keys(reading)
     blind = f"You will not be warned{keys} until it can be read."
-    if reading.remaining is not None:
-        blind = f"It had {amount(reading)}{keys} then. {_UNTIL_IT_IS_READ}"
+    if reading.remaining is not None and reading.remaining > 0:
+        blind = f"It {had(reading, reading.remaining)}{keys} then. {_UNTIL_IT_IS_READ}"
+    elif reading.remaining is not None:
+        blind = f"It {had(reading, reading.remaining)} then. {blind[:-1]} again."
     return f"{who(reading)} has not been read {when}. {blind} {remedy(error)}"
 
 
@@ -197,7 +194,8 @@ def _fresh(reading: Reading, level: Level, now: datetime, lasted: timedelta | No
     known = f"{who(reading)} can be read again{after}"
     if reading.subject == OPENROUTER or reading.remaining is None or reading.stop is not None:
         return f"{known}."
-    step = f" {more(reading)}" if level in (Level.LOW, Level.CRITICAL, Level.DEPLETED) else ""
+    wait = f", or wait{until(reading, now)}" if reading.remaining <= 0 and until(reading, now) else ""
+    step = f" {more(reading, wait)}" if level in (Level.LOW, Level.CRITICAL, Level.DEPLETED) else ""
     return f"{known}: it {has(reading, now)}.{step}"
 
 

@@ -121,6 +121,7 @@ def shared(remaining: str | None = "12", budget_id: str | None = "b1", scope: st
         (Subject("key", None, MASK), f"key:{MASK}"),
         (Subject("budget", "acme", "workspace weekly"), "budget:acme/workspace weekly"),
         (OPENROUTER, "openrouter"),
+        (Subject("key", "a\x1b[31m", "b\r\n\u202ec"), "key:a?[31m/b???c"),
     ],
 )
 def test_a_subject_is_named_in_one_word(subject: Subject, text: str) -> None:

@@ -242,6 +242,21 @@ TEXTS: dict[str, tuple[str, ...]] = {
         "Key bot of acme has spent its $10 limit, and $0.20 more: its requests are refused.",
         RAISE_LIMIT,
     ),
+    "a key has spent its limit, but for what OpenRouter's arithmetic leaves": (
+        say("depleted", bot("-0.000000000000000027755575615628914"), Level.DEPLETED),
+        "Key bot of acme has spent its $10 limit: its requests are refused until 1 November 00:00 UTC.",
+        RAISE_OR_WAIT,
+    ),
+    "a wallet is overdrawn by less than a cent": (
+        say("depleted", alone("-0.004"), Level.DEPLETED),
+        "The wallet of key bot owes less than $0.01: its requests are refused.",
+        ADD_CREDITS,
+    ),
+    "one of two keys of a name has spent its limit": (
+        say("depleted", bot("0", resets_at=None, title=f"bot ({MASK})"), Level.DEPLETED),
+        f"Key bot ({MASK}) of acme has spent its $10 limit: its requests are refused.",
+        RAISE_LIMIT,
+    ),
     "a key has spent its limit for two days": (
         say("depleted", bot("0"), Level.DEPLETED, lasted=2 * A_DAY, repeat=2),
         "Key bot of acme has spent its $10 limit: its requests have been refused for 2 days, and still are",
@@ -272,6 +287,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
         ),
         "Key bot of acme is refused: 401 User not found.",
         "Check the key: quotes or blanks pasted with it, deleted, disabled or expired.",
+        "Your keys are at https://openrouter.ai/settings/keys.",
     ),
     "it still is a day later, says OpenRouter": (
         say(
@@ -288,6 +304,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
         say("invalid", bot(None, None, stop="refused", error=InvalidKeyError("Character 3 is a blank"))),
         "Key bot of acme cannot be a key: Character 3 is a blank.",
         "Copy the key again, without quotes, blanks or line breaks inside it.",
+        "Your keys are at https://openrouter.ai/settings/keys.",
     ),
     "a key is disabled": (
         say("invalid", bot("3", stop="disabled"), Level.INVALID),
@@ -357,7 +374,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
     ),
     "a key was enabled": (
         say("recovered", bot("7"), Level.OK, previous=Level.INVALID, lasted=minutes(65)),
-        "Key bot of acme works again, after an hour; it has $7.00 of its $10 limit left.",
+        "Key bot of acme works again, after 65 minutes; it has $7.00 of its $10 limit left.",
     ),
     "a key without a limit is accepted again": (
         say("recovered", bot(None, None), Level.OK, previous=Level.INVALID, lasted=minutes(5)),
@@ -421,8 +438,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
         say("stale", acme("-2", is_read=False), Level.UNKNOWN, lasted=minutes(15), error=FORBIDDEN),
         "acme has not been read since 12:50 UTC (15 minutes): 403 Only management keys can perform this",
         "operation.",
-        "It had -$2.00 for 3 keys (bot, ci, web) then.",
-        BLIND,
+        "It owed $2.00 then. You will not be warned for 3 keys (bot, ci, web) until it can be read again.",
         "Create a management key at https://openrouter.ai/settings/management-keys; the key's own limit",
         "(/key) can be read without one.",
     ),
@@ -432,6 +448,28 @@ TEXTS: dict[str, tuple[str, ...]] = {
         "unavailable.",
         "It had $3.00 of its $10 limit then.",
         BLIND,
+        LATER,
+    ),
+    "an empty wallet cannot be read": (
+        say("stale", acme("0", is_read=False), Level.UNKNOWN, lasted=minutes(15), error=DOWN),
+        "acme has not been read since 12:50 UTC (15 minutes): 503 Service temporarily unavailable.",
+        "It had nothing left then. You will not be warned for 3 keys (bot, ci, web) until it can be read",
+        "again.",
+        LATER,
+    ),
+    "a key that has spent its limit cannot be read": (
+        say("stale", bot("-0.2", None, is_read=False), Level.UNKNOWN, lasted=minutes(15), error=DOWN),
+        "Key bot of acme has not been read since 12:50 UTC (15 minutes): 503 Service temporarily",
+        "unavailable.",
+        "It had spent its limit then.",
+        BLIND,
+        LATER,
+    ),
+    "a spent budget cannot be read": (
+        say("stale", team("0", is_read=False), Level.UNKNOWN, lasted=minutes(15), error=DOWN),
+        "The workspace budget of acme has not been read since 12:50 UTC (15 minutes): 503 Service",
+        "temporarily unavailable.",
+        "It was spent then. You will not be warned for 3 keys (bot, ci, web) until it can be read again.",
         LATER,
     ),
     "a key is not told of any more": (
@@ -492,6 +530,16 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "a key can be read again": (
         say("fresh", bot("4.8"), Level.OK, previous=Level.UNKNOWN),
         "Key bot of acme can be read again: it has $4.80 of its $10 limit left until 1 November 00:00 UTC.",
+    ),
+    "its limit is spent": (
+        say("fresh", bot("-0.2"), Level.DEPLETED, previous=Level.UNKNOWN),
+        "Key bot of acme can be read again: it has spent its $10 limit, and $0.20 more.",
+        "Raise the limit at https://openrouter.ai/settings/keys, or wait until 1 November 00:00 UTC.",
+    ),
+    "its limit is spent for good": (
+        say("fresh", bot("0", resets_at=None), Level.DEPLETED, previous=Level.UNKNOWN),
+        "Key bot of acme can be read again: it has spent its $10 limit.",
+        RAISE_LIMIT,
     ),
     "a key without a limit can be read again": (
         say("fresh", bot(None, None), Level.OK, previous=Level.UNKNOWN, lasted=hours(2)),
@@ -620,9 +668,13 @@ def test_no_text_is_long_steers_a_terminal_or_tells_a_key(kind: Kind, subject: s
         (31, "a minute"),
         (12 * 60, "12 minutes"),
         (59.4 * 60, "59 minutes"),
+        (59, "a minute"),
         (59.6 * 60, "an hour"),
+        (89 * 60, "89 minutes"),
+        (119.6 * 60, "2 hours"),
         (9.3 * 3600, "9 hours"),
-        (23.7 * 3600, "a day"),
+        (23.6 * 3600, "a day"),
+        (1.5 * 86400, "36 hours"),
         (25 * 3600, "25 hours"),
         (47.6 * 3600, "2 days"),
         (1500 * 86400, "1,500 days"),
@@ -641,6 +693,9 @@ def test_a_duration_is_told_in_one_unit(seconds: float, text: str) -> None:
         (datetime(2026, 10, 20, 23, 55, tzinfo=UTC), "Tuesday 23:55 UTC"),
         (datetime(2026, 10, 14, 13, 5, tzinfo=UTC), "14 October 13:05 UTC"),
         (datetime(2026, 10, 21, 18, 0, tzinfo=UTC), "Wednesday 18:00 UTC"),
+        (datetime(2026, 10, 27, 0, 0, tzinfo=UTC), "Tuesday 00:00 UTC"),
+        (datetime(2026, 10, 28, 0, 0, tzinfo=UTC), "28 October 00:00 UTC"),
+        (datetime(2026, 10, 14, 18, 0, tzinfo=UTC), "14 October 18:00 UTC"),
         (datetime(2026, 10, 26, 1, 0, tzinfo=timezone(timedelta(hours=1))), "Monday 00:00 UTC"),
         (datetime(2027, 1, 1, tzinfo=UTC), "1 January 2027 00:00 UTC"),
     ],
