@@ -124,13 +124,16 @@ def test_a_refused_key_is_invalid_at_once(fake: FakeOpenRouter, run: Run, use: A
     assert (2, "invalid", "") == (outcome.code, json.loads(outcome.out)["kind"], outcome.err)
 
 
-def test_a_host_that_does_not_answer_is_3(fake: FakeOpenRouter, run: Run, use: Any) -> None:
+def test_a_host_that_does_not_answer_is_3(fake: FakeOpenRouter, run: Run, use: Any, tmp_path: Path) -> None:
     """If nothing can be read, one line says why; with a history that is told only if it lasts."""
     use(fake.add_account().add_key(limit=30))
     for path in ("/credits", "/key"):
         fake.script(path, *[Reply(404)] * 9)
 
-    without, with_history = run("watch", "--once"), run("watch", "--once", "--history", "h.db")
+    without, with_history = (
+        run("watch", "--once"),
+        run("watch", "--once", "--history", str(tmp_path / "h.db")),
+    )
 
     assert (3, "", 1) == (without.code, without.out, without.err.count("\n"))
     assert "404" in without.err

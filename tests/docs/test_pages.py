@@ -28,7 +28,8 @@ FIRST_CHECK = DOCS / "examples" / "first_check.py"
 
 @pytest.fixture
 async def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Runner]:
-    """Make a runner with the account, the environment and the client that all pages use."""
+    """Make a runner with the account, the environment and the client that all pages use, in a new folder."""
+    monkeypatch.chdir(tmp_path)
     async with FakeOpenRouter(now=stopped_clock()) as fake:
         environ = world(fake)
         for name, value in environ.items():
