@@ -124,8 +124,8 @@ def _are_refused(lasted: timedelta | None) -> str:
 def _invalid(reading: Reading, now: datetime, error: Exception | None, lasted: timedelta | None) -> str:
     error = error or reading.error
     if reading.subject == OPENROUTER:
-        everything = f"All {names_of(reading.keys)} {_are_refused(lasted)}"
-        return f"{everything}: {reason(error)}. {_WHAT_THEY_SHARE}"
+        everything = f"All {names_of(reading.keys)}".replace("All 2 ", "Both ")
+        return f"{everything} {_are_refused(lasted)}: {reason(error)}. {_WHAT_THEY_SHARE}"
     state, way_out = _STOPS.get(reading.stop or "", ("", ""))
     if not state:
         state = "cannot be a key" if isinstance(error, InvalidKeyError) else "is refused"

@@ -337,6 +337,12 @@ TEXTS: dict[str, tuple[str, ...]] = {
         "Look for what they share: their account, the place they are read from, a proxy; or make new keys",
         "at https://openrouter.ai/settings/keys.",
     ),
+    "both keys are refused": (
+        say("invalid", Reading(OPENROUTER, keys=("a", "b"), stop="refused", error=UNAUTHORIZED)),
+        "Both keys (a, b) are refused: 401 User not found.",
+        "Look for what they share: their account, the place they are read from, a proxy; or make new keys",
+        "at https://openrouter.ai/settings/keys.",
+    ),
     "they still are a day later": (
         say("invalid", everything(stop="refused", error=UNAUTHORIZED), Level.INVALID, lasted=A_DAY, repeat=1),
         "All 3 keys (bot, ci, web) have been refused for a day, and still are: 401 User not found.",
