@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Container, Mapping
 from copy import copy
 from datetime import datetime
 
@@ -34,10 +34,14 @@ class Findings:
         self.runways: Mapping[Subject, Runway] = {}
         self.levels: Mapping[Subject, Level] = {}
         self.unwatched: tuple[Reading, ...] = ()
+        self.known: Collection[Subject] = ()
+        """What the history has read before."""
 
     async def begin(self, now: datetime) -> None:
         """Take from the history what was read before."""
-        self._burns.seed(await self._journal.open(now))
+        counters = await self._journal.open(now)
+        self.known = counters.keys()
+        self._burns.seed(counters)
 
     async def fail(self, error: Exception, now: datetime) -> tuple[Event, ...]:
         """Take in a look that told nothing, and return what is to be said."""
@@ -82,14 +86,21 @@ def _only(runways: Mapping[Subject, Runway], kept: Container[Subject]) -> dict[S
     return {subject: runway for subject, runway in runways.items() if subject in kept}
 
 
-def require_watchable(readings: Readings) -> None:
+def require_watchable(readings: Readings, known: Container[Subject] = ()) -> None:
     """Accept a first look that shows something to watch, or that there may be something.
+
+    Args:
+        readings: what the look has read.
+        known: what was read before. That it may not be read any more is a fault like any other.
 
     Raises:
         OpenRouterError: nothing can be watched: why that is so.
     """
     hidden = [reading.error for reading in readings.readings if reading.is_hidden and reading.error]
-    if any(_is_watchable(reading) for reading in readings.readings):
+    if any(
+        _is_watchable(reading) or (reading.is_hidden and reading.subject in known)
+        for reading in readings.readings
+    ):
         return
     if not hidden:
         raise MissingKeyError("There is nothing to watch: the first look found no key and no wallet")

@@ -31,8 +31,10 @@ logger = logging.getLogger("openrouter_credits")
 Look = Callable[[], Awaitable[CheckReport]]
 LookAlone = Callable[[Collection[Subject]], Awaitable[CheckReport]]
 
-_FINAL = (AuthenticationError, ClientClosedError, ConfigurationError, PermissionDeniedError)
-"""What the first look raises if there is nothing to watch; anything else may pass."""
+_FINAL = (ClientClosedError, ConfigurationError)
+"""What ends a watch at the first look: there is nothing to watch."""
+_REFUSED = (AuthenticationError, PermissionDeniedError)
+"""What ends it, too, unless a history knows that it could be read before; anything else may pass."""
 _TOO_LONG = "Give a look of your own a time limit; with very many keys, look less often (every)."
 
 
@@ -126,7 +128,7 @@ class Rounds:
         now = self._clock.passed()
         is_first = not self.has_begun.is_set()
         if isinstance(found, Exception):
-            if is_first and isinstance(found, _FINAL) and not isinstance(found, EdgeRefusedError):
+            if is_first and self._is_final(found):
                 raise copy(found)
             self._why = found
             self._pace.fail(now, found.retry_after if isinstance(found, OpenRouterError) else None)
@@ -135,7 +137,7 @@ class Rounds:
         report = reduce(renewed, self._parts, found)
         readings = read_subjects(report)
         if is_first:
-            require_watchable(readings)
+            require_watchable(readings, self._findings.known)
         if readings.read_nothing:
             self._why = next((check.error for check in report.checks if check.error is not None), None)
             self._pace.fail(now, _retry_after(report))
@@ -143,6 +145,12 @@ class Rounds:
             self._why, self.read_at = None, now
             self._pace.succeed()
         await self._tell_of(report, readings, is_partial=False)
+
+    def _is_final(self, fault: Exception) -> bool:
+        """Tell whether the first look shows that nothing can be watched."""
+        if isinstance(fault, EdgeRefusedError) or (isinstance(fault, _REFUSED) and self._findings.known):
+            return False
+        return isinstance(fault, (*_FINAL, *_REFUSED))
 
     async def _take_alone(self, report: CheckReport) -> None:
         readings = read_subjects(report)

@@ -769,6 +769,39 @@ async def test_a_runway_begins_with_the_history(path: str) -> None:
         assert watch.runways[WALLET].basis == "history"
 
 
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        (report("30"), UNAUTHORIZED),
+        (report("30"), FORBIDDEN),
+        (own_key(allowance(), purse("30")), own_key(allowance())),
+    ],
+)
+async def test_what_a_history_knows_is_told_as_stale(path: str, good: CheckReport, bad: Step) -> None:
+    """What was read before, and is refused since, is told once, also by watches that are started anew."""
+    said = []
+    time = clock()
+    for step in (good, *[bad] * 8, good):
+        async with Watch(Script(step), clock=time, store=History(path)) as watch:
+            await asyncio.sleep(250)
+        said += [event.kind async for event in watch]
+        await asyncio.sleep(50)
+
+    assert said == ["stale", "fresh"]
+    assert await heard(watching(Script(good, *[bad] * 8, good)), 300 * 10) == said
+
+
+async def test_no_history_makes_a_watch_of_no_key(path: str) -> None:
+    """Without a key, entering raises, whatever was read before."""
+    time = clock()
+    async with Watch(Script(report()), clock=time, store=History(path)):
+        pass
+
+    with pytest.raises(MissingKeyError):
+        async with Watch(Script(MissingKeyError("none")), clock=time, store=History(path)):
+            raise AssertionError
+
+
 class Locked(History):
     """A history that another process has locked for a while."""
 
