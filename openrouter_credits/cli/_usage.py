@@ -120,11 +120,11 @@ def _unknown_option(word: str, command: str, options: Mapping[str, Sequence[str]
     own = [*options[command], "--help", "--version", *_flags(options)]
     near = _nearest(word, own)
     is_near = near is not None and SequenceMatcher(None, word, near).ratio() >= _ALMOST_THE_SAME
-    if _FOR_A_KEY.match(word) and not is_near:
-        return _no_keys(word, command)
     others = [other for other, known in options.items() if word in known]
     if others:
         return f"{word} is an option of {others[0]}, not of {command}."
+    if _FOR_A_KEY.match(word) and not is_near:
+        return _no_keys(word, command)
     if word.lstrip("-") in options:
         near = word.lstrip("-")
     subject = "There is" if command == "status" else f"{command} has"

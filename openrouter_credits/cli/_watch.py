@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _LEAST_EVERY = 60
 """Seconds: OpenRouter itself keeps an answer for so long."""
+_MOST_EVERY = 7 * 24 * 60 * 60
 _TICK = 1.0
 """Seconds between two pictures."""
 _RECALLED, _POINTS = 50, 96
@@ -199,7 +200,7 @@ def _let_sigterm_cancel() -> None:
 
 
 def _require_pace(client: CreditsClient, every: float) -> None:
-    """Refuse looks that are closer than the answers are new.
+    """Refuse looks that are closer than the answers are new, or farther apart than a week.
 
     Raises:
         CommandError: they are.
@@ -210,3 +211,5 @@ def _require_pace(client: CreditsClient, every: float) -> None:
             f"--every takes seconds from {_LEAST_EVERY}, not {every:g}: "
             "OpenRouter's answers are up to a minute old."
         )
+    if every > _MOST_EVERY:
+        raise CommandError(f"--every takes seconds up to {_MOST_EVERY:,} (a week), not {every:g}.")

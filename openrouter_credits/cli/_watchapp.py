@@ -31,6 +31,8 @@ def watch(
     from openrouter_credits.cli._watch import Watching, show_watch  # noqa: PLC0415 - usage errors need no rich
 
     form = make_form(warn, critical, oneline=oneline)
+    if history is not None and not str(history):  # such as of "$HISTORY", which is not set
+        raise CommandError("--history takes the name of a file, not ''.")
     require_source(file, account=account, all_keys=all_keys)
     try:
         entries = read_entries(file, account=account)

@@ -81,6 +81,7 @@ def test_wrong_usage_names_what_was_meant(run: Run, arguments: str, line: str) -
     ("arguments", "line", "topic"),
     [
         ("check --oneline", "--oneline is an option of status, not of check.", "check"),
+        ("watch --key-only", "--key-only is an option of status, not of watch.", "watch"),
         ("check --rats 3", "check has no option '--rats'. Did you mean --rate?", "check"),
         ("check a.toml b.toml", "check takes one FILE: 'b.toml' is too many.", "check"),
         ("check - -", "check takes one FILE: '-' is too many.", "check"),

@@ -129,11 +129,9 @@ def test_a_host_that_does_not_answer_is_3(fake: FakeOpenRouter, run: Run, use: A
     use(fake.add_account().add_key(limit=30))
     for path in ("/credits", "/key"):
         fake.script(path, *[Reply(404)] * 9)
+    history = str(tmp_path / "history.db")
 
-    without, with_history = (
-        run("watch", "--once"),
-        run("watch", "--once", "--history", str(tmp_path / "h.db")),
-    )
+    without, with_history = run("watch", "--once"), run("watch", "--once", "--history", history)
 
     assert (3, "", 1) == (without.code, without.out, without.err.count("\n"))
     assert "404" in without.err
@@ -222,12 +220,22 @@ def test_looks_are_a_minute_apart(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
     assert (3, "", f"openrouter-credits: {line}\n") == run("watch", "--every", "10")
 
 
+@pytest.mark.parametrize("every", ["604801", "1e99"])
+@pytest.mark.usefixtures("acme")
+def test_looks_are_a_week_apart_at_most(run: Run, every: str) -> None:
+    """A longer --every, of which the next look could have no date, is refused in one line."""
+    line = f"--every takes seconds up to 604,800 (a week), not {float(every):g}."
+
+    assert (3, "", f"openrouter-credits: {line}\n") == run("watch", "--every", every)
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
         ([], "or set one of these variables. Or run openrouter-credits demo, which needs none."),
         (["--all"], "--all is for all keys of an account. Add --account, or name a key file."),
         (["--every", "0"], "--every takes a number of seconds above 0, such as 30 or 2.5, not '0'."),
+        (["--history="], "--history takes the name of a file, not ''."),
         (["--oneline", "--jsno"], "watch has no option '--jsno'."),
         (
             ["--onec"],

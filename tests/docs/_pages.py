@@ -11,7 +11,7 @@ import re
 import shlex
 import sqlite3
 import sys
-from contextlib import redirect_stdout
+from contextlib import chdir, redirect_stdout
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,7 +126,7 @@ class Runner:
             return ""
         source = "\n" * block.line + block.source  # so that a traceback names the line of the page
         code = compile(source, "the page", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-        with redirect_stdout(io.StringIO()) as printed:
+        with chdir(self.folder), redirect_stdout(io.StringIO()) as printed:
             outcome = eval(code, self.namespace)  # running the page is the point
             if inspect.iscoroutine(outcome):
                 await outcome
