@@ -41,7 +41,8 @@ class File:
         self._is_in_memory = path == MEMORY
         self._read_only = read_only
         self._connection: sqlite3.Connection | None = None
-        self._opened: tuple[int, int] | None = None
+        self._opened: tuple[int, ...] | None = None
+        self._is_immutable = False
 
     def run(
         self, begin: Literal["BEGIN", "BEGIN IMMEDIATE"], function: Callable[[sqlite3.Connection], _T]
@@ -51,12 +52,16 @@ class File:
         Raises:
             HistoryError: the file cannot be used; or whatever the function raises.
         """
-        connection = self.open()
+        connection, failure = self.open(), None
         try:
             with _transaction(connection, begin):
-                return function(connection)
+                result = function(connection)
+            if not self._is_outdated():
+                return result
         except sqlite3.Error as error:
             failure = explain(error, self._path)
+        if failure is None or self._is_outdated():
+            return self.run(begin, function)
         if not failure.is_retryable and not self._is_in_memory:
             self.close()  # the next call opens what the file is then
         raise failure
@@ -72,7 +77,7 @@ class File:
         self.close()
         try:
             self._connection = self._connected()
-            self._opened = _identity(self._path)
+            self._opened = self._identity()
             self._prepare(self._connection)
         except (OSError, sqlite3.Error) as error:
             failure = explain(error, self._path)
@@ -103,13 +108,30 @@ class File:
         if not (self._read_only or may_write(place)):
             # SQLite would open it even so, and leave files beside it that nobody may write.
             raise fault("read_only", self._path)
+        # While nobody has it open, SQLite would make files beside it to read it, or fail where it may not.
+        self._is_immutable = self._read_only and not _log_of(place).exists()
+        mode = "ro" if self._read_only else "rw"
         # A path that is quoted has no special characters of a URI; and SQLite itself makes no file.
-        uri = f"{place.as_uri()}?mode={'ro' if self._read_only else 'rw'}"
+        uri = f"{place.as_uri()}?mode={mode}&immutable={self._is_immutable:d}"
         return sqlite3.connect(uri, timeout=PATIENCE, isolation_level=None, uri=True)
 
     def _is_in_place(self) -> bool:
         """Tell whether the file is the one that was opened; what is written to a deleted one is lost."""
-        return self._is_in_memory or self._opened == _identity(self._path)
+        if self._is_immutable and _log_of(Path(os.path.realpath(self._path))).exists():
+            return False
+        return self._is_in_memory or self._opened == self._identity()
+
+    def _is_outdated(self) -> bool:
+        """Tell whether somebody wrote to an immutable file while it was read: SQLite did not look."""
+        return self._is_immutable and not self._is_in_place()
+
+    def _identity(self) -> tuple[int, ...] | None:
+        """Return what tells the file from another one; of an immutable one, also whether it has changed."""
+        with suppress(OSError):
+            found = Path(self._path).stat()
+            changed = (found.st_mtime_ns, found.st_size) if self._is_immutable else ()
+            return (found.st_dev, found.st_ino, *changed)
+        return None
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         """Make the tables, or bring them to the newest version; write nothing into a file of others.
@@ -150,11 +172,9 @@ class File:
         return version
 
 
-def _identity(path: str) -> tuple[int, int] | None:
-    with suppress(OSError):
-        found = Path(path).stat()
-        return found.st_dev, found.st_ino
-    return None
+def _log_of(place: Path) -> Path:
+    """Name the file beside it that SQLite keeps while a connection may write."""
+    return place.with_name(f"{place.name}-wal")
 
 
 def _make(place: Path) -> None:

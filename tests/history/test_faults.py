@@ -160,6 +160,53 @@ async def test_a_history_that_is_read_is_not_changed(written: Path) -> None:
             await reader.decide(remembers({"a": 2}))
 
 
+async def test_a_history_that_is_read_has_no_companions(written: Path) -> None:
+    """Reading a history that nobody else has open makes no file beside it, and leaves it as it is."""
+    before = written.read_bytes()
+
+    async with History(written, read_only=True) as reader:
+        assert (ACME,) == await reader.subjects()
+
+    assert [written] == list(written.parent.iterdir())
+    assert before == written.read_bytes()
+
+
+async def test_a_history_is_read_where_nothing_may_be_written(public_folder: Path) -> None:
+    """A user who may only read the file and its folder reads the history."""
+    path = public_folder / "history.db"
+    async with History(path) as history:
+        await history.add(report("9.90"), NOW)
+    path.chmod(0o444)
+    public_folder.chmod(0o555)
+
+    with as_nobody():
+        async with History(path, read_only=True) as reader:
+            assert (ACME,) == await reader.subjects()
+
+
+async def test_a_history_that_is_read_shows_what_is_written_meanwhile(written: Path) -> None:
+    """What is written after the history was opened for reading is read, also while it is being written."""
+    file = file_module.File(str(written), read_only=True)
+    seen = []
+
+    def count(db: sqlite3.Connection) -> int:
+        (number,) = db.execute("SELECT count(*) FROM reading").fetchone()
+        seen.append(number)
+        if len(seen) == 2:
+            with closing(sqlite3.connect(written)) as other, other:
+                other.execute("DELETE FROM reading")
+        if len(seen) == 4:
+            raise sqlite3.DatabaseError
+        return int(number)
+
+    first = file.run("BEGIN", count)
+    assert (first, 0) == (seen[0], file.run("BEGIN", count))
+    assert [first, first, 0] == seen
+    with pytest.raises(HistoryError):
+        file.run("BEGIN", count)
+    file.close()
+
+
 async def test_a_history_that_is_read_is_not_made(path: Path) -> None:
     """A history that is only read is not made: neither its file, nor its tables in an empty one."""
     for _ in range(2):
