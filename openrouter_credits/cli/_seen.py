@@ -78,6 +78,10 @@ class Seen:
         """Take in that a look failed as a whole."""
         self.looked_at, self.error = at, error
 
+    def read(self) -> set[Subject]:
+        """Return what was read at least once."""
+        return {subject for subject, sight in self.sights.items() if sight.reading is not None}
+
     def remember(self, subject: Subject, points: Sequence[Point]) -> None:
         """Put what a history has, from its first amount on, before what was seen."""
         sight = self.sights[subject]

@@ -81,12 +81,12 @@ async def _look_once(looks: Looks, seen: Seen, form: Form, watching: Watching) -
     """Look once, tell what is new, and return the exit code of the worst level."""
     store = None if watching.history is None else History(watching.history)
     with shown_if_slow(make_spinner(_ASKING)):
-        is_first = watching.history is None or not await _has_subjects(watching.history)
+        known = await _known(watching.history)
         async with _make_watch(looks, form, watching, store) as watch:
             events = await _all_there(watch)
     notices = Notices()
     notices.say_fault(watch)
-    if is_first:  # cron would mail the same at each run
+    if not known.issuperset(seen.read()):  # else cron would mail the same at each run
         notices.say_unwatched(watch)
     view = View.of(watch)
     if watching.history is None:
@@ -99,13 +99,13 @@ async def _look_once(looks: Looks, seen: Seen, form: Form, watching: Watching) -
     return worst(view.levels.values()) if view.levels else NO_VERDICT
 
 
-async def _has_subjects(path: str) -> bool:
-    """Tell whether a history knows of an earlier look; one that cannot be read does not."""
-    try:
-        async with History(path) as history:
-            return bool(await history.subjects())
-    except HistoryError:
-        return False
+async def _known(path: str | None) -> frozenset[Subject]:
+    """Return what earlier looks have read; a history that cannot be read knows nothing."""
+    if path is not None:
+        with suppress(HistoryError):
+            async with History(path, read_only=True) as history:
+                return frozenset(await history.subjects())
+    return frozenset()
 
 
 async def _watch_on(looks: Looks, seen: Seen, form: Form, watching: Watching) -> NoReturn:

@@ -170,6 +170,20 @@ def test_a_history_tells_nothing_twice(fake: FakeOpenRouter, run: Run, keys: Pat
     assert Path("history.db").stat().st_mode & 0o077 == 0
 
 
+def test_what_is_not_watched_is_told_again_with_a_new_key(fake: FakeOpenRouter, run: Run, keys: Path) -> None:
+    """With --history, what a key that is new cannot see is told once, too."""
+    mine = [fake.add_account().add_key(limit=30).reveal() for _ in range(2)]
+
+    keys.write_text(f"own = {mine[0]}\n")
+    first = run("watch", str(keys), "--once", "--history", "history.db")
+    keys.write_text(f"own = {mine[0]}\nnew = {mine[1]}\n")
+    second, third = (run("watch", str(keys), "--once", "--history", "history.db") for _ in range(2))
+
+    assert "Not watched: the wallet of key own" in first.err
+    assert "new" in second.err
+    assert "" == third.err
+
+
 def test_a_history_that_cannot_be_written_changes_nothing_else(
     fake: FakeOpenRouter, run: Run, keys: Path
 ) -> None:
