@@ -74,7 +74,7 @@ def read_account() -> WholeAccount:
     """
     managing = from_environment(MANAGEMENT_KEY_VARIABLES) or from_environment(KEY_VARIABLES)
     if managing is None:
-        raise CommandError(
+        raise NoKeysError(
             f"There is no management key in {MANAGEMENT_KEY_VARIABLES[0]}. "
             "Make one at https://openrouter.ai/settings/management-keys, and set this variable."
         )

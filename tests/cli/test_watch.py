@@ -247,6 +247,7 @@ def test_looks_are_a_week_apart_at_most(run: Run, every: str) -> None:
     ("arguments", "line"),
     [
         ([], "or set one of these variables. Or run openrouter-credits demo, which needs none."),
+        (["--account"], "and set this variable. Or run openrouter-credits demo, which needs none."),
         (["--all"], "--all is for all keys of an account. Add --account, or name a key file."),
         (["--every", "0"], "--every takes a number of seconds above 0, such as 30 or 2.5, not '0'."),
         (["--history="], "--history takes the name of a file, not ''."),
