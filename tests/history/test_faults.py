@@ -207,6 +207,18 @@ async def test_a_history_that_is_read_shows_what_is_written_meanwhile(written: P
     file.close()
 
 
+async def test_a_history_is_read_beside_a_writer_that_comes_later(written: Path) -> None:
+    """What a writer adds, who comes after the history was opened for reading, is read."""
+    async with History(written, read_only=True) as reader:
+        await reader.subjects()
+        async with History(written) as writer:
+            await writer.add(report("1.10"), NOW + 601 * MINUTE)
+            last = await reader.last(ACME)
+
+    assert last is not None
+    assert "1.1" == str(last.remaining)
+
+
 async def test_a_history_that_is_read_is_not_made(path: Path) -> None:
     """A history that is only read is not made: neither its file, nor its tables in an empty one."""
     for _ in range(2):
