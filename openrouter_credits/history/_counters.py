@@ -27,7 +27,7 @@ _LONGEST = timedelta(days=7)
 _USED = f"""
 SELECT max(at), used FROM reading
 WHERE subject = :subject AND at >= :since AND (used IS NOT NULL OR error = '{REMADE}')
-GROUP BY iif(at < :fine AND used IS NOT NULL, at / {_HOUR}, at) ORDER BY 1
+GROUP BY CASE WHEN at < :fine AND used IS NOT NULL THEN at / {_HOUR} ELSE at END ORDER BY 1
 """  # noqa: S608 - of constants
 
 

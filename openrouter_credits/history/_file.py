@@ -14,9 +14,11 @@ from threading import Lock
 from typing import Literal, TypeVar
 
 from openrouter_credits.history import _schema
-from openrouter_credits.history._errors import HistoryError, explain, fault, is_busy, may_write, no_history
+from openrouter_credits.history._errors import HistoryError, explain, fault, is_busy, no_history, no_writing
 
 _T = TypeVar("_T")
+Begin = Literal["BEGIN", "BEGIN IMMEDIATE"]
+_Identity = tuple[int, ...] | None
 
 MEMORY = ":memory:"
 PATIENCE = 5.0
@@ -41,12 +43,10 @@ class File:
         self._is_in_memory = path == MEMORY
         self._read_only = read_only
         self._connection: sqlite3.Connection | None = None
-        self._opened: tuple[int, ...] | None = None
+        self._opened: tuple[_Identity, ...] = ()
         self._is_immutable = False
 
-    def run(
-        self, begin: Literal["BEGIN", "BEGIN IMMEDIATE"], function: Callable[[sqlite3.Connection], _T]
-    ) -> _T:
+    def run(self, begin: Begin, function: Callable[[sqlite3.Connection], _T]) -> _T:
         """Run a function in one transaction, which is rolled back if it raises; `BEGIN` alone only reads.
 
         Raises:
@@ -72,15 +72,20 @@ class File:
         Raises:
             HistoryError: the file cannot be used.
         """
-        if self._connection is not None and self._is_in_place():
-            return self._connection
+        if self._connection is not None:
+            if self._is_in_memory or self._opened == self._places():
+                return self._connection
+            self._save(self._connection)
         self.close()
         try:
             self._connection = self._connected()
-            self._opened = self._identity()
+            place = self._places()[0]
             self._prepare(self._connection)
+            self._opened = (place, *self._places()[1:])
         except (OSError, sqlite3.Error) as error:
             failure = explain(error, self._path)
+        except UnicodeDecodeError:  # SQLite quotes what is damaged of a table's definition
+            failure = fault("damaged", self._path)
         except HistoryError as error:
             failure = error
         else:
@@ -97,7 +102,7 @@ class File:
 
     def _connected(self) -> sqlite3.Connection:
         if self._is_in_memory:
-            return sqlite3.connect(MEMORY, isolation_level=None)
+            return sqlite3.connect(MEMORY, isolation_level=None, check_same_thread=False)
         place = Path(os.path.realpath(self._path))  # also of a link whose file is still to be made
         if not self._read_only:
             _make(place)
@@ -105,33 +110,44 @@ class File:
             raise no_history(self._path)
         if not stat.S_ISREG(place.stat().st_mode):
             raise fault("other", self._path, "it is a folder or a device")
-        if not (self._read_only or may_write(place)):
+        if not self._read_only and (failure := no_writing(self._path)):
             # SQLite would open it even so, and leave files beside it that nobody may write.
-            raise fault("read_only", self._path)
+            raise failure
         # While nobody has it open, SQLite would make files beside it to read it, or fail where it may not.
-        self._is_immutable = self._read_only and not _log_of(place).exists()
+        self._is_immutable = self._read_only and not Path(f"{place}-wal").exists()
         mode = "ro" if self._read_only else "rw"
         # A path that is quoted has no special characters of a URI; and SQLite itself makes no file.
         uri = f"{place.as_uri()}?mode={mode}&immutable={self._is_immutable:d}"
-        return sqlite3.connect(uri, timeout=PATIENCE, isolation_level=None, uri=True)
+        # Another thread closes it in a process that was forked: else SQLite would take its locks for granted.
+        return sqlite3.connect(uri, timeout=PATIENCE, isolation_level=None, check_same_thread=False, uri=True)
 
-    def _is_in_place(self) -> bool:
-        """Tell whether the file is the one that was opened; what is written to a deleted one is lost."""
-        if self._is_immutable and _log_of(Path(os.path.realpath(self._path))).exists():
-            return False
-        return self._is_in_memory or self._opened == self._identity()
+    def _places(self) -> tuple[_Identity, ...]:
+        """Tell which files stand at the path and beside it: what is written to a deleted one is lost."""
+        place = os.path.realpath(self._path)
+        ends = ("", "-wal", "-shm")
+        return tuple([_identity(f"{place}{end}", with_changes=self._is_immutable) for end in ends])
 
     def _is_outdated(self) -> bool:
         """Tell whether somebody wrote to an immutable file while it was read: SQLite did not look."""
-        return self._is_immutable and not self._is_in_place()
+        return self._is_immutable and self._opened != self._places()
 
-    def _identity(self) -> tuple[int, ...] | None:
-        """Return what tells the file from another one; of an immutable one, also whether it has changed."""
-        with suppress(OSError):
-            found = Path(self._path).stat()
-            changed = (found.st_mtime_ns, found.st_size) if self._is_immutable else ()
-            return (found.st_dev, found.st_ino, *changed)
-        return None
+    def _save(self, connection: sqlite3.Connection) -> None:
+        """Move into the file what was beside it, if somebody removed that: this connection still has it.
+
+        Raises:
+            HistoryError: this cannot be done now; the next call tries again.
+        """
+        place, wal, _ = self._places()
+        if self._read_only or wal is not None or place != self._opened[0]:
+            return
+        failure: HistoryError | None = None
+        try:
+            if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                failure = fault("locked", self._path)
+        except sqlite3.Error as error:
+            failure = explain(error, self._path)
+        if failure is not None and failure.is_retryable:
+            raise failure
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         """Make the tables, or bring them to the newest version; write nothing into a file of others.
@@ -172,9 +188,13 @@ class File:
         return version
 
 
-def _log_of(place: Path) -> Path:
-    """Name the file beside it that SQLite keeps while a connection may write."""
-    return place.with_name(f"{place.name}-wal")
+def _identity(place: str, *, with_changes: bool) -> _Identity:
+    """Tell a file from others that stand, or stood, at its path; in a process that was forked, open anew."""
+    with suppress(OSError):
+        found = Path(place).stat()
+        changed = (found.st_mtime_ns, found.st_size) if with_changes else ()
+        return (os.getpid(), found.st_dev, found.st_ino, *changed)
+    return None
 
 
 def _make(place: Path) -> None:

@@ -9,14 +9,15 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from sqlite3 import Connection
+from threading import Lock
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from openrouter_credits import CheckReport, Runway
 from openrouter_credits._public import public
 from openrouter_credits.history import _counters, _decisions, _export, _find, _series
 from openrouter_credits.history._errors import fault
-from openrouter_credits.history._file import MEMORY, File
+from openrouter_credits.history._file import MEMORY, Begin, File
 from openrouter_credits.history._readings import read_subjects
 from openrouter_credits.history._schema import milliseconds
 from openrouter_credits.history._series import Point
@@ -25,13 +26,16 @@ from openrouter_credits.history._thread import OneThread
 from openrouter_credits.history._writing import add_readings
 
 _T = TypeVar("_T")
+_handing = Lock()
+"""Held while a call is handed to a thread, and while that begins or ends: callers may be in many threads."""
 
 
 class History:
     """What was read, said and remembered, in one SQLite file. Use `async with`, or `close()` it.
 
-    The file is opened, or made, by the first call. All work is done in one thread of its own. After an error,
-    the next call tries again.
+    The file is opened, or made, by the first call. All work is done in one thread of its own; callers may be
+    in any threads. After an error, the next call tries again. A process that is forked opens the file itself,
+    if no call was under way.
 
     Args:
         path: the file; if it does not exist, it is made, and only this user may read it. `:memory:` for
@@ -57,7 +61,7 @@ class History:
     @property
     def is_open(self) -> bool:
         """Whether its thread runs: it was used, and not closed since."""
-        return self._used is not None
+        return self._used is not None and self._used[0].is_alive
 
     async def open(self) -> None:
         """Open or make the file, and bring its tables to this version; every other method does so, too.
@@ -187,32 +191,34 @@ class History:
         """Call a function with the connection and these arguments, and let it see one state of the file."""
         return await self._run("BEGIN", lambda connection: function(connection, *arguments))
 
-    async def _run(
-        self, begin: Literal["BEGIN", "BEGIN IMMEDIATE"], function: Callable[[Connection], _T]
-    ) -> _T:
+    async def _run(self, begin: Begin, function: Callable[[Connection], _T]) -> _T:
         return await self._in_thread(lambda file: file.run(begin, function))
 
     async def _in_thread(self, function: Callable[[File], _T]) -> _T:
-        if self._used is None:
-            self._used = self._started()
-        thread, file = self._used
-        return await asyncio.get_running_loop().run_in_executor(thread, function, file)
+        with _handing:
+            if self._used is None or not self._used[0].is_alive:
+                self._used = self._started()
+            thread, file = self._used
+            result = asyncio.get_running_loop().run_in_executor(thread, function, file)
+        return await result
 
     def _started(self) -> tuple[OneThread, File]:
+        _, file = self._used or (None, File(self.path, read_only=self._read_only))
         try:
-            return OneThread(), File(self.path, read_only=self._read_only)
+            return OneThread(), file
         except RuntimeError:
-            failure = fault("other", self.path, "the system has no thread left")
+            failure = fault("limits", self.path, "the system has no thread left")
         raise failure
 
     async def close(self) -> None:
         """Close the file and end the thread, after the calls that are under way; twice is fine."""
-        used, self._used = self._used, None
-        if used is None:
-            return
-        thread, file = used
-        closed = asyncio.get_running_loop().run_in_executor(thread, file.close)
-        thread.shutdown(wait=False)
+        with _handing:
+            if self._used is None or not self._used[0].is_alive:
+                return
+            thread, file = self._used
+            self._used = None
+            closed = asyncio.get_running_loop().run_in_executor(thread, file.close)
+            thread.shutdown(wait=False)
         await asyncio.shield(closed)  # a caller that is cancelled leaves neither file nor thread open
         thread.shutdown()
 
@@ -231,7 +237,7 @@ class History:
 
     def __del__(self) -> None:
         used: tuple[OneThread, File] | None = getattr(self, "_used", None)  # __init__ may have raised
-        if used is not None:
+        if used is not None and used[0].is_alive:
             thread, file = used
             thread.submit(file.close)
             thread.shutdown(wait=False)

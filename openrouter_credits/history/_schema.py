@@ -129,8 +129,15 @@ def milliseconds(moment: datetime) -> int:
 
 
 def moment(written: int) -> datetime:
-    """Return a moment (UTC) that was written."""
-    return _EPOCH + written * _MILLISECOND
+    """Return a moment (UTC) that was written.
+
+    Raises:
+        sqlite3.DataError: the file is damaged.
+    """
+    try:
+        return _EPOCH + written * _MILLISECOND
+    except (OverflowError, TypeError):
+        raise sqlite3.DataError("a moment is no time") from None
 
 
 def written(amount: Decimal | None) -> str | None:

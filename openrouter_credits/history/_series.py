@@ -38,7 +38,7 @@ WITH known (at, until, remaining) AS (
     WHERE subject = :subject AND at >= :start - {HOLD} AND at <= :end
 )
 SELECT
-    iif(at <= :start, -1, ((at - :start) * :points - 1) / (:end - :start)) AS bucket,
+    CASE WHEN at <= :start THEN -1 ELSE ((at - :start) * :points - 1) / (:end - :start) END AS bucket,
     remaining IS NULL AS is_gap,
     max(at), until, remaining
 FROM known GROUP BY bucket, is_gap

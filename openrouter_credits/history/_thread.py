@@ -29,6 +29,11 @@ class OneThread(Executor):
         )
         self._thread.start()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread runs in this process: not where this one was forked from another."""
+        return self._thread.is_alive()
+
     def submit(self, function: Callable[..., _T], /, *arguments: Any, **options: Any) -> Future[_T]:
         """Have a function run after those submitted before."""
         future: Future[_T] = Future()

@@ -192,6 +192,57 @@ def test_a_lock_of_another_process_is_named_until_it_is_gone(path: Path) -> None
     assert "locked True\n" * 3 + "9.9 1.1\n" == run(LOCKED, path)
 
 
+FORKED = """
+import warnings
+
+warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of threads, which is the point here
+
+async def fill(history, name):
+    for number in range(100):
+        await history.decide(lambda states: Decision({**states, f"{name} {number}": 1}, ()))
+
+history = History(path)
+
+async def children():
+    await fill(history, "first")
+    return [fork(work), fork(work)]
+
+async def work():
+    await asyncio.wait_for(fill(history, str(os.getpid())), 20)
+    await history.close()
+
+async def parent():
+    await fill(history, "second")
+    await history.close()
+
+def fork(work):
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        asyncio._set_running_loop(None)
+        asyncio.run(work())
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    os._exit(code)
+
+pids = asyncio.run(children())
+asyncio.run(parent())
+print([os.waitpid(pid, 0)[1] for pid in pids])
+"""
+
+
+def test_a_process_that_is_forked_opens_the_file_itself(path: Path) -> None:
+    """A history that was used before a fork works in each process, and nobody's writing is lost."""
+    assert "[0, 0]\n" == run(FORKED, path)
+
+    with closing(connect(path)) as file:
+        assert [("ok",)] == file.execute("PRAGMA integrity_check").fetchall()
+        assert (400,) == file.execute("SELECT count(*) FROM alert").fetchone()
+
+
 BUSY_AT_EXIT = """
 async def main():
     history = History(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import random
@@ -386,6 +387,30 @@ async def test_a_state_that_is_damaged(written: Path, state: str) -> None:
             await history.decide(lambda _: pytest.fail("not reached"))
 
 
+@pytest.mark.parametrize("at", ["9999999999999999", "'noon'"])
+async def test_a_moment_that_is_damaged(written: Path, at: str) -> None:
+    """A moment that is no time is named as damage, and ends no watch."""
+    async with History(written) as history:
+        await query(history, f"UPDATE reading SET at = {at} WHERE at = (SELECT max(at) FROM reading)")
+
+        with fails(written, "damaged", DAMAGED, ".recover"):
+            await history.last(ACME)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(b"CREATE TABLE rollup", b"CREATE \xc3ABLE rollup"), (b"used", b"usex")]
+)
+async def test_a_table_whose_definition_is_damaged(written: Path, old: bytes, new: bytes) -> None:
+    """A file in which the definition of a table is damaged is named, whatever SQLite makes of that."""
+    written.write_bytes(written.read_bytes().replace(old, new))
+    history = History(written)
+
+    with fails(written, "damaged", DAMAGED, ".recover"):
+        await history.add(report("1.10"), NOW + 700 * MINUTE)
+
+    await replaced_by_a_new_one(history, written)
+
+
 # Of others, of other versions, elsewhere
 
 
@@ -465,6 +490,87 @@ async def test_a_link_in_a_circle(path: Path) -> None:
     await history.close()
 
 
+async def test_a_link_to_a_folder_that_does_not_exist(tmp_path: Path, path: Path) -> None:
+    """The folder that is to be made is the one to which a link points."""
+    path.symlink_to(tmp_path / "elsewhere" / "history.db")
+    history = History(path)
+
+    with fails(path, "missing", "its folder does not exist", f"mkdir -p {tmp_path / 'elsewhere'}"):
+        await history.open()
+
+    (tmp_path / "elsewhere").mkdir()
+    await history.open()
+    await history.close()
+
+
+@pytest.fixture
+def beside(path: Path) -> list[Path]:
+    """Name the files that SQLite has beside a history."""
+    return [path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm")]
+
+
+async def as_after_a_kill(path: Path, tmp_path: Path) -> list[str]:
+    """Read the amounts that are in the file if its process is killed now."""
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    for file in path.parent.glob(f"{path.name}*"):
+        shutil.copy(file, copies / file.name)
+    async with History(copies / path.name) as history:
+        return [str(row["remaining"]) async for row in history.export()]
+
+
+@pytest.mark.parametrize("removed", [("-wal",), ("-shm",), ("-wal", "-shm")], ids="".join)
+async def test_files_beside_it_that_are_removed_take_nothing_with_them(
+    tmp_path: Path, path: Path, beside: list[Path], removed: tuple[str, ...]
+) -> None:
+    """If the files beside an open history are removed, nothing that it wrote before or after is lost."""
+    async with History(path) as history:
+        await history.add(report("3.30"), NOW)
+        for end in removed:
+            path.with_name(f"{path.name}{end}").unlink()
+
+        await history.add(report("2.20"), NOW + MINUTE)
+        await history.add(report("1.10"), NOW + 2 * MINUTE)
+
+        assert all(file.exists() for file in beside)
+        assert ["3.3", "2.2", "1.1"] == await as_after_a_kill(path, tmp_path)
+
+
+@pytest.mark.usefixtures("_impatient")
+async def test_what_was_beside_the_file_is_kept_until_nobody_reads_it(path: Path, beside: list[Path]) -> None:
+    """While another program reads, a call after the removal fails and loses nothing; the next one works."""
+    async with History(path) as history:
+        await history.add(report("2.20"), NOW)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN")
+            other.execute("SELECT * FROM reading").fetchall()
+            await history.add(report("1.10"), NOW + MINUTE)
+            beside[0].unlink()
+
+            with fails(path, "locked", LOCKED, "try again later"):
+                await history.add(report("0.10"), NOW + 2 * MINUTE)
+
+        await history.add(report("0.10"), NOW + 2 * MINUTE)
+        assert ["2.2", "1.1", "0.1"] == [str(row["remaining"]) async for row in history.export()]
+
+
+async def test_what_was_beside_the_file_is_given_up_if_it_cannot_be_read(
+    path: Path, beside: list[Path]
+) -> None:
+    """If what was removed cannot be read, either, the history goes on with what is in the file."""
+    async with History(path) as history:
+        await history.add(report("2.20"), NOW)
+        assert history._used is not None
+        file = history._used[1]
+        with closing(sqlite3.connect(":memory:")) as broken:
+            broken.set_authorizer(lambda *_: sqlite3.SQLITE_DENY)
+            beside[0].unlink()
+            file._save(broken)
+
+        await history.add(report("1.10"), NOW + MINUTE)
+        assert ["2.2", "1.1"] == [str(row["remaining"]) async for row in history.export()]
+
+
 async def test_a_file_that_is_deleted_is_begun_anew(written: Path) -> None:
     """A file that is deleted under an open history is made again: nothing is written to nowhere."""
     async with History(written) as history:
@@ -518,6 +624,8 @@ def of_sqlite(name: str) -> sqlite3.Error:
         (OSError(28, "No space left on device"), "full"),
         (OSError(30, "Read-only file system"), "read_only"),
         (OSError("no number"), "other"),
+        (of_sqlite("SQLITE_ERROR"), "damaged"),
+        (of_sqlite("SQLITE_CONSTRAINT_NOTNULL"), "damaged"),
     ],
     ids=str,
 )
@@ -533,3 +641,52 @@ def test_each_error_has_a_reason(tmp_path: Path, error: sqlite3.Error | OSError,
 def test_a_folder_that_is_gone_meanwhile() -> None:
     """If SQLite cannot open the file because its folder is gone, that is said."""
     assert "missing" == explain(of_sqlite("SQLITE_CANTOPEN"), "/nowhere/history.db").reason
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (of_sqlite("SQLITE_IOERR_WRITE"), "Look at its disk"),
+        (OSError(errno.EIO, "Input/output error"), "Look at its disk"),
+        (of_sqlite("SQLITE_NOMEM"), "Raise the limits of this program"),
+        (OSError(errno.EMFILE, "Too many open files"), "Raise the limits of this program"),
+        (OSError(errno.EROFS, "Read-only file system"), "Mount it for writing"),
+        (OSError(errno.EACCES, "Permission denied"), "Allow this user to write to both"),
+        (OSError(errno.ENAMETOOLONG, "File name too long"), "Name another file."),
+    ],
+    ids=str,
+)
+def test_a_remedy_is_that_of_the_cause(path: Path, error: sqlite3.Error | OSError, remedy: str) -> None:
+    """Another name is no remedy for what ails the disk or this program."""
+    assert explain(error, str(path)).remedy.startswith(remedy)
+
+
+@pytest.mark.parametrize(
+    ("files_left", "flag", "may_write", "text"),
+    [
+        (0, 0, True, "its disk is full"),
+        (1, 0, True, "SQLITE_CANTOPEN"),
+        (0, 0, False, WRITE),
+        (0, os.ST_RDONLY, False, "its disk is mounted read-only"),
+    ],
+)
+def test_why_no_file_can_be_made_beside_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch, files_left: int, flag: int, may_write: bool, text: str
+) -> None:
+    """SQLite has one code for a disk without room for a file, for one that is mounted read-only, and more."""
+    disk = SimpleNamespace(f_files=9, f_ffree=files_left, f_flag=flag)
+    monkeypatch.setattr(os, "statvfs", lambda _: disk)
+    monkeypatch.setattr(os, "access", lambda *_, **__: may_write)
+
+    assert explain(of_sqlite("SQLITE_CANTOPEN"), str(path)).summary.endswith(text)
+
+
+def test_a_program_without_a_file_left(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If SQLite cannot open the file because this program has too many open, that is said."""
+
+    def refused(*_: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "open", refused)
+
+    assert "Too many open files" in explain(of_sqlite("SQLITE_CANTOPEN"), str(path)).summary

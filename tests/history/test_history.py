@@ -6,11 +6,13 @@ import asyncio
 import gc
 import json
 import os
+import sqlite3
 import stat
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -314,7 +316,7 @@ async def test_an_error_leaves_a_history_in_memory_as_it_was() -> None:
     async with History(":memory:") as history:
         await history.add(report("9.90"), NOW)
 
-        with pytest.raises(HistoryError, match="no such table"):
+        with pytest.raises(HistoryError, match="the file is damaged"):
             await query(history, "SELECT * FROM nowhere")
 
         assert (ACME,) == await history.subjects()
@@ -370,6 +372,59 @@ async def test_a_thread_ends_with_its_history(path: Path) -> None:
         await history.close()
         assert (True, False) == (was_open, history.is_open)
         assert not thread.is_alive()
+
+
+@pytest.mark.real_time
+def test_threads_may_share_a_history(path: Path) -> None:
+    """Loops in many threads may use and close one history at once: each call ends, and no thread is left."""
+    history, before, failures = History(path), threads(), list[BaseException]()
+    together = threading.Barrier(8)
+
+    def also(name: str) -> Callable[[Mapping[str, Any]], Decision]:
+        return lambda states: Decision({**states, name: 1}, ())
+
+    async def use(place: int) -> None:
+        together.wait()
+        for number in range(20):
+            if number % 8 == place:
+                await history.close()
+            await history.decide(also(f"{place} {number}"))
+
+    def run(place: int) -> None:
+        try:
+            asyncio.run(asyncio.wait_for(use(place), 30))
+        except BaseException as error:  # noqa: BLE001 - a thread has nobody to raise it to
+            failures.append(error)
+
+    callers = [threading.Thread(target=run, args=(place,)) for place in range(8)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join()
+    finally:
+        sys.setswitchinterval(interval)
+
+    assert [] == failures
+    assert 1 == len(threads() - before)
+    asyncio.run(history.close())
+    with closing(sqlite3.connect(path)) as file:
+        assert (160,) == file.execute("SELECT count(*) FROM alert").fetchone()
+
+
+async def test_a_history_whose_thread_is_in_another_process_begins_anew(path: Path) -> None:
+    """Without its thread, as in a process that was forked, a history is closed; the next call opens it."""
+    history = History(path)
+    await history.decide(remembers({"a": 1}))
+    assert history._used is not None
+    thread, _ = history._used
+    thread.shutdown()
+
+    await history.close()
+    assert [("a", "1")] == await query(history, "SELECT * FROM alert")
+    await history.close()
 
 
 async def test_calls_under_way_end_before_the_file_is_closed(path: Path) -> None:
@@ -430,6 +485,7 @@ async def test_a_system_without_threads_is_an_error(path: Path, monkeypatch: pyt
         assert () == await history.subjects()
 
     assert "other" == caught.value.reason
+    assert "Raise the limits" in caught.value.remedy
     assert caught.value.__context__ is None
 
 

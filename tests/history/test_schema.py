@@ -95,7 +95,7 @@ async def test_a_step_that_fails_changes_nothing(tmp_path: Path, monkeypatch: py
         patch.setattr(_schema, "MIGRATIONS", (*_schema.MIGRATIONS, ("CREATE TABLE more (id)", "NONSENSE")))
         patch.setattr(_schema, "VERSION", VERSION + 1)
         history = History(path)
-        with pytest.raises(HistoryError, match="syntax error"):
+        with pytest.raises(HistoryError, match="the file is damaged"):
             await history.open()
         await history.close()
 
