@@ -67,6 +67,8 @@ def read_chunk(db: sqlite3.Connection, place: Place) -> tuple[list[dict[str, Any
     if first is None:
         return [], place
     rows = db.execute(_ALL, {**values, "first": first}).fetchall()
+    if not rows:  # there is one at this time
+        raise sqlite3.DataError("the index of the readings is wrong")
     span = place.span
     if len(rows) == _CHUNK:  # what is behind it in the span was sorted for nothing
         span = max(span // 2, _MINUTE)

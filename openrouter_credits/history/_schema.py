@@ -90,7 +90,8 @@ def find(connection: sqlite3.Connection, subject: Subject) -> int | None:
     is_named = kind != "key" or hash_ is None  # as subjects are equal
     query = (_BY_NAME, values) if is_named else (_BY_HASH, values[:-1])
     found = connection.execute(*query).fetchone()
-    return None if found is None else int(found[0])
+    number: int | None = None if found is None else found[0]
+    return number
 
 
 def find_or_add(connection: sqlite3.Connection, subject: Subject) -> int:

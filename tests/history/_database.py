@@ -13,9 +13,16 @@ ACME = Subject("wallet", "acme")
 BOT = Subject("key", "acme", "bot")
 
 
+class Database(sqlite3.Connection):
+    """A connection that is closed when its test has ended: from Python 3.13 on, one that is not warns."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 def make_database(path: str = ":memory:") -> sqlite3.Connection:
     """Make the tables of a history."""
-    db = sqlite3.connect(path)
+    db = sqlite3.connect(path, factory=Database)
     migrate(db, 0)
     return db
 

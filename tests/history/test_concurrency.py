@@ -13,13 +13,14 @@ import pytest
 pytestmark = [pytest.mark.process, pytest.mark.real_time]
 
 PRELUDE = """
-import asyncio, os, random, signal, sys, threading, time, traceback
+import asyncio, os, random, signal, sys, threading, time, traceback, warnings
 from datetime import timedelta
 from openrouter_credits.history import OPENROUTER, Decision, History, HistoryError, Recorded
 from tests.history.test_history import report
 from tests.kit.values import NOW
 
 path = sys.argv[1]
+warnings.filterwarnings("ignore", ".*use of fork", DeprecationWarning)  # Python 3.12: if there are threads
 
 def event(name):
     return Recorded(name, NOW, OPENROUTER, "low", "{}")
@@ -193,10 +194,6 @@ def test_a_lock_of_another_process_is_named_until_it_is_gone(path: Path) -> None
 
 
 FORKED = """
-import warnings
-
-warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of threads, which is the point here
-
 async def fill(history, name):
     for number in range(100):
         await history.decide(lambda states: Decision({**states, f"{name} {number}": 1}, ()))
