@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from attrs import field, frozen
@@ -199,9 +200,9 @@ def _wallet(checks: tuple[KeyCheck, ...]) -> Wallet:
     # An account's name may have been learnt after the first of its keys was read.
     names = [check.account for check in checks if check.account and not is_mask(check.account)]
     account = names[0] if names else checks[0].account
-    for check in checks:
-        if check.status is not None and check.status.credits is not None:
-            return Wallet(account, check.status.credits, None, checks)
+    read = [check.status for check in checks if check.status is not None and check.status.credits is not None]
+    if read:
+        return Wallet(account, max(read, key=attrgetter("checked_at")).credits, None, checks)
     return Wallet(account, None, _why_unread(checks), checks)
 
 

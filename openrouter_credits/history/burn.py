@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from operator import attrgetter
 
 from attrs import define, evolve, field, frozen
 
@@ -18,9 +19,13 @@ _HOUR, _DAY, _WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 _ENOUGH = timedelta(hours=6)
 """The time that readings must cover for a forecast; also the time whose readings are kept one by one."""
 _RECENT = (_HOUR, _ENOUGH)
-_FINE, _COARSE = timedelta(minutes=1), _HOUR
-"""Neighbouring intervals that together are not longer are made one: of the last 6 hours, and before them."""
+_FINE = timedelta(minutes=1)
+_COARSER = ((_ENOUGH, _HOUR), (_DAY, timedelta(hours=6)))
+"""Of the time that is so long ago, neighbouring intervals that together are not longer than this are made one;
+of the last 6 hours those of a minute."""
 _NONE = timedelta(0)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK = timedelta(microseconds=1)
 
 
 @frozen
@@ -34,7 +39,43 @@ class _Knot:
     """The time between readings of one counter until then."""
 
 
-_at = attrgetter("at")
+@define(eq=False)
+class _Knots:
+    """Knots in the order of their time, kept small: a watch has some for each of thousands of amounts."""
+
+    times: array[int] = field(factory=lambda: array("q"))
+    """Microseconds since 1970."""
+    spent: list[Decimal] = field(factory=list)
+    covered: array[int] = field(factory=lambda: array("q"))
+    """Microseconds."""
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def __getitem__(self, place: int) -> _Knot:
+        at = _EPOCH + self.times[place] * _TICK
+        return _Knot(at, self.spent[place], self.covered[place] * _TICK)
+
+    def append(self, knot: _Knot) -> None:
+        """Add a later knot."""
+        self.times.append((knot.at - _EPOCH) // _TICK)
+        self.spent.append(knot.spent)
+        self.covered.append(knot.covered // _TICK)
+
+    def pop(self) -> None:
+        """Drop the last knot."""
+        for row in (self.times, self.spent, self.covered):
+            row.pop()
+
+    def keep(self, places: Sequence[int]) -> None:
+        """Drop all knots but those in these places."""
+        self.times = array("q", [self.times[place] for place in places])
+        self.spent = [self.spent[place] for place in places]
+        self.covered = array("q", [self.covered[place] for place in places])
+
+    def place_after(self, moment: datetime) -> int:
+        """Return the place of the first knot after a moment."""
+        return bisect_right(self.times, (moment - _EPOCH) // _TICK)
 
 
 @define(eq=False)
@@ -43,10 +84,11 @@ class Burn:
 
     The counter is one that only grows, such as `total_usage`: what is bought or renewed does not move it. If
     it falls, it is another counter, and the time in which it fell is not counted. The memory is bounded: at
-    most two readings a minute are kept of the last 6 hours, and two an hour before them.
+    most two readings a minute are kept of the last 6 hours, two an hour of the last day, and two in 6 hours
+    before it.
     """
 
-    _knots: list[_Knot] = field(factory=list, init=False, repr=False)
+    _knots: _Knots = field(factory=_Knots, init=False, repr=False)
     _used: Decimal | None = field(default=None, init=False)
     """The counter at the last reading; `None` if the next one begins anew."""
     _read_at: datetime | None = field(default=None, init=False)
@@ -73,7 +115,8 @@ class Burn:
         now = at + self._behind
         knot = evolve(last, at=now)
         if last_used is not None and used >= last_used:
-            spent = add(last.spent, subtract(used, last_used))
+            # the same object, if nothing was spent: most keys of a large account are idle
+            spent = last.spent if used == last_used else add(last.spent, subtract(used, last_used))
             knot = _Knot(now, spent, last.covered + (now - last.at))
         if len(self._knots) > 1 and now - self._knots[-2].at <= _FINE:
             self._knots.pop()
@@ -85,14 +128,16 @@ class Burn:
         if self._thinned_at is not None and now - self._thinned_at < _HOUR:
             return
         self._thinned_at = now
-        kept: list[_Knot] = []
-        for knot, after in zip(self._knots, [*self._knots[1:], None], strict=True):
-            if after is not None and after.at <= now - _ENOUGH:
-                is_out = after.at <= now - _WEEK
-                if is_out or (kept and after.at - kept[-1].at <= _COARSE):
-                    continue
-            kept.append(knot)
-        self._knots = kept
+        times = self._knots.times
+        out_at = (now - _WEEK - _EPOCH) // _TICK
+        spans = [((now - age - _EPOCH) // _TICK, span // _TICK) for age, span in _COARSER]
+        kept: list[int] = []
+        for place, after in enumerate(times[1:]):
+            longest = max([span for old_at, span in spans if after <= old_at], default=0)
+            is_close = bool(kept) and after - times[kept[-1]] <= longest
+            if not (is_close or after <= out_at):
+                kept.append(place)
+        self._knots.keep([*kept, len(times) - 1])
 
     def restart(self) -> None:
         """Begin anew: the next reading is of another counter, such as that of a key that was made again."""
@@ -123,7 +168,7 @@ class Burn:
 
     def _until(self, moment: datetime) -> _Knot:
         """Return what was known at a moment, if spending was even between readings."""
-        place = bisect_right(self._knots, moment, key=_at)
+        place = self._knots.place_after(moment)
         if place in (0, len(self._knots)):
             return self._knots[max(place - 1, 0)]
         before, after = self._knots[place - 1], self._knots[place]
@@ -164,7 +209,7 @@ class Burn:
     def _pace(self, now: datetime, window: timedelta) -> Decimal | None:
         """Return the pace in a window that is seen closely, else `None`."""
         start = self._time(now) - window
-        place = bisect_right(self._knots, start, key=_at)
+        place = self._knots.place_after(start)
         if 0 < place < len(self._knots):  # only the interval around the start can be longer than the window
             before, after = self._knots[place - 1].at, self._knots[place].at
             if after - before > 2 * window:

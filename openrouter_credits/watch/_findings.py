@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from copy import copy
 from datetime import datetime
+from functools import partial, reduce
 
-from openrouter_credits import CheckReport, Level, MissingKeyError, Runway
-from openrouter_credits.history import Reading, Readings, Subject
+from attrs import evolve, frozen
+
+from openrouter_credits import CheckReport, KeyCheck, Level, MissingKeyError, Runway
+from openrouter_credits.history import Reading, Readings, Subject, read_subjects
 from openrouter_credits.watch._alarm import Alarm
+from openrouter_credits.watch._aside import aside
 from openrouter_credits.watch._event import Event
 from openrouter_credits.watch._journal import Journal
-from openrouter_credits.watch._looks import renewed
+from openrouter_credits.watch._looks import identity, renewed
 from openrouter_credits.watch._pace import urgent
 from openrouter_credits.watch._runways import Runways
 from openrouter_credits.watch._sentences import describe_unwatched
 
 logger = logging.getLogger("openrouter_credits")
+
+
+@frozen
+class Found:
+    """What a look has found."""
+
+    report: CheckReport
+    told: CheckReport
+    """The same, but that keys of one name have the names that tell them apart in a look at all."""
+    readings: Readings
+    is_partial: bool
+    """Whether it was at some subjects alone."""
 
 
 class Findings:
@@ -28,6 +44,8 @@ class Findings:
         self._journal = journal
         self._burns = Runways()
         self._readings: dict[Subject, Reading] = {}
+        self._names: Mapping[object, str | None] = {}
+        """The names of keys in the last look at all; see `Found.told`."""
         self._recent: dict[Subject, Runway] = {}
         self._warned: set[Subject] = set()
         self.report: CheckReport | None = None
@@ -36,43 +54,64 @@ class Findings:
         self.unwatched: tuple[Reading, ...] = ()
         self.known: Collection[Subject] = ()
         """What the history has read before."""
+        self.urgent: tuple[Subject, ...] = ()
+        """The subjects that are to be looked at alone."""
 
     async def begin(self, now: datetime) -> None:
         """Take from the history what was read before."""
         counters = await self._journal.open(now)
         self.known = counters.keys()
-        self._burns.seed(counters)
+        await aside(len(counters), partial(self._burns.seed, counters))
+
+    async def read(self, report: CheckReport, parts: Iterable[CheckReport] = ()) -> Found:
+        """Tell what a look at all has found; `parts` are from looks at some alone that were meanwhile."""
+        return await aside(len(report.checks), partial(_read, report, parts))
+
+    async def read_part(self, report: CheckReport) -> Found:
+        """Tell what a look at some alone has found."""
+        told = CheckReport(tuple([self._named(check) for check in report.checks]))
+        return Found(report, told, await aside(len(told.checks), partial(read_subjects, told)), is_partial=True)
+
+    def _named(self, check: KeyCheck) -> KeyCheck:
+        name = self._names.get(identity(check), check.name)
+        return check if name == check.name else evolve(check, name=name)
 
     async def fail(self, error: Exception, now: datetime) -> tuple[Event, ...]:
         """Take in a look that told nothing, and return what is to be said."""
-        events = await self._journal.decide(lambda: self._alarm.consider(None, now, error=error), None, now)
+        consider = partial(self._alarm.consider, None, now, error=error)
+        events = await self._journal.decide(consider, None, now, size=len(self._readings))
         self._show()
         return events
 
-    async def take(
-        self, report: CheckReport, readings: Readings, now: datetime, *, is_partial: bool = False
-    ) -> tuple[Event, ...]:
-        """Take in a report, and return what is to be said."""
-        self._burns.take(readings, now, is_partial=is_partial)
-        recent = self._burns.recent(readings.readings, now)
-        events = await self._journal.decide(
-            lambda: self._alarm.consider(report, now, recent, is_partial=is_partial), report, now
-        )
-        found = {reading.subject: reading for reading in readings.readings}
-        kept = self._readings.keys() if is_partial else found.keys()
-        runways = self._burns.known(report, readings.readings, now)
-        self._readings = {**self._readings, **found} if is_partial else found
-        self._recent = {**_only(self._recent, kept), **recent}
-        self.runways = {**_only(self.runways, kept), **runways}
-        if is_partial and self.report is not None:
-            report = renewed(self.report, report)
-        self.report = report
+    async def take(self, found: Found, now: datetime) -> tuple[Event, ...]:
+        """Take in what a look has found, and return what is to be said."""
+        size = max(len(found.readings.readings), len(self._readings))
+        recent = await aside(size, partial(self._burn, found, now))
+        consider = partial(self._alarm.consider, found.told, now, recent, is_partial=found.is_partial)
+        events = await self._journal.decide(consider, found.told, now, size=size)
+        await aside(size, partial(self._keep, found, recent, now))
         self._show()
         return events
 
-    def urgent(self, now: datetime) -> tuple[Subject, ...]:
-        """List the subjects that are to be looked at alone."""
-        return urgent(self._readings.values(), self.levels, (self.runways, self._recent), now)
+    def _burn(self, found: Found, now: datetime) -> dict[Subject, Runway]:
+        self._burns.take(found.readings, now, is_partial=found.is_partial)
+        return self._burns.recent(found.readings.readings, now)
+
+    def _keep(self, found: Found, recent: Mapping[Subject, Runway], now: datetime) -> None:
+        readings = {reading.subject: reading for reading in found.readings.readings}
+        runways = self._burns.known(found.told, found.readings.readings, now)
+        if found.is_partial:
+            self._readings = {**self._readings, **readings}
+            self._recent = {**self._recent, **recent}
+            self.runways = {**self.runways, **runways}
+            self.report = found.report if self.report is None else renewed(self.report, found.report)
+        else:
+            self._names, self._readings = _names_of(found.readings), readings
+            self._recent = {**_only(self._recent, readings), **recent}
+            self.runways = {**_only(self.runways, readings), **runways}
+            self.report = found.report
+        levels = self._alarm.levels
+        self.urgent = urgent(self._readings.values(), levels, (self.runways, self._recent), now)
 
     def _show(self) -> None:
         self.levels, self.unwatched = dict(self._alarm.levels), self._alarm.unwatched
@@ -80,6 +119,18 @@ class Findings:
         self._warned.update(reading.subject for reading in new)
         for text in describe_unwatched(new):
             logger.warning("%s", text)
+
+
+def _read(report: CheckReport, parts: Iterable[CheckReport]) -> Found:
+    report = reduce(renewed, parts, report)
+    return Found(report, report, read_subjects(report), is_partial=False)
+
+
+def _names_of(readings: Readings) -> Mapping[object, str | None]:
+    """Return the names of keys that were given one; others are named by their masks."""
+    keys = [reading for reading in readings.readings if reading.subject.kind == "key"]
+    named = [(check, key.subject.name) for key in keys for check in key.checks if check.name]
+    return {identity(check): name for check, name in named if name != check.name}
 
 
 def _only(runways: Mapping[Subject, Runway], kept: Container[Subject]) -> dict[Subject, Runway]:

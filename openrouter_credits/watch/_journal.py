@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from openrouter_credits import CheckReport
 from openrouter_credits.history import Decision, History, HistoryError, Recorded
 from openrouter_credits.watch._alarm import Alarm
+from openrouter_credits.watch._aside import aside
 from openrouter_credits.watch._event import Event
 from openrouter_credits.watch._runways import Counters
 
@@ -53,18 +55,20 @@ class Journal:
             return {}
 
     async def decide(
-        self, consider: Consider, report: CheckReport | None, now: datetime
+        self, consider: Consider, report: CheckReport | None, now: datetime, *, size: int = 0
     ) -> tuple[Event, ...]:
-        """Decide about a look, keep what it read, and return the events that nobody has told before."""
+        """Decide about a look, keep what it read, and return the events that nobody has told before.
+
+        `size` is the number of subjects: deciding about very many holds up no event loop.
+        """
         if self._store is None:
-            return consider()
-        before = self._alarm.state
+            return await aside(size, consider)
+        before = await aside(size, lambda: self._alarm.state)
         try:
             events = await self._decide(self._store, consider, before)
         except HistoryError as error:
             self._note(error)
-            self._alarm.state = before
-            events = consider()
+            events = await aside(size, partial(self._in_memory, consider, before))
             self._unrecorded.update({event.id: event for event in events})
             return events
         try:
@@ -76,22 +80,29 @@ class Journal:
             self._note(None)
         return events
 
+    def _in_memory(self, consider: Consider, before: Mapping[str, Any]) -> tuple[Event, ...]:
+        self._alarm.state = before
+        return consider()
+
     async def _decide(
         self, store: History, consider: Consider, before: Mapping[str, Any]
     ) -> tuple[Event, ...]:
         found: dict[str, Event] = {}
+        known: dict[str, Any] = {}
 
         def in_history(states: Mapping[str, Any]) -> Decision:
             self._alarm.state = self._joined(states, before)
             found.clear()  # it may be called again, if the file was locked
+            known.clear()
             found.update({event.id: event for event in consider()})
+            known.update(self._alarm.state)
             events = (*self._unrecorded.values(), *found.values())
-            return Decision(self._alarm.state, tuple(map(_recorded, events)))
+            return Decision(known, tuple(map(_recorded, events)))
 
         # another watch of it may have closed it; then nobody but this one closes it again
         self._is_ours = self._is_ours or not store.is_open
         new = await store.decide(in_history)
-        self._known = self._alarm.state
+        self._known = known
         self._unrecorded.clear()
         return tuple([event for event in found.values() if event.id in new])
 

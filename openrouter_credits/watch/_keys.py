@@ -32,4 +32,5 @@ class WatchOfKeys(Watch):
         if not specs:
             raise MissingKeyError("There is no key to watch: the list is empty")
         self._looks.begin(specs)
+        self._pace.is_spread = self._looks.is_spread
         return await super().__aenter__()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import partial
 
 from attrs import evolve
 
-from openrouter_credits import ApiKey, CheckReport, CreditsClient, KeyCheck, KeySpec
+from openrouter_credits import ApiKey, CheckReport, ConfigurationError, CreditsClient, KeyCheck, KeySpec
 from openrouter_credits.history import Subject, read_subjects
+from openrouter_credits.watch._aside import aside
 from openrouter_credits.watch._pace import spread
 
 
@@ -23,13 +25,20 @@ class Looks:
         self._client = client
         self._every = every
         self._specs: tuple[KeySpec, ...] = ()
+        self._alone: tuple[KeySpec, ...] = ()
+        """The same, each with what reads its wallet: alone, no other key tells that."""
         self._rate: float | None = None
         """Requests a second of a look; the first one is as fast as it can be."""
         self._report: CheckReport | None = None
 
+    @property
+    def is_spread(self) -> bool:
+        """Whether later looks at all are spread over the time."""
+        return self._rate is not None
+
     def begin(self, specs: tuple[KeySpec, ...]) -> None:
         """Set the keys to look at."""
-        self._specs = specs
+        self._specs, self._alone = specs, with_managers(specs)
         self._rate = spread(count_requests(specs), self._every)
 
     async def at_all(self) -> CheckReport:
@@ -39,24 +48,51 @@ class Looks:
         return self._report
 
     async def alone(self, subjects: Collection[Subject]) -> CheckReport:
-        """Look at one key of each subject; the outcomes are named as in the last look at all."""
-        wanted: dict[int, KeyCheck] = {}
-        if self._report is not None:
-            for reading in read_subjects(self._report).readings:
-                if reading.subject in subjects and reading.checks:
-                    wanted.setdefault(reading.checks[0].index, reading.checks[0])
-        report = await self._client.check_all([self._specs[index] for index in wanted])
+        """Look at one key of each subject; the outcomes are named as in the last look at all.
+
+        If a key of them did not see its wallet, one that did is looked at as well.
+        """
+        report = self._report or CheckReport(())
+        wanted = await aside(len(report.checks), partial(_choose, report, frozenset(subjects)))
+        report = await self._client.check_all([self._alone[index] for index in wanted])
         pairs = zip(wanted.values(), report.checks, strict=True)
         return CheckReport(tuple(_again(before, check) for before, check in pairs))
 
 
-def count_requests(specs: Iterable[KeySpec]) -> int:
-    """Return how many requests a look at these keys takes: equal ones are shared."""
+def _choose(report: CheckReport, subjects: Collection[Subject]) -> dict[int, KeyCheck]:
+    """Choose the keys to look at, by their places in the list."""
+    readings = {reading.subject: reading for reading in read_subjects(report).readings}
+    found = [readings[subject] for subject in subjects if subject in readings]
+    for reading in tuple(found):
+        wallets = [readings[each] for each in reading.under if each.kind == "wallet"]
+        found += [each for each in wallets if each.is_read and not _has_wallet(reading.checks[0])]
+    checks = [reading.checks[0] for reading in found]
+    return {check.index: check for check in sorted(checks, key=lambda check: check.index)}
+
+
+def _has_wallet(check: KeyCheck) -> bool:
+    return check.status is not None and check.status.credits is not None
+
+
+def with_managers(specs: Iterable[KeySpec]) -> tuple[KeySpec, ...]:
+    """Give each key the management key that stands beside another key of its account."""
     specs = tuple(specs)
     managers = {spec.account: spec.management_key for spec in specs if spec.management_key is not None}
     managers.pop(None, None)  # keys without an account have no manager in common
+    return tuple([_with_manager(spec, managers.get(spec.account)) for spec in specs])
+
+
+def _with_manager(spec: KeySpec, manager: ApiKey | ConfigurationError | None) -> KeySpec:
+    if spec.management_key is not None or manager is None or manager == spec.api_key:
+        return spec
+    return evolve(spec, management_key=manager)
+
+
+def count_requests(specs: Iterable[KeySpec]) -> int:
+    """Return how many requests a look at these keys takes: equal ones are shared."""
+    specs = with_managers(specs)
     keys = {spec.api_key for spec in specs}
-    readers = {spec.management_key or managers.get(spec.account) or spec.api_key for spec in specs}
+    readers = {spec.management_key or spec.api_key for spec in specs}
     return sum(isinstance(key, ApiKey) for key in (*keys, *readers))
 
 
@@ -65,12 +101,12 @@ def renewed(report: CheckReport, part: CheckReport) -> CheckReport:
 
     A look at all that is spread over minutes may end after such a look, and know less.
     """
-    found = {_identity(check): check for check in part.checks if check.status is not None}
+    found = {identity(check): check for check in part.checks if check.status is not None}
     return CheckReport(
         tuple(
             [
                 _again(check, newer)
-                if (newer := found.get(_identity(check))) is not None and _is_newer(newer, check)
+                if (newer := found.get(identity(check))) is not None and _is_newer(newer, check)
                 else check
                 for check in report.checks
             ]
@@ -78,7 +114,8 @@ def renewed(report: CheckReport, part: CheckReport) -> CheckReport:
     )
 
 
-def _identity(check: KeyCheck) -> tuple[str | None, ...]:
+def identity(check: KeyCheck) -> tuple[str | None, ...]:
+    """Return what an outcome is known by in another report."""
     listed = check.managed_key
     return check.account, check.name, check.label, None if listed is None else listed.hash
 

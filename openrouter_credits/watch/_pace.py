@@ -47,13 +47,16 @@ class Pace:
         """When the time without a good look counts as one more failed look."""
         self.alone_at = math.inf
         """When some subjects are looked at alone."""
+        self.is_spread = False
+        """Whether a look at all takes most of the time, so that it tells nothing soon of any one subject."""
 
     def begin(self, now: float) -> None:
         """Note that a look at all begins."""
         self._began_at = now
         self.due_at = now + self._every * self._jitter()
         self.slot_at = now + self._every * _LATE
-        self.alone_at = max(self.alone_at, now + ALONE_EVERY)
+        if not self.is_spread:
+            self.alone_at = max(self.alone_at, now + ALONE_EVERY)
 
     def succeed(self) -> None:
         """Note that a look at all has read something."""
@@ -69,7 +72,8 @@ class Pace:
 
     def want_alone(self, now: float, *, is_wanted: bool) -> None:
         """Note whether some subjects are to be looked at alone before the next look at all."""
-        self.alone_at = now + ALONE_EVERY if is_wanted else math.inf
+        next_at = self.alone_at if self.is_spread else math.inf  # else everything was seen just now
+        self.alone_at = min(next_at, now + ALONE_EVERY) if is_wanted else math.inf
 
     def is_due(self, now: float) -> bool:
         """Tell whether a look at all is due."""
@@ -84,10 +88,11 @@ class Pace:
 
     def take_alone(self, now: float) -> bool:
         """Tell whether a look at some subjects alone is to begin; each is begun once."""
-        is_due = now >= self.alone_at
-        if is_due:
-            self.alone_at = math.inf
-        return is_due and self.due_at - now >= _SOON
+        if now < self.alone_at:
+            return False
+        is_worth_it = self.is_spread or self.due_at - now >= _SOON
+        self.alone_at = math.inf if is_worth_it else self.due_at + ALONE_EVERY
+        return is_worth_it
 
     def next_at(self, *, is_looking: bool) -> float:
         """Return when there is something to do; while a look at all is under way, no other is."""
@@ -109,14 +114,14 @@ def urgent(
     runways: Collection[Mapping[Subject, Runway]],
     now: datetime,
 ) -> tuple[Subject, ...]:
-    """List the subjects that are looked at alone: those that run dry first, at most 30.
+    """List the subjects that are looked at alone, at most 30.
 
-    They are at CRITICAL or DEPLETED, or run dry within an hour, or were refused for the first time. A key is
-    left out while a wallet or budget above it is among them.
+    First those that were refused for the first time, then those that are CRITICAL or run dry within an hour,
+    then those that are DEPLETED. A key is left out while a wallet or budget above it is among them.
     """
     hurried = {reading.subject: reading for reading in readings if _is_urgent(reading, levels, runways, now)}
     alone = [reading for reading in hurried.values() if hurried.keys().isdisjoint(reading.under)]
-    alone.sort(key=lambda reading: levels.get(reading.subject) == Level.DEPLETED)
+    alone.sort(key=lambda reading: (reading.stop is None, levels.get(reading.subject) == Level.DEPLETED))
     return tuple(reading.subject for reading in alone[:MOST_ALONE])
 
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from copy import copy
-from functools import partial, reduce
+from functools import partial
 from typing import Any
 
 from openrouter_credits import (
@@ -19,11 +19,10 @@ from openrouter_credits import (
     OpenRouterError,
     PermissionDeniedError,
 )
-from openrouter_credits.history import Readings, Subject, read_subjects
+from openrouter_credits.history import Subject
 from openrouter_credits.watch._clock import LONGEST_NAP, SHORTEST_NAP, Clock
 from openrouter_credits.watch._event import Event
-from openrouter_credits.watch._findings import Findings, require_watchable
-from openrouter_credits.watch._looks import renewed
+from openrouter_credits.watch._findings import Findings, Found, require_watchable
 from openrouter_credits.watch._pace import Pace
 
 logger = logging.getLogger("openrouter_credits")
@@ -61,7 +60,6 @@ class Rounds:
         self._tell = tell
         self._at_all: asyncio.Task[Any] | None = None
         self._alone: asyncio.Task[Any] | None = None
-        self._urgent: tuple[Subject, ...] = ()
         self._parts: list[CheckReport] = []
         """What looks at some alone have read while a look at all was under way."""
         self._why: Exception | None = None
@@ -99,7 +97,7 @@ class Rounds:
         if self._pace.take_slot(now):
             await self._fail(self._why or self._too_long(now))
         if self._pace.take_alone(now) and self._alone is None and self._look_alone is not None:
-            self._alone = _start(partial(self._look_alone, self._urgent))
+            self._alone = _start(partial(self._look_alone, self._findings.urgent))
 
     async def _wait(self) -> None:
         """Wait until a look has ended, or something is due."""
@@ -134,17 +132,17 @@ class Rounds:
             self._pace.fail(now, found.retry_after if isinstance(found, OpenRouterError) else None)
             await self._fail(found)
             return
-        report = reduce(renewed, self._parts, found)
-        readings = read_subjects(report)
+        look = await self._findings.read(found, tuple(self._parts))
+        report = look.report
         if is_first:
-            require_watchable(readings, self._findings.known)
-        if readings.read_nothing:
+            require_watchable(look.readings, self._findings.known)
+        if look.readings.read_nothing:
             self._why = next((check.error for check in report.checks if check.error is not None), None)
             self._pace.fail(now, _retry_after(report))
         else:
             self._why, self.read_at = None, now
             self._pace.succeed()
-        await self._tell_of(report, readings, is_partial=False)
+        await self._tell_of(look)
 
     def _is_final(self, fault: Exception) -> bool:
         """Tell whether the first look shows that nothing can be watched."""
@@ -153,17 +151,16 @@ class Rounds:
         return isinstance(fault, (*_FINAL, *_REFUSED))
 
     async def _take_alone(self, report: CheckReport) -> None:
-        readings = read_subjects(report)
-        if readings.read_nothing:  # the next look at all tells whether that is so of everything
+        look = await self._findings.read_part(report)
+        if look.readings.read_nothing:  # the next look at all tells whether that is so of everything
             return
         if self._at_all is not None:
             self._parts.append(report)
-        await self._tell_of(report, readings, is_partial=True)
+        await self._tell_of(look)
 
-    async def _tell_of(self, report: CheckReport, readings: Readings, *, is_partial: bool) -> None:
-        self._tell(await self._findings.take(report, readings, self._clock.now(), is_partial=is_partial))
-        self._urgent = self._findings.urgent(self._clock.now())
-        is_wanted = self._why is None and bool(self._urgent)
+    async def _tell_of(self, look: Found) -> None:
+        self._tell(await self._findings.take(look, self._clock.now()))
+        is_wanted = self._why is None and bool(self._findings.urgent)
         self._pace.want_alone(self._clock.passed(), is_wanted=is_wanted)
 
     async def _fail(self, error: Exception) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -35,6 +36,7 @@ from tests.kit.hosts import (
     lazily,
     others,
     refusal,
+    sent_key,
 )
 from tests.kit.values import KEY, MASK, ONCE, OTHER_KEY, QUICK, made_up, made_up_keys
 from tests.kit.wire import in_this_loop
@@ -187,6 +189,122 @@ async def test_a_wallet_below_critical_is_looked_at_each_minute() -> None:
     assert wire.hits_of(made_up("a"), "/key") == 5
     assert wire.hits_of(made_up("b"), "/key") == 1
     assert wire.hits_of(KEY) == 2
+
+
+@virtual
+async def test_keys_of_one_name_are_told_apart_when_one_is_looked_at_alone() -> None:
+    """Alone, a key has the same subject as beside the other of its name: nothing is said twice."""
+    poor = by_key({KEY: {"/key": key_of(limit=10, limit_remaining=3)}})
+    specs = [KeySpec(KEY, "bot"), KeySpec(OTHER_KEY, "bot")]
+    async with client_of(poor) as (client, wire), client.watch(specs) as watch:
+        before = dict(watch.levels)
+        assert (await anext(watch)).kind == "critical"
+        await asyncio.sleep(200)
+        assert watch.levels == before
+        assert list(watch._feed._events) == []
+        assert watch.report is not None
+        assert [check.name for check in watch.report.checks] == ["bot", "bot"]
+
+    assert wire.hits_of(KEY, "/key") == 4
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+@virtual
+async def test_alone_a_wallet_is_read_with_the_management_key_of_its_account(is_first: bool) -> None:
+    """A key that is looked at alone sees the wallet by the management key that stands beside another key."""
+    manager = made_up("manager")
+    host = by_key(
+        {
+            KEY: {"/key": key_of(limit=10, limit_remaining=3), "/credits": FORBIDDEN},
+            manager: {"/credits": credits_of(100, 20)},
+        }
+    )
+    specs = [KeySpec(KEY, "poor", "acme"), KeySpec(OTHER_KEY, "rich", "acme", manager)]
+    async with client_of(host) as (client, _), client.watch(specs if is_first else specs[::-1]) as watch:
+        await asyncio.sleep(100)
+        assert {str(subject): level for subject, level in watch.levels.items()} == {
+            "wallet:acme": Level.OK,
+            "key:acme/poor": Level.CRITICAL,
+            "key:acme/rich": Level.OK,
+        }
+
+
+@virtual
+async def test_alone_a_key_that_does_not_see_its_wallet_takes_another_along() -> None:
+    """The wallet is not taken for unread because one of its keys may not see it."""
+    host = by_key({KEY: {"/key": key_of(limit=10, limit_remaining=3), "/credits": FORBIDDEN}})
+    third = made_up("third")
+    specs = [KeySpec(key, name, "acme") for key, name in [(KEY, "a"), (OTHER_KEY, "b"), (third, "c")]]
+    async with client_of(host) as (client, wire), client.watch(specs, every=3600) as watch:
+        await asyncio.sleep(1500)
+        assert {str(subject): level for subject, level in watch.levels.items()}["wallet:acme"] == Level.OK
+        assert [event.kind for event in watch._feed._events] == ["critical"]
+
+    assert wire.hits_of(OTHER_KEY) == wire.hits_of(KEY) > 40
+    assert wire.hits_of(third) == 2
+
+
+@virtual
+async def test_beside_a_look_that_is_spread_some_are_looked_at_each_minute() -> None:
+    """A look at 1,000 keys holds up no look at some alone, whose requests are no burst either."""
+    keys = made_up_keys(1000)
+    poor = by_key({key: {"/key": key_of(limit=10, limit_remaining=3)} for key in keys[:200]})
+    async with client_of(poor) as (client, wire), client.watch(keys):
+        await asyncio.sleep(290)
+        first = len(wire.hits)
+        await asyncio.sleep(3000)
+
+    later = [hit.at for hit in wire.hits[first:]]
+    mean = len(later) * 60 / (later[-1] - later[0])
+    starts = range(int(later[0]), int(later[-1]) - 60, 10)
+    most = max(bisect_left(later, start + 60) - bisect_left(later, start) for start in starts)
+    assert most <= 1.1 * mean
+    of_one = [hit.at for hit in wire.hits[first:] if (hit.key, hit.path) == (keys[0], "/key")]
+    assert max(later - earlier for earlier, later in pairwise(of_one)) < 65
+
+
+@virtual
+async def test_a_wallet_of_many_keys_is_looked_at_with_one_of_them() -> None:
+    """A wallet that 1,000 keys share is two requests a minute; filled up, it is looked at with all others."""
+    manager, left = made_up("manager"), 3
+    specs = [KeySpec(key, f"key {place}", "acme", manager) for place, key in enumerate(made_up_keys(1000))]
+
+    def host(request: Request, at: float) -> Answer:
+        return credits_of(100, 100 - left) if request.target == "/credits" else healthy(request, at)
+
+    async with client_of(host) as (client, wire), client.watch(specs) as watch:
+        assert (await anext(watch)).kind == "critical"
+        first = len(wire.hits)
+        await asyncio.sleep(200)
+        assert len(wire.hits) - first == 2 * 3
+        left = 90
+        assert (await anext(watch)).kind == "recovered"
+        assert watch.report is not None
+        assert [str(wallet.credits and wallet.credits.remaining) for wallet in watch.report.wallets()] == ["90"]
+        await asyncio.sleep(600)
+        first = wire.hits_of(manager)
+        await asyncio.sleep(600)
+        assert wire.hits_of(manager) - first <= 3
+
+
+@virtual
+async def test_a_key_and_the_wallet_that_was_read_with_it_agree() -> None:
+    """What a look at a key alone has read of its wallet is what the report shows of it."""
+    manager, left = made_up("manager"), 50
+
+    def host(request: Request, at: float) -> Answer:
+        if request.target == "/credits":
+            return credits_of(100, 100 - left)
+        return key_of(limit=10, limit_remaining=3) if sent_key(request) == OTHER_KEY else healthy(request, at)
+
+    specs = [KeySpec(KEY, "rich", "acme", manager), KeySpec(OTHER_KEY, "poor", "acme", manager)]
+    async with client_of(host) as (client, _), client.watch(specs) as watch:
+        assert (await anext(watch)).subject.name == "poor"
+        left = 8
+        event = await anext(watch)
+        assert (event.kind, event.amount) == ("low", 8)
+        assert watch.report is not None
+        assert [wallet.credits and wallet.credits.remaining for wallet in watch.report.wallets()] == [8]
 
 
 @virtual

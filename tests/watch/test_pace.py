@@ -151,6 +151,36 @@ def test_a_look_at_all_puts_off_a_look_at_some_alone() -> None:
     assert looks.alone_at == 300 + ALONE_EVERY
 
 
+def test_a_look_that_is_spread_puts_nothing_off() -> None:
+    """A look at all that takes minutes tells nothing of a subject soon: others go on beside it."""
+    looks = pace()
+    looks.is_spread = True
+    looks.begin(0)
+    looks.want_alone(5, is_wanted=True)
+    assert looks.take_alone(65)
+    looks.want_alone(230, is_wanted=True)
+
+    looks.want_alone(285, is_wanted=True)
+
+    assert looks.alone_at == 290
+    looks.begin(289)
+    assert looks.alone_at == 290
+    assert looks.take_alone(290)
+
+
+def test_a_look_at_some_alone_that_is_left_out_is_not_the_last() -> None:
+    """If the look at all that was awaited hangs, there is a look at some alone a minute after its time."""
+    looks = pace(every=120)
+    looks.begin(0)
+    looks.succeed()
+    looks.want_alone(31, is_wanted=True)
+
+    assert not looks.take_alone(91)
+    looks.begin(120)
+
+    assert looks.alone_at == 120 + ALONE_EVERY
+
+
 def test_after_a_failed_look_nobody_is_looked_at_alone() -> None:
     """While the host does not answer, subjects are not looked at alone either."""
     looks = pace()
@@ -227,3 +257,13 @@ def test_few_are_looked_at_alone() -> None:
     found = urgent([Reading(subject) for subject in subjects], levels, (), NOW)
 
     assert found == (subjects[-1], *subjects[: MOST_ALONE - 1])
+
+
+def test_a_key_that_was_refused_is_looked_at_first() -> None:
+    """Whether a key is refused for good is told by one more look, which is not put off for amounts."""
+    readings = [Reading(Subject("key", "acme", f"bot {number}")) for number in range(100)]
+    levels = dict.fromkeys([reading.subject for reading in readings], Level.CRITICAL)
+
+    found = urgent([*readings, Reading(BOT, stop="refused")], levels, (), NOW)
+
+    assert (found[0], len(found)) == (BOT, MOST_ALONE)
