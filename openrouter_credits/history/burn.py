@@ -21,8 +21,10 @@ _ENOUGH = timedelta(hours=6)
 _RECENT = (_HOUR, _ENOUGH)
 _FINE = timedelta(minutes=1)
 _COARSER = ((_ENOUGH, _HOUR), (_DAY, timedelta(hours=6)))
-"""Of the time that is so long ago, neighbouring intervals that together are not longer than this are made one;
-of the last 6 hours those of a minute."""
+"""Neighbouring intervals that are so long ago, and together not longer than this, are made one.
+
+Those of the last 6 hours are, if they are not longer than a minute.
+"""
 _NONE = timedelta(0)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)

@@ -70,7 +70,9 @@ class Findings:
     async def read_part(self, report: CheckReport) -> Found:
         """Tell what a look at some alone has found."""
         told = CheckReport(tuple([self._named(check) for check in report.checks]))
-        return Found(report, told, await aside(len(told.checks), partial(read_subjects, told)), is_partial=True)
+        return Found(
+            report, told, await aside(len(told.checks), partial(read_subjects, told)), is_partial=True
+        )
 
     def _named(self, check: KeyCheck) -> KeyCheck:
         name = self._names.get(identity(check), check.name)

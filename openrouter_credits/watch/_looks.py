@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 
 from attrs import evolve
 
-from openrouter_credits import ApiKey, CheckReport, ConfigurationError, CreditsClient, KeyCheck, KeySpec
+from openrouter_credits import ApiKey, CheckReport, CreditsClient, KeyCheck, KeySpec
 from openrouter_credits.history import Subject, read_subjects
 from openrouter_credits.watch._aside import aside
 from openrouter_credits.watch._pace import spread
@@ -75,14 +75,23 @@ def _has_wallet(check: KeyCheck) -> bool:
 
 
 def with_managers(specs: Iterable[KeySpec]) -> tuple[KeySpec, ...]:
-    """Give each key the management key that stands beside another key of its account."""
+    """Give each key the management key that stands beside another key of its account.
+
+    Raises:
+        ValueError: an account has two management keys; each look would raise it.
+    """
     specs = tuple(specs)
-    managers = {spec.account: spec.management_key for spec in specs if spec.management_key is not None}
-    managers.pop(None, None)  # keys without an account have no manager in common
-    return tuple([_with_manager(spec, managers.get(spec.account)) for spec in specs])
+    managers: dict[str, ApiKey] = {}
+    for spec in specs:
+        if spec.account is None or not isinstance(spec.management_key, ApiKey):
+            continue  # keys without an account have no manager in common
+        if managers.setdefault(spec.account, spec.management_key) != spec.management_key:
+            raise ValueError(f"account {spec.account!r} has two management keys")
+    return tuple([_with_manager(spec, managers) for spec in specs])
 
 
-def _with_manager(spec: KeySpec, manager: ApiKey | ConfigurationError | None) -> KeySpec:
+def _with_manager(spec: KeySpec, managers: Mapping[str, ApiKey]) -> KeySpec:
+    manager = managers.get(spec.account or "")
     if spec.management_key is not None or manager is None or manager == spec.api_key:
         return spec
     return evolve(spec, management_key=manager)

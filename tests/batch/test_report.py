@@ -245,6 +245,18 @@ def test_a_wallet_has_its_credits_from_whichever_key_could_read_them() -> None:
     assert (wallet.credits, wallet.error) == (WALLET, None)
 
 
+def test_a_wallet_holds_what_was_read_last() -> None:
+    """If keys of a wallet were read at different times, the newest amount counts."""
+    statuses = [
+        evolve(holding(str(hour)), checked_at=datetime(2026, 11, 23, hour, tzinfo=UTC)) for hour in (7, 9, 8)
+    ]
+    checks = [check_of(place, 0, status=status) for place, status in enumerate(statuses)]
+
+    (found,) = CheckReport(tuple(checks)).wallets()
+
+    assert (found.credits, len(found.checks)) == (statuses[1].credits, 3)
+
+
 def test_a_wallet_that_nobody_could_read_tells_why() -> None:
     """An unread wallet has the last problem of a status as its error, or else the error of its first key."""
     refused, forbidden = APIConnectionError("refused"), ManagementKeyRequiredError(status=403)

@@ -124,6 +124,18 @@ async def test_what_the_keys_raise_entering_raises(source: Callable[[], Any]) ->
 
 
 @virtual
+async def test_an_account_with_two_management_keys_is_not_watched() -> None:
+    """What every look would raise of the list, entering raises."""
+    specs = [KeySpec(KEY, "a", "acme", made_up("x")), KeySpec(OTHER_KEY, "b", "acme", made_up("y"))]
+    async with client_of() as (client, wire):
+        with pytest.raises(ValueError, match="account 'acme' has two management keys"):
+            async with client.watch(specs):
+                raise AssertionError
+
+    assert wire.hits == []
+
+
+@virtual
 async def test_a_key_that_sees_nothing_is_not_watched() -> None:
     """A key without a limit that may not read its wallet is an error when the watch is entered."""
     async with client_of(by_key({KEY: {"/credits": FORBIDDEN}})) as (client, _):
@@ -280,7 +292,9 @@ async def test_a_wallet_of_many_keys_is_looked_at_with_one_of_them() -> None:
         left = 90
         assert (await anext(watch)).kind == "recovered"
         assert watch.report is not None
-        assert [str(wallet.credits and wallet.credits.remaining) for wallet in watch.report.wallets()] == ["90"]
+        assert [str(wallet.credits and wallet.credits.remaining) for wallet in watch.report.wallets()] == [
+            "90"
+        ]
         await asyncio.sleep(600)
         first = wire.hits_of(manager)
         await asyncio.sleep(600)
