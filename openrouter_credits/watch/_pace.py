@@ -9,22 +9,23 @@ from datetime import datetime, timedelta
 
 from openrouter_credits import Level, Runway
 from openrouter_credits.history import Reading, Subject
+from openrouter_credits.watch._sight import BLIND_AFTER
 
 ALONE_EVERY = 60.0
 """OpenRouter caches its values for so long [observed by users]: more looks would see nothing new."""
 MOST_ALONE = 30
 """Subjects in a look at some alone: with two requests each, it takes no more than one request a second."""
 _JITTER = 0.05
-"""The part of `every` by which looks come earlier or later, so that many watches do not ask at once."""
+"""The part of `every` by which looks come later, so that many watches do not ask at once; never earlier, for
+`every` may be as short as the figures are cached."""
 _SPREAD = 0.95
-"""The part of `every` over which a large look is spread: it ends before the next one, even an early one."""
+"""The part of `every` over which a large look is spread: it ends before the next one."""
 LONGEST_AFTER_FAILURE = 300.0
 """From the beginning of a failed look to the next one, whatever `every` is."""
 _LONGEST_WAIT = 86400.0
+_BLIND_AFTER = BLIND_AFTER.total_seconds()
 _LATE = 1.1
 """A look takes part of `every`, and may be late by the jitter: a slot without a look is a little longer."""
-_SOON = 30.0
-"""A look at some alone is not worth it if a look at all is due so soon."""
 _SHORT_RUNWAY = timedelta(hours=1)
 
 
@@ -49,6 +50,8 @@ class Pace:
         """When some subjects are looked at alone."""
         self.is_spread = False
         """Whether a look at all takes most of the time, so that it tells nothing soon of any one subject."""
+        self._blind_at: float | None = None
+        """When blindness is told, if it lasts until then; `None` before the first look has ended."""
 
     def begin(self, now: float) -> None:
         """Note that a look at all begins."""
@@ -58,13 +61,17 @@ class Pace:
         if not self.is_spread:
             self.alone_at = max(self.alone_at, now + ALONE_EVERY)
 
-    def succeed(self) -> None:
+    def succeed(self, now: float) -> None:
         """Note that a look at all has read something."""
         self.slot_at = math.inf
+        self._blind_at = now + _BLIND_AFTER
 
     def fail(self, now: float, retry_after: float | None) -> None:
         """Note that a look at all has failed, and how long the server asked us to wait, if it did."""
-        self.due_at = self._began_at + self._soon * self._jitter()
+        self._blind_at = self._blind_at or now + _BLIND_AFTER
+        self.due_at = self._began_at + min(self._every * self._jitter(), LONGEST_AFTER_FAILURE)
+        if now < self._blind_at:  # a look tells it then, and not the usual one up to five minutes later
+            self.due_at = min(self.due_at, max(self._blind_at, self._began_at + ALONE_EVERY))
         self.slot_at = self._began_at + self._soon * _LATE
         if retry_after is not None:
             self.due_at = max(self.due_at, now + min(retry_after, _LONGEST_WAIT))
@@ -90,7 +97,7 @@ class Pace:
         """Tell whether a look at some subjects alone is to begin; each is begun once."""
         if now < self.alone_at:
             return False
-        is_worth_it = self.is_spread or self.due_at - now >= _SOON
+        is_worth_it = self.is_spread or self.due_at - now >= ALONE_EVERY
         self.alone_at = math.inf if is_worth_it else self.due_at + ALONE_EVERY
         return is_worth_it
 
@@ -100,7 +107,7 @@ class Pace:
         return min(due_at, self.slot_at, self.alone_at)
 
     def _jitter(self) -> float:
-        return 1 + _JITTER * (2 * self._draw() - 1)
+        return 1 + _JITTER * self._draw()
 
 
 def spread(requests: int, every: float) -> float | None:

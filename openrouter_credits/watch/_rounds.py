@@ -141,7 +141,7 @@ class Rounds:
             self._pace.fail(now, _retry_after(report))
         else:
             self._why, self.read_at = None, now
-            self._pace.succeed()
+            self._pace.succeed(now)
         await self._tell_of(look)
 
     def _is_final(self, fault: Exception) -> bool:

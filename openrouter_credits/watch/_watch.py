@@ -40,8 +40,8 @@ class Watch:
             a failed look, and so is each `every` in which it does not end.
         alone: looks at these subjects and no others. It is asked every 60 s for those that are CRITICAL or
             DEPLETED, run dry within an hour, or were refused for the first time. `None` for no such looks.
-        every: from the beginning of one look to the next, ± 5 %. After a failed look it is 5 minutes at most,
-            or as long as the server asks for.
+        every: from the beginning of one look to the next, and up to 5 % longer. After a failed look it is 5
+            minutes at most, or as long as the server asks for.
         warn: US dollars below which an amount is LOW.
         critical: US dollars below which it is CRITICAL; half of `warn` unless it is given.
         rearm: how many times its threshold an amount must reach before a level is left.

@@ -16,10 +16,10 @@ from openrouter_credits.watch._pace import ALONE_EVERY, MOST_ALONE, Pace, spread
 from tests.kit.values import NOW
 
 EARLY, USUAL, LATE = 0.0, 0.5, 1.0
-"""What the jitter is drawn from: 5 % earlier, at once, 5 % later."""
+"""What the jitter is drawn from: no later, 2.5 % later, 5 % later."""
 
 
-def pace(every: float = 300, draw: float = USUAL) -> Pace:
+def pace(every: float = 300, draw: float = EARLY) -> Pace:
     """Make a pace whose jitter is not by chance."""
     return Pace(every, lambda: draw)
 
@@ -30,13 +30,13 @@ def test_the_first_look_is_due_at_once() -> None:
     assert pace().next_at(is_looking=False) == 0
 
 
-@pytest.mark.parametrize(("draw", "due_at"), [(EARLY, 285), (USUAL, 300), (LATE, 315)])
+@pytest.mark.parametrize(("draw", "due_at"), [(EARLY, 300), (USUAL, 307.5), (LATE, 315)])
 def test_looks_begin_every_so_many_seconds(draw: float, due_at: float) -> None:
-    """The time from the beginning of one look to the next is `every`, up to 5 % more or less."""
+    """The time from the beginning of one look to the next is `every` at least, and up to 5 % more."""
     looks = pace(draw=draw)
 
     looks.begin(0)
-    looks.succeed()
+    looks.succeed(0)
 
     assert looks.due_at == pytest.approx(due_at)
     assert not looks.is_due(due_at - 1)
@@ -61,6 +61,44 @@ def test_a_failed_look_is_repeated_soon(every: float, retry_after: float | None,
     looks.begin(0)
 
     looks.fail(10, retry_after)
+
+    assert looks.due_at == due_at
+
+
+def test_a_failed_look_is_repeated_in_five_minutes_at_most() -> None:
+    """After a failed look the next one is no later than five minutes, and never within one."""
+    assert [_after_a_failure(every, LATE) for every in (60, 290, 300, 3600)] == [63, 300, 300, 300]
+
+
+def _after_a_failure(every: float, draw: float) -> float:
+    looks = pace(every, draw)
+    looks.begin(1000)
+    looks.fail(1001, None)
+    return looks.due_at - 1000
+
+
+@pytest.mark.parametrize(
+    ("good_at", "failed_at", "due_at"),
+    [
+        (0, [305, 605], 900),  # not at 905
+        (0, [305, 605, 899], 959),  # a minute between two looks
+        (7, [305, 605], 905),
+        (0, [305, 605, 901], 1201),  # it has been told
+        (None, [0, 300, 600], 900),  # nothing was ever read
+        (None, [2, 300, 600], 900),
+        (None, [2, 299, 599, 899], 959),
+    ],
+)
+def test_a_look_tells_blindness_in_time(good_at: float | None, failed_at: list[float], due_at: float) -> None:
+    """A look begins when nothing was read for 15 minutes, or a minute after the last one if that is later."""
+    looks = pace()
+    if good_at is not None:
+        looks.begin(0)
+        looks.succeed(good_at)
+
+    for at in failed_at:
+        looks.begin(at)
+        looks.fail(at, None)
 
     assert looks.due_at == due_at
 
@@ -100,7 +138,7 @@ def test_a_good_look_ends_the_slots() -> None:
     looks = pace()
     looks.begin(0)
 
-    looks.succeed()
+    looks.succeed(0)
 
     assert not looks.take_slot(10_000)
 
@@ -109,7 +147,7 @@ def test_some_are_looked_at_alone_each_minute() -> None:
     """Subjects that are to be looked at alone are so a minute later."""
     looks = pace()
     looks.begin(0)
-    looks.succeed()
+    looks.succeed(0)
 
     looks.want_alone(5, is_wanted=True)
 
@@ -121,7 +159,7 @@ def test_nobody_is_looked_at_alone_unless_it_is_wanted() -> None:
     """Without subjects that need it, there is no look at some alone."""
     looks = pace()
     looks.begin(0)
-    looks.succeed()
+    looks.succeed(0)
 
     looks.want_alone(5, is_wanted=False)
 
@@ -130,20 +168,20 @@ def test_nobody_is_looked_at_alone_unless_it_is_wanted() -> None:
 
 
 def test_a_look_at_some_alone_is_left_out_before_a_look_at_all() -> None:
-    """Half a minute before a look at all, no subject is looked at alone."""
+    """A minute before a look at all, no subject is looked at alone: the figures would be the same."""
     looks = pace(every=120)
     looks.begin(0)
-    looks.succeed()
-    looks.want_alone(31, is_wanted=True)
+    looks.succeed(0)
+    looks.want_alone(1, is_wanted=True)
 
-    assert not looks.take_alone(91)
+    assert not looks.take_alone(61)
 
 
 def test_a_look_at_all_puts_off_a_look_at_some_alone() -> None:
     """A look at all that has just begun sees the same subjects, unless it lasts for longer than a minute."""
     looks = pace()
     looks.begin(0)
-    looks.succeed()
+    looks.succeed(0)
     looks.want_alone(290, is_wanted=True)
 
     looks.begin(300)
@@ -185,7 +223,7 @@ def test_after_a_failed_look_nobody_is_looked_at_alone() -> None:
     """While the host does not answer, subjects are not looked at alone either."""
     looks = pace()
     looks.begin(0)
-    looks.succeed()
+    looks.succeed(0)
     looks.want_alone(5, is_wanted=True)
 
     looks.fail(5, None)
