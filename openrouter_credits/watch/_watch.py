@@ -144,6 +144,13 @@ class Watch:
         return self
 
     async def __anext__(self) -> Event:
+        """Return the next event, when there is one.
+
+        Raises:
+            RuntimeError: this watch was not entered.
+        """
+        if self._rounds is None:
+            raise RuntimeError("enter the watch before you read it: async with watch, then async for")
         return await self._feed.get()
 
     async def __aenter__(self) -> Self:
@@ -195,9 +202,16 @@ class Watch:
 
 
 async def _cancel(task: asyncio.Task[Any]) -> None:
-    """End a task, and wait until it has ended."""
+    """End a task, and wait until it has ended, however often we are cancelled meanwhile."""
+    cancelled = None
     task.cancel()
-    await asyncio.wait((task,))
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
 
 
 public(Watch, door="openrouter_credits.watch")
