@@ -231,7 +231,11 @@ def reason(error: Exception | None) -> str:
         return "the answers do not tell of it any more"
     if isinstance(error, OpenRouterError):
         return clean(error.summary, _LONGEST_QUOTE).rstrip(" .") or type(error).__name__
-    return f"{type(error).__name__}: {clean(error, _LONGEST_QUOTE)}".rstrip(" .:")
+    try:
+        words = str(error)
+    except Exception:  # noqa: BLE001 - a look may raise anything, also what cannot be told
+        words = ""
+    return f"{type(error).__name__}: {clean(words, _LONGEST_QUOTE)}".rstrip(" .:")
 
 
 def remedy(error: Exception | None) -> str:
