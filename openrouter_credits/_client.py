@@ -495,9 +495,9 @@ class CreditsClient:
                 for this client's own key.
             account: whether to watch all keys of the management key's account instead, but for disabled
                 ones; keys that are made later, too.
-            every: the time between looks, which is up to 5 % longer; at least 60, because OpenRouter caches its
-                figures for so long, but for a server on this machine. Amounts below `critical` are looked at
-                every 60 s.
+            every: the time between looks, which is up to 5 % longer; at least 60, because OpenRouter caches
+                its figures for so long, but for a server on this machine. Amounts below `critical` are looked
+                at every 60 s.
             warn: US dollars below which an amount is LOW.
             critical: US dollars below which it is CRITICAL; half of `warn` unless it is given.
             rearm: how many times its threshold an amount must reach before a level is left; at least 1.

@@ -252,7 +252,7 @@ class Odd(BaseException):
     """No Exception, and none that ends a program."""
 
 
-class Untold(Exception):
+class UntoldError(Exception):
     """One whose text cannot be made."""
 
     def __str__(self) -> str:
@@ -269,7 +269,7 @@ FAILURES: dict[str, Any] = {
     "an error of ours": Script(report(), DOWN),
     "an exception": Script(report(), ValueError("bug")),
     "another one": Script(report(), Odd()),
-    "one that cannot be told": Script(report(), Untold()),
+    "one that cannot be told": Script(report(), UntoldError()),
     "a cancellation of something else": Script(report(), asyncio.CancelledError()),
     "a closed client": Script(report(), ClientClosedError("closed")),
     "a report that read nothing": Script(report(), failed(DOWN, "bot")),
