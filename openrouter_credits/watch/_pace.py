@@ -77,10 +77,14 @@ class Pace:
             self.due_at = max(self.due_at, now + min(retry_after, _LONGEST_WAIT))
         self.alone_at = math.inf  # until the host answers again
 
-    def want_alone(self, now: float, *, is_wanted: bool) -> None:
-        """Note whether some subjects are to be looked at alone before the next look at all."""
-        next_at = self.alone_at if self.is_spread else math.inf  # else everything was seen just now
-        self.alone_at = min(next_at, now + ALONE_EVERY) if is_wanted else math.inf
+    def want_alone(self, since: float, *, is_wanted: bool) -> None:
+        """Note whether some subjects are to be looked at alone, a minute after they were looked at."""
+        next_at = math.inf
+        if self.is_spread:  # the look at all tells nothing soon, so it puts nothing off
+            next_at = self.alone_at
+        else:
+            since = max(since, self._began_at)
+        self.alone_at = min(next_at, since + ALONE_EVERY) if is_wanted else math.inf
 
     def is_due(self, now: float) -> bool:
         """Tell whether a look at all is due."""

@@ -64,7 +64,7 @@ class Rounds:
         """What looks at some alone have read while a look at all was under way."""
         self._why: Exception | None = None
         """Why the last look failed."""
-        self._began_at = 0.0
+        self._began_at = self._alone_began_at = 0.0
         self.read_at: float | None = None
         """When a look at all last read something, by the clock."""
         self.has_begun = asyncio.Event()
@@ -97,6 +97,7 @@ class Rounds:
         if self._pace.take_slot(now):
             await self._fail(self._why or self._too_long(now))
         if self._pace.take_alone(now) and self._alone is None and self._look_alone is not None:
+            self._alone_began_at = now
             self._alone = _start(partial(self._look_alone, self._findings.urgent))
 
     async def _wait(self) -> None:
@@ -161,7 +162,8 @@ class Rounds:
     async def _tell_of(self, look: Found) -> None:
         self._tell(await self._findings.take(look, self._clock.now()))
         is_wanted = self._why is None and bool(self._findings.urgent)
-        self._pace.want_alone(self._clock.passed(), is_wanted=is_wanted)
+        since = self._alone_began_at if look.is_partial else self._clock.passed()
+        self._pace.want_alone(since, is_wanted=is_wanted)
 
     async def _fail(self, error: Exception) -> None:
         self._tell(await self._findings.fail(error, self._clock.now()))

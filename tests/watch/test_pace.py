@@ -210,13 +210,23 @@ def test_a_look_at_some_alone_that_is_left_out_is_not_the_last() -> None:
     """If the look at all that was awaited hangs, there is a look at some alone a minute after its time."""
     looks = pace(every=120)
     looks.begin(0)
-    looks.succeed()
+    looks.succeed(1)
     looks.want_alone(31, is_wanted=True)
 
     assert not looks.take_alone(91)
     looks.begin(120)
 
     assert looks.alone_at == 120 + ALONE_EVERY
+
+
+def test_a_look_at_all_that_has_begun_meanwhile_puts_off_the_next_alone() -> None:
+    """A look at some alone that ends in a look at all is followed by another a minute after that has begun."""
+    looks = pace()
+    looks.begin(300)
+
+    looks.want_alone(290, is_wanted=True)
+
+    assert looks.alone_at == 300 + ALONE_EVERY
 
 
 def test_after_a_failed_look_nobody_is_looked_at_alone() -> None:
