@@ -49,6 +49,12 @@ def _nobodys_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
 
 
+@pytest.fixture(autouse=True)
+def _nobodys_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Let each test work in a new folder, so that none finds or leaves a file where the tests are run."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOpenRouter]:
     """Run a fake server, and let `OPENROUTER_BASE_URL` point to it."""
@@ -64,9 +70,8 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[ApiKey], None]:
 
 
 @pytest.fixture
-def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make an empty key file, which only its owner can read, in a new working directory."""
-    monkeypatch.chdir(tmp_path)
+def keys() -> Path:
+    """Make an empty key file, which only its owner can read, in the test's folder."""
     path = Path("keys.toml")
     path.touch(mode=0o600)
     return path
