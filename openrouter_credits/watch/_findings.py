@@ -102,16 +102,17 @@ class Findings:
     def _keep(self, found: Found, recent: Mapping[Subject, Runway], now: datetime) -> None:
         readings = {reading.subject: reading for reading in found.readings.readings}
         runways = self._burns.known(found.told, found.readings.readings, now)
+        unread = self.runways.keys() - {each.subject for each in found.readings.readings if each.is_read}
         if found.is_partial:
             self._readings = {**self._readings, **readings}
-            self._recent = {**self._recent, **recent}
-            self.runways = {**self.runways, **runways}
             self.report = found.report if self.report is None else renewed(self.report, found.report)
         else:
+            is_gone = found.readings.is_gone
+            unread = {subject for subject in unread if subject in readings or not is_gone(subject)}
             self._names, self._readings = _names_of(found.readings), readings
-            self._recent = {**_only(self._recent, readings), **recent}
-            self.runways = {**_only(self.runways, readings), **runways}
             self.report = found.report
+        self._recent = {**_only(self._recent, unread), **recent}
+        self.runways = {**_only(self.runways, unread), **runways}
         levels = self._alarm.levels
         self.urgent = urgent(self._readings.values(), levels, (self.runways, self._recent), now)
 

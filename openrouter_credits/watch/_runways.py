@@ -33,10 +33,11 @@ class Runways:
         """Take in what was read; forget subjects that are gone."""
         for reading in readings.readings:
             self._take(reading, now)
-        if readings.is_complete and not is_partial:
-            there = {reading.subject for reading in readings.readings}
-            self._burns = {subject: burn for subject, burn in self._burns.items() if subject in there}
-            self._labels = {subject: label for subject, label in self._labels.items() if subject in there}
+        there = {reading.subject for reading in readings.readings}
+        for subject in self._burns.keys() - there:
+            if readings.is_gone(subject) and not is_partial:
+                del self._burns[subject]
+                self._labels.pop(subject, None)
 
     def _take(self, reading: Reading, now: datetime) -> None:
         if not reading.is_read or reading.used is None:

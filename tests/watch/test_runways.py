@@ -154,3 +154,17 @@ def test_what_is_gone_is_forgotten() -> None:
     assert len(burns.recent(read_subjects(both).readings, NOW)) == 3
     taken(burns, one, NOW)
     assert len(burns.recent(read_subjects(both).readings, NOW)) == 2
+
+
+def test_a_budget_that_one_look_cannot_read_is_not_forgotten() -> None:
+    """The readings of a budget count on after a look in which the budgets of its keys were not read."""
+    burns, shared = Runways(), budget("workspace", "50")
+    hidden = report("90", {"bot": allowance(budgets=None, unread=("budgets",))})
+    for number, now in enumerate(HOURS[:13]):
+        spent = evolve(shared, spend_usd=Decimal(number), remaining_usd=Decimal(50 - number))
+        found = report("90", {"bot": allowance(budgets=(spent,))})
+        taken(burns, hidden if number == 11 else found, now)
+
+    (subject,) = [each for each in known(burns, found) if each.kind == "budget"]
+
+    assert known(burns, found, HOURS[12])[subject].per_day == 24

@@ -829,6 +829,20 @@ async def test_watchers_of_one_file_say_each_thing_once(path: str, watchers: int
         await reader.end()
 
 
+async def test_runways_of_what_was_not_read_are_kept_and_no_others() -> None:
+    """A limit that was taken away has no runway any more; one that a look could not read keeps its own."""
+    limited, unlimited = {"bot": allowance("5")}, {"bot": allowance()}
+    key = Subject("key", "acme", "bot")
+    script = Script(report("50", limited), report("50", {"bot": DOWN}), report("50", unlimited))
+    async with watching(script) as watch:
+        kept = []
+        for _ in range(3):
+            kept.append(key in watch.runways)
+            await asyncio.sleep(320)  # a look is up to 5 % late
+
+    assert kept == [True, True, False]
+
+
 async def test_a_runway_begins_with_the_history(path: str) -> None:
     """A watch that is started anew knows how fast an amount was spent before."""
     time = clock()
