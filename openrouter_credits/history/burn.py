@@ -199,8 +199,8 @@ class Burn:
     def recent(self, remaining: Decimal, now: datetime, resets_at: datetime | None = None) -> Runway:
         """Tell the same by the slower pace of the last hour and 6 hours: is it urgent now?
 
-        It is `accumulating` unless readings cover 90 % of each. Readings that are further apart than twice
-        the window tell only the mean of that time, and do not cover it.
+        It is `accumulating` unless readings began before each and cover 90 % of it. Readings that are further
+        apart than twice the window tell only the mean of that time, and do not cover it.
         """
         found = [self._pace(now, window) for window in _RECENT]
         rates = [rate for rate in found if rate is not None]
@@ -212,7 +212,9 @@ class Burn:
         """Return the pace in a window that is seen closely, else `None`."""
         start = self._time(now) - window
         place = self._knots.place_after(start)
-        if 0 < place < len(self._knots):  # only the interval around the start can be longer than the window
+        if place == 0:
+            return None
+        if place < len(self._knots):  # only the interval around the start can be longer than the window
             before, after = self._knots[place - 1].at, self._knots[place].at
             if after - before > 2 * window:
                 start = after

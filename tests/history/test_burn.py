@@ -307,8 +307,9 @@ def rushing(hours: float) -> Burn:
     ("burn", "hours", "verdict", "per_day"),
     [
         (Burn(), 0, "accumulating", None),
-        (steady(5), 5, "accumulating", None),
-        (steady(5.5), 5.5, "runs_out", "24"),
+        (steady(5.9), 5.9, "accumulating", None),
+        (steady(6), 6, "runs_out", "24"),
+        (burnt(*[(step / 12, str(step % 48)) for step in range(96)]), 95 / 12, "runs_out", "288"),
         (steady(10), 10, "runs_out", "24"),
         (steady(10), 10.1, "runs_out", "24"),
         (steady(10), 10.2, "accumulating", None),
@@ -322,8 +323,9 @@ def rushing(hours: float) -> Burn:
     ],
     ids=[
         "nothing",
-        "less than 90 % of 6 hours",
-        "90 % of 6 hours",
+        "less than 6 hours",
+        "6 hours",
+        "a fall within 6 hours",
         "steady",
         "90 % of the last hour",
         "less than that",
