@@ -22,17 +22,18 @@ _FINE = 6 * _HOUR
 """Only these last hours are judged by windows of less than a day."""
 _LONGEST = timedelta(days=7)
 
+_ENDS = "SELECT min(at), max(at) FROM reading WHERE subject = ? AND at >= ? AND used IS NOT NULL"
 # Rows that are to be thinned have the number of their hour, the others their own time. SQLite takes `used`
 # from the row that has the maximum.
 _USED = f"""
 SELECT max(at), used FROM reading
 WHERE subject = :subject AND at >= :since AND (used IS NOT NULL OR error = '{REMADE}')
-GROUP BY CASE WHEN at < :fine AND used IS NOT NULL THEN at / {_HOUR} ELSE at END ORDER BY 1
+GROUP BY CASE WHEN at > :oldest AND at < :fine AND used IS NOT NULL THEN at / {_HOUR} ELSE at END ORDER BY 1
 """  # noqa: S608 - of constants
 
 
 def counters(db: sqlite3.Connection, since: datetime) -> Mapping[Subject, Counter]:
-    """Read each subject's counter since then; one reading an hour before the subject's last 6 hours.
+    """Read each subject's counter since then; after the first, one an hour before the last 6 hours.
 
     A subject without a reading since then is left out.
 
@@ -69,6 +70,6 @@ def runway(db: sqlite3.Connection, subject: Subject | str) -> Runway | None:
 
 
 def _counter(db: sqlite3.Connection, number: int, since: int) -> Counter:
-    (newest,) = db.execute("SELECT max(at) FROM reading WHERE subject = ?", (number,)).fetchone()
-    bounds = {"subject": number, "since": since, "fine": (newest or 0) - _FINE}
+    oldest, newest = db.execute(_ENDS, (number, since)).fetchone()
+    bounds = {"subject": number, "since": since, "oldest": oldest, "fine": (newest or 0) - _FINE}
     return tuple((moment(at), dollars(used)) for at, used in db.execute(_USED, bounds))

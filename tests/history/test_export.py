@@ -13,7 +13,7 @@ import pytest
 from openrouter_credits.history import History, Subject
 from openrouter_credits.history._export import begin, read_chunk
 from openrouter_credits.history._schema import find_or_add, milliseconds
-from tests.history._database import ACME, BOT, NOW, ago, make_database, put
+from tests.history._database import ACME, BOT, NOW, ago, put
 
 
 def chunks(
@@ -35,9 +35,8 @@ def amounts(*read: Any) -> list[str]:
     return [str(row["remaining"]) for rows in found for row in rows]
 
 
-def test_a_reading_is_plain_data() -> None:
+def test_a_reading_is_plain_data(db: sqlite3.Connection) -> None:
     """A reading has the subject's text, exact amounts, moments in UTC, and the class of its error."""
-    db = make_database()
     put(db, ago(hours=1), "9.90", "0.10", subject=BOT, granted="10", resets_at=NOW)
     put(db, ago(minutes=1), error="APITimeoutError", subject=BOT)
 
@@ -56,12 +55,15 @@ def test_a_reading_is_plain_data() -> None:
             {"subject": "key:acme/bot", "at": ago(minutes=1), **unread, "error": "APITimeoutError"},
         ]
     ]
-    assert [] == chunks(make_database())
 
 
-def test_the_oldest_comes_first_whosever_it_is() -> None:
+def test_an_empty_history_has_nothing_to_export(db: sqlite3.Connection) -> None:
+    """A history without readings gives no chunk."""
+    assert [] == chunks(db)
+
+
+def test_the_oldest_comes_first_whosever_it_is(db: sqlite3.Connection) -> None:
     """Hours and readings of all subjects come in the order of time; years without any are skipped."""
-    db = make_database()
     put(db, ago(hours=1), "6")
     put(db, ago(hours=1), "7", subject=BOT)
     put(db, ago(days=40), "2", table="rollup")
@@ -77,9 +79,8 @@ def test_the_oldest_comes_first_whosever_it_is() -> None:
     assert [] == amounts(db, BOT, NOW)
 
 
-def test_many_readings_come_in_chunks() -> None:
+def test_many_readings_come_in_chunks(db: sqlite3.Connection) -> None:
     """No chunk has more than 1,000 readings; none is lost between two, or told twice, even of one moment."""
-    db = make_database()
     numbers = [find_or_add(db, Subject("key", "acme", str(number))) for number in range(700)]
     moments = [milliseconds(ago(minutes=minutes)) for minutes in (0, 15, 30, 45, 60 * 24 * 90)]
     rows = [(number, at, f"{number}.{at}", None, None, None, None) for number in numbers for at in moments]
@@ -94,9 +95,8 @@ def test_many_readings_come_in_chunks() -> None:
     assert max(map(len, read)) == 1000
 
 
-def test_what_is_written_meanwhile_is_no_harm() -> None:
+def test_what_is_written_meanwhile_is_no_harm(db: sqlite3.Connection) -> None:
     """A subject and readings that are added between two chunks are read if they are later."""
-    db = make_database()
     put(db, ago(days=3), "1")
     rows, place = read_chunk(db, begin(db, None, None))
     put(db, ago(days=1), "2", subject=BOT)
@@ -107,9 +107,8 @@ def test_what_is_written_meanwhile_is_no_harm() -> None:
     assert ([], place) == read_chunk(db, place)
 
 
-def test_an_unknown_subject_and_a_naive_time_are_refused() -> None:
+def test_an_unknown_subject_and_a_naive_time_are_refused(db: sqlite3.Connection) -> None:
     """An export of a subject that is not there, or from a naive time on, is a ValueError."""
-    db = make_database()
     put(db, ago(days=3), "1")
 
     with pytest.raises(ValueError, match="did you mean 'wallet:acme'"):

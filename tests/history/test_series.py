@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -22,10 +23,10 @@ Rows = list[tuple[float, str | None, str | None]]
 
 def left(rows: Rows, minutes: int, points: int) -> list[str | None]:
     """Return the amounts of a series over these last minutes."""
-    db = make_database()
-    for before, remaining, error in rows:
-        put(db, ago(minutes=before), remaining, error=error)
-    drawn = series(db, ACME, ago(minutes=minutes), NOW, points)
+    with closing(make_database()) as db:
+        for before, remaining, error in rows:
+            put(db, ago(minutes=before), remaining, error=error)
+        drawn = series(db, ACME, ago(minutes=minutes), NOW, points)
     return [None if point.remaining is None else str(point.remaining) for point in drawn]
 
 
@@ -63,9 +64,8 @@ def test_a_point_is_the_last_amount_that_is_known(
     assert expected == [str(amount) for amount in left(rows, minutes, points)]
 
 
-def test_points_are_evenly_spaced_up_to_the_end() -> None:
+def test_points_are_evenly_spaced_up_to_the_end(db: sqlite3.Connection) -> None:
     """The last point is at the end, and all are equally far from each other."""
-    db = make_database()
     put(db, ago(minutes=1), "1")
 
     drawn = series(db, "wallet:acme", ago(hours=1), NOW, 4)
@@ -74,9 +74,8 @@ def test_points_are_evenly_spaced_up_to_the_end() -> None:
     assert 400 == len(series(db, ACME, ago(hours=1), NOW))
 
 
-def test_an_old_reading_stands_for_its_hour() -> None:
+def test_an_old_reading_stands_for_its_hour(db: sqlite3.Connection) -> None:
     """Of an hour that was rolled up there is the last reading, which stands for all of it."""
-    db = make_database()
     put(db, ago(days=40, minutes=2), "1", table="rollup")  # 11:58
     put(db, ago(days=40, minutes=-30), "2", table="rollup")  # 12:30
     day = ago(days=40)
@@ -87,9 +86,8 @@ def test_an_old_reading_stands_for_its_hour() -> None:
     assert expected == [point.remaining and str(point.remaining) for point in drawn]
 
 
-def test_there_is_no_seam_between_hours_and_readings() -> None:
+def test_there_is_no_seam_between_hours_and_readings(db: sqlite3.Connection) -> None:
     """Where the hours end and the readings begin, even within an hour, no point is missing."""
-    db = make_database()
     for minutes in range(0, 240, 15):
         at = ago(days=30, minutes=minutes)
         if minutes < 110:
@@ -103,9 +101,8 @@ def test_there_is_no_seam_between_hours_and_readings() -> None:
     assert ["135", "120", "0"] == [str(drawn[place].remaining) for place in (11, 12, -1)]
 
 
-def test_subjects_are_kept_apart() -> None:
+def test_subjects_are_kept_apart(db: sqlite3.Connection) -> None:
     """A series has the readings of its own subject only."""
-    db = make_database()
     put(db, ago(minutes=2), "1")
     put(db, ago(minutes=1), "2", subject=BOT)
 
@@ -126,19 +123,17 @@ def test_subjects_are_kept_apart() -> None:
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(
-    start: datetime, end: datetime, points: Any, error: type[Exception], message: str
+    db: sqlite3.Connection, start: datetime, end: datetime, points: Any, error: type[Exception], message: str
 ) -> None:
     """A range that is empty or naive, and a number of points out of range, are errors in plain words."""
-    db = make_database()
     put(db, ago(minutes=1), "1")
 
     with pytest.raises(error, match=f"^{message}"):
         series(db, ACME, start, end, points)
 
 
-def test_the_last_reading_that_did_not_fail_is_told() -> None:
+def test_the_last_reading_that_did_not_fail_is_told(db: sqlite3.Connection) -> None:
     """`last` leaves out failed looks, finds old hours, and is `None` if nothing was ever read."""
-    db = make_database()
     put(db, ago(minutes=9), error="APITimeoutError")
     assert last(db, ACME) is None
 

@@ -220,7 +220,7 @@ def test_a_look_at_some_alone_that_is_left_out_is_not_the_last() -> None:
 
 
 def test_a_look_at_all_that_has_begun_meanwhile_puts_off_the_next_alone() -> None:
-    """A look at some alone that ends in a look at all is followed by another a minute after that has begun."""
+    """A look at some alone that ends in a look at all is followed by one a minute after that has begun."""
     looks = pace()
     looks.begin(300)
 
