@@ -198,7 +198,7 @@ def test_a_second_watcher_finds_nothing_to_add(acts: list[tuple[str, str, Decima
                 world.bought += amount
             case "wait":
                 world.wait(timedelta(minutes=int(amount)))
-        world.wait(6 * MINUTE)  # three failed looks take more than 15 minutes, also since the second good one
+        world.wait(6 * MINUTE)  # at the third look that fails, it is more than 15 minutes for both
         look = world.show(hides=what if act == "hide" else "", refuses=(what,) if act == "refuse" else ())
         say(alarm, look, world.clock)
 
