@@ -111,10 +111,14 @@ def places_of(report: CheckReport) -> Iterable[Place]:
             if not is_of_workspace(check):
                 labels.setdefault(_namesakes(check, account), set()).add(_label_of(check))
     for place in places.values():
+        names: dict[str, None] = {}
         for check in place.checks:
             if _is_of_key(check, asks_key=asks_key):
                 place.keys.append(_key(check, place, labels))
-        place.names = tuple(dict.fromkeys([key.name for key in place.keys]))
+                names[place.keys[-1].name] = None
+            elif check.name is not None and _is_of_wallet_alone(check):
+                names[_own_name(check, place.account, labels)] = None
+        place.names = tuple(names)
         if place.account is None:
             place.name = _own_name(place.checks[0], None, labels)
     return places.values()

@@ -143,9 +143,8 @@ async def test_a_history_exports_what_its_file_has(tmp_path: Path) -> None:
         assert {ACME} == set(await history.counters(since))
 
 
-def test_readings_that_cannot_be_put_in_order_are_damage() -> None:
+def test_readings_that_cannot_be_put_in_order_are_damage(db: sqlite3.Connection) -> None:
     """A reading whose time is a text is an error of the file, and no end of the export."""
-    db = make_database()
     put(db, ago(minutes=1), "1")
     db.execute("UPDATE reading SET at = 'noon'")
 

@@ -53,7 +53,7 @@ class Service:
 
 def hours_of(events: list[Event]) -> dict[str, float]:
     """Return when each kind was said, in hours since the morning; fail if one was said twice."""
-    kinds: dict[str, float] = {event.kind: (event.at - MORNING) / timedelta(hours=1) for event in events}
+    kinds: dict[str, float] = {str(event.kind): (event.at - MORNING) / timedelta(hours=1) for event in events}
     assert len(kinds) == len(events)
     return kinds
 
