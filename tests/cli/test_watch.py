@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -430,7 +431,8 @@ def test_head_ends_a_watch(fake: FakeOpenRouter, keys: Path) -> None:
     """`watch | head -n 1` ends with 0 soon after the first event, without an error."""
     acme = fake.add_account(credits=3)
     path = write_keys(keys, acme, a=acme.add_key())
-    script = f'{sys.executable} -m openrouter_credits watch {path} | head -n 1; echo "${{PIPESTATUS[0]}}"'
+    program = shlex.join([sys.executable, "-m", "openrouter_credits", "watch", str(path)])
+    script = f'{program} | head -n 1; echo "${{PIPESTATUS[0]}}"'
 
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=50, check=True)
 
