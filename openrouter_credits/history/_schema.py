@@ -103,8 +103,8 @@ def find_or_add(connection: sqlite3.Connection, subject: Subject) -> int:
         )
         return int(cursor.lastrowid or 0)
     if subject.hash is not None:  # the key may have another name by now
-        renamed = _named(subject)[2], number
-        connection.execute("UPDATE subject SET name = ?1 WHERE id = ?2 AND name IS NOT ?1", renamed)
+        renamed = {"name": _named(subject)[2], "id": number}
+        connection.execute("UPDATE subject SET name = :name WHERE id = :id AND name IS NOT :name", renamed)
     return number
 
 
